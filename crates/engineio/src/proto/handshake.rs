@@ -1,0 +1,152 @@
+//! The handshake: the first packet of a session. [spec: Handshake]
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{PacketError, Sid};
+
+/// How packets travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    Websocket,
+}
+
+impl Transport {
+    /// The name in the query and in `upgrades`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::Websocket => "websocket",
+        }
+    }
+}
+
+/// What the server tells the client of a new session.
+///
+/// ```
+/// use std::time::Duration;
+/// use engineio::proto::{Handshake, Sid, Transport};
+/// let handshake = Handshake {
+///     sid: "lv_VI97HAXpY6yYWAAAB".parse::<Sid>()?,
+///     upgrades: vec![Transport::Websocket],
+///     ping_interval: Duration::from_secs(25),
+///     ping_timeout: Duration::from_secs(20),
+///     max_payload: 1_000_000,
+/// };
+/// assert_eq!(
+///     &handshake.to_json()[..],
+///     br#"{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+/// );
+/// # Ok::<(), engineio::proto::InvalidSid>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The new session's id.
+    pub sid: Sid,
+    /// Transports the client may move to.
+    pub upgrades: Vec<Transport>,
+    /// Time between a pong and the next ping. Sent in milliseconds.
+    pub ping_interval: Duration,
+    /// Time the peer has for the pong. Sent in milliseconds.
+    pub ping_timeout: Duration,
+    /// Most bytes of one payload or frame the client may send.
+    pub max_payload: usize,
+}
+
+impl Handshake {
+    /// The JSON behind the `0`, keys in the reference's order.
+    pub fn to_json(&self) -> Bytes {
+        let wire = Wire {
+            sid: Cow::Borrowed(self.sid.as_str()),
+            upgrades: self.upgrades.iter().map(|t| Cow::Borrowed(t.as_str())).collect(),
+            ping_interval: millis(self.ping_interval),
+            ping_timeout: millis(self.ping_timeout),
+            max_payload: self.max_payload as u64,
+        };
+        // A struct of strings and numbers: nothing in it can fail to serialise.
+        serde_json::to_vec(&wire).unwrap_or_default().into()
+    }
+
+    /// Reads the JSON of an open packet. Unknown keys and unknown upgrades are skipped; a server
+    /// that sends no `maxPayload` has none.
+    ///
+    /// # Errors
+    /// [`PacketError::Handshake`] when a key is missing or of another type.
+    pub fn from_json(json: &[u8]) -> Result<Self, PacketError> {
+        let wire: Wire<'_> = serde_json::from_slice(json).map_err(|_| PacketError::Handshake)?;
+        Ok(Self {
+            sid: wire.sid.parse().map_err(|_| PacketError::Handshake)?,
+            upgrades: wire
+                .upgrades
+                .iter()
+                .filter_map(|name| match name.as_ref() {
+                    "polling" => Some(Transport::Polling),
+                    "websocket" => Some(Transport::Websocket),
+                    _ => None,
+                })
+                .collect(),
+            ping_interval: Duration::from_millis(wire.ping_interval),
+            ping_timeout: Duration::from_millis(wire.ping_timeout),
+            max_payload: usize::try_from(wire.max_payload).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    #[serde(borrow)]
+    upgrades: Vec<Cow<'a, str>>,
+    ping_interval: u64,
+    ping_timeout: u64,
+    #[serde(default = "unlimited")]
+    max_payload: u64,
+}
+
+fn unlimited() -> u64 {
+    u64::MAX
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_of_another_server_reads() {
+        let json = br#"{"sid":"iWAmKjhXfoQ_RLsBAAAA","upgrades":["websocket","webtransport"],"pingTimeout":20000,"pingInterval":25000,"maxPayload":4194304,"extra":1}"#;
+        let handshake = Handshake::from_json(json).unwrap();
+        assert_eq!(handshake.upgrades, [Transport::Websocket]);
+        assert_eq!(handshake.max_payload, 4_194_304);
+        assert_eq!(Handshake::from_json(&handshake.to_json()), Ok(handshake));
+    }
+
+    #[test]
+    fn a_broken_handshake_is_refused() {
+        for json in [
+            "",
+            "{}",
+            "[]",
+            r#"{"sid":1}"#,
+            r#"{"sid":"short","upgrades":[],"pingInterval":1,"pingTimeout":1}"#,
+        ] {
+            assert_eq!(
+                Handshake::from_json(json.as_bytes()),
+                Err(PacketError::Handshake),
+                "{json}"
+            );
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Session ids.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+
+/// The id of a session: 20 characters of `A-Za-z0-9_-`.
+///
+/// The length is part of the contract: cluster adapters of the reference tell ids from room names
+/// by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sid([u8; Sid::LEN]);
+
+impl Sid {
+    /// Characters of an id.
+    pub const LEN: usize = 20;
+
+    /// Bytes of entropy an id is made of.
+    pub const ENTROPY: usize = 15;
+
+    /// The id of 15 random bytes. The caller's generator must be unpredictable.
+    pub fn from_entropy(entropy: [u8; Self::ENTROPY]) -> Self {
+        let mut chars = [b'A'; Self::LEN];
+        // 15 bytes are exactly 20 characters, the only thing that can fail.
+        let written = BASE64_URL_SAFE_NO_PAD.encode_slice(entropy, &mut chars);
+        debug_assert_eq!(written, Ok(Self::LEN));
+        Self(chars)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        // All ways to make one leave only ASCII in it.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for Sid {
+    type Err = InvalidSid;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSid> {
+        let chars: [u8; Self::LEN] =
+            text.as_bytes().try_into().map_err(|_| InvalidSid { len: text.len() })?;
+        if chars.iter().all(|&c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-') {
+            Ok(Self(chars))
+        } else {
+            Err(InvalidSid { len: text.len() })
+        }
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sid({})", self.as_str())
+    }
+}
+
+/// A text that is no session id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a session id is 20 characters of A-Za-z0-9_-, this text has {len} bytes")]
+pub struct InvalidSid {
+    /// Bytes of the text.
+    pub len: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_twenty_characters_of_the_url_alphabet() {
+        let sid = Sid::from_entropy([0xff; 15]);
+        assert_eq!(sid.as_str(), "____________________");
+        assert_eq!(sid.as_str().parse(), Ok(sid));
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in ["", "nope", "aaaaaaaaaaaaaaaaaaa/", "aaaaaaaaaaaaaaaaaaaaa", "__proto__"] {
+            assert!(text.parse::<Sid>().is_err(), "{text}");
+        }
+    }
+}

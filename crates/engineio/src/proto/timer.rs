@@ -1,0 +1,82 @@
+//! Time as an argument, and timers as a table of deadlines.
+
+use std::ops::Add;
+use std::time::Duration;
+
+/// A moment: time since an origin that the driver chose, such as the server's start.
+///
+/// All calls on one session count from the same origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct Time(Duration);
+
+impl Time {
+    /// The origin.
+    pub const ZERO: Self = Self(Duration::ZERO);
+
+    /// The moment `elapsed` after the origin.
+    pub fn from_origin(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// Time since the origin.
+    pub fn since_origin(self) -> Duration {
+        self.0
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
+/// The timers of a session, each a deadline or unset.
+#[derive(Debug, Default)]
+pub(crate) struct Timers([Option<Time>; Timer::COUNT]);
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// A ping is due (server), or should have come (client).
+    Ping,
+    /// The peer must have answered a ping.
+    Pong,
+    /// The upgrade must be complete.
+    Upgrade,
+    /// The peer must have taken the last packets of a closing session.
+    Close,
+}
+
+impl Timer {
+    const COUNT: usize = 4;
+    const ALL: [Self; Self::COUNT] = [Self::Ping, Self::Pong, Self::Upgrade, Self::Close];
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, at: Time) {
+        self.0[timer as usize] = Some(at);
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
+    pub(crate) fn stop_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Takes one timer that has expired, in the order of the table.
+    pub(crate) fn expired(&mut self, now: Time) -> Option<Timer> {
+        let timer =
+            Timer::ALL.into_iter().find(|&t| self.0[t as usize].is_some_and(|at| at <= now))?;
+        self.stop(timer);
+        Some(timer)
+    }
+}

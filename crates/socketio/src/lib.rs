@@ -1,0 +1,1 @@
+//! Socket.IO v5 from scratch, on top of `engineio`.
