@@ -3,17 +3,29 @@
 //! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds
 //! without features and without tokio.
 
+pub mod client;
 mod error;
 mod handshake;
+mod inbox;
+mod limits;
 mod message;
+mod outbox;
 mod packet;
 pub mod payload;
+pub mod request;
+pub mod server;
 mod sid;
 mod timer;
 
 pub use error::{CloseReason, PacketError, RequestError};
 pub use handshake::{Handshake, Transport};
+pub use inbox::Event;
+pub use limits::Limits;
 pub use message::{Message, Text};
+pub use outbox::{Full, SendError};
 pub use packet::{Frame, Packet};
 pub use sid::{InvalidSid, Sid};
 pub use timer::Time;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! The inbox: what a session has for its application, in order.
+
+use std::collections::VecDeque;
+
+use super::{CloseReason, Handshake, Limits, Message};
+
+/// What a session tells its application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The server's handshake arrived. Only in the client role, and first.
+    Open(Handshake),
+    /// A message arrived.
+    Message(Message),
+    /// The session moved from polling to websocket.
+    Upgraded,
+    /// The session is over; nothing follows.
+    Closed(CloseReason),
+}
+
+/// Events the application has not taken.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    queue: VecDeque<Event>,
+    bytes: usize,
+}
+
+impl Inbox {
+    pub(crate) fn push(&mut self, event: Event) {
+        if let Event::Message(message) = &event {
+            self.bytes += message.len();
+        }
+        self.queue.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        let event = self.queue.pop_front()?;
+        if let Event::Message(message) = &event {
+            self.bytes -= message.len();
+        }
+        if self.queue.is_empty() {
+            self.queue.shrink_to(KEEP);
+        }
+        Some(event)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether the world may read on.
+    pub(crate) fn wants_input(&self, limits: &Limits) -> bool {
+        self.bytes < limits.inbox_bytes && self.queue.len() < limits.inbox_packets
+    }
+}
+
+/// Slots that stay allocated when the inbox runs empty.
+const KEEP: usize = 8;

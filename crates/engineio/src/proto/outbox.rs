@@ -1,0 +1,138 @@
+//! The outbox: messages waiting to be sent, bounded by bytes and by count.
+
+use std::collections::VecDeque;
+
+use super::Message;
+
+/// The outbox has no room. Nothing was queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "outbox full: {waiting_bytes} bytes in {waiting} packets wait, {bytes} more in {packets} \
+     packets do not fit into {max_bytes} bytes and {max} packets"
+)]
+pub struct Full {
+    /// Packets that wait.
+    pub waiting: usize,
+    /// Bytes that wait.
+    pub waiting_bytes: usize,
+    /// Packets that were to be added.
+    pub packets: usize,
+    /// Bytes that were to be added.
+    pub bytes: usize,
+    /// Most packets.
+    pub max: usize,
+    /// Most bytes.
+    pub max_bytes: usize,
+}
+
+/// Messages that were not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The peer does not read as fast as this side writes.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The session is over.
+    #[error("the session is closed")]
+    Closed,
+}
+
+/// Messages in sending order.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Message>,
+    bytes: usize,
+    max: usize,
+    max_bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new(max: usize, max_bytes: usize) -> Self {
+        Self { queue: VecDeque::new(), bytes: 0, max, max_bytes }
+    }
+
+    /// Queues all of `messages` or none. What is larger than the whole outbox still passes when
+    /// nothing waits: refusing it for ever would help nobody.
+    pub(crate) fn push<'a, I>(&mut self, messages: I) -> Result<(), Full>
+    where
+        I: IntoIterator<Item = &'a Message>,
+        I::IntoIter: Clone,
+    {
+        let messages = messages.into_iter();
+        let (packets, bytes) =
+            messages.clone().fold((0, 0), |(n, bytes), m| (n + 1, bytes + m.len()));
+        let fits = self.queue.len() + packets <= self.max && self.bytes + bytes <= self.max_bytes;
+        if !fits && !self.queue.is_empty() {
+            return Err(Full {
+                waiting: self.queue.len(),
+                waiting_bytes: self.bytes,
+                packets,
+                bytes,
+                max: self.max,
+                max_bytes: self.max_bytes,
+            });
+        }
+        self.bytes += bytes;
+        self.queue.extend(messages.cloned());
+        Ok(())
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Message> {
+        let message = self.queue.pop_front()?;
+        self.bytes -= message.len();
+        if self.queue.is_empty() {
+            // A burst's capacity is not kept for a session's whole life.
+            self.queue.shrink_to(KEEP);
+        }
+        Some(message)
+    }
+
+    pub(crate) fn front(&self) -> Option<&Message> {
+        self.queue.front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether at most half of the room is taken: the moment to wake who waits for room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.len() <= self.max / 2 && self.bytes <= self.max_bytes / 2
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+    }
+}
+
+/// Slots that stay allocated when the outbox runs empty.
+const KEEP: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_or_nothing_and_both_numbers() {
+        let mut outbox = Outbox::new(3, 10);
+        outbox.push(&[Message::from("aaaa"), Message::from("bbbb")]).unwrap();
+        let full = outbox.push(&[Message::from("ccc")]).unwrap_err();
+        assert_eq!((full.waiting_bytes, full.bytes, full.max_bytes), (8, 3, 10));
+        assert!(outbox.push(&[Message::from(""), Message::from("")]).is_err());
+        assert!(outbox.push(&[Message::from("cc")]).is_ok());
+        assert_eq!(outbox.pop(), Some(Message::from("aaaa")));
+        assert!(!outbox.has_room());
+        outbox.pop();
+        assert!(outbox.has_room());
+    }
+
+    #[test]
+    fn a_message_larger_than_the_outbox_passes_when_it_is_empty() {
+        let mut outbox = Outbox::new(1, 1);
+        assert!(outbox.push(&[Message::from("large")]).is_ok());
+        assert!(outbox.push(&[Message::from("")]).is_err());
+        outbox.clear();
+        assert!(outbox.is_empty() && outbox.has_room());
+    }
+}
