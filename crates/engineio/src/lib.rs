@@ -4,3 +4,5 @@
 //! `server` (feature, on by default) drives them on hyper and tokio-tungstenite.
 
 pub mod proto;
+#[cfg(feature = "server")]
+pub mod server;

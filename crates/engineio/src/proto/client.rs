@@ -304,10 +304,7 @@ impl Session {
         }
         let packet = match self.link {
             Link::Polling => return None,
-            Link::Probing => match self.control.take_if(|packet| *packet == Packet::PingProbe) {
-                Some(probe) => probe,
-                None => return None,
-            },
+            Link::Probing => self.control.take_if(|packet| *packet == Packet::PingProbe)?,
             Link::Pausing if self.getting || self.posting => return None,
             Link::Pausing => {
                 self.link = Link::Websocket;

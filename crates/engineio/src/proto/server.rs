@@ -249,9 +249,13 @@ impl Session {
     /// A websocket with this session's id is attached, to be probed.
     ///
     /// # Errors
-    /// [`RequestError::BadRequest`] when upgrades are off, one is under way or done: the caller
-    /// closes that websocket, the session is not touched.
+    /// [`RequestError::SidUnknown`] when the session is over; [`RequestError::BadRequest`] when
+    /// upgrades are off, one is under way or done: the caller closes that websocket, the session
+    /// is not touched.
     pub fn handle_upgrade(&mut self, now: Time) -> Result<(), RequestError> {
+        if self.phase == Phase::Closed {
+            return Err(RequestError::SidUnknown);
+        }
         if self.phase != Phase::Open
             || self.link != Link::Polling
             || self.hang_up
@@ -435,6 +439,11 @@ impl Session {
                 Link::Probed { answer } => answer,
                 Link::Websocket => self.has_packet() || self.phase == Phase::Closing,
             }
+    }
+
+    /// Whether the websocket is to be closed even if it takes no frame now.
+    pub fn wants_hang_up(&self) -> bool {
+        self.hang_up
     }
 
     /// Whether an event waits for [`Session::poll_event`].

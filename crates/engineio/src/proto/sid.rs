@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 /// The length is part of the contract: cluster adapters of the reference tell ids from room names
 /// by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sid([u8; Sid::LEN]);
+pub struct Sid([u8; Self::LEN]);
 
 impl Sid {
     /// Characters of an id.

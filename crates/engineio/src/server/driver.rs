@@ -1,0 +1,222 @@
+//! The driver: one task per session, for its websocket, its timers and its application.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use hyper::upgrade::OnUpgrade;
+use tokio::time::Sleep;
+
+use super::shared::Shared;
+use super::websocket::{Read, WebSocket};
+use super::{Inner, Socket};
+use crate::proto::server::Transmit;
+
+/// Drives one session to its end.
+pub(crate) struct Driver {
+    server: Arc<Inner>,
+    shared: Arc<Shared>,
+    websocket: Option<WebSocket>,
+    /// The application, until it is done.
+    app: Option<BoxFuture<'static, ()>>,
+    sleep: Pin<Box<Sleep>>,
+    /// No connection needs the session any more; only the application may still run.
+    over: bool,
+}
+
+impl Driver {
+    /// Starts the session's task. On websocket `upgrade` becomes its connection.
+    pub(crate) fn spawn(server: Arc<Inner>, shared: Arc<Shared>, upgrade: Option<OnUpgrade>) {
+        let max = server.session.limits.max_payload;
+        let app = (server.app)(Socket::new(Arc::clone(&shared)));
+        let driver = Self {
+            websocket: upgrade.map(|upgrade| WebSocket::new(upgrade, max)),
+            // A panic of the application ends its session, not the session's bookkeeping.
+            app: Some(Box::pin(AssertUnwindSafe(app).catch_unwind().map(|result| {
+                if result.is_err() {
+                    tracing::error!("the application of a session panicked");
+                }
+            }))),
+            sleep: Box::pin(tokio::time::sleep_until(server.origin)),
+            over: false,
+            server,
+            shared,
+        };
+        tokio::spawn(driver);
+    }
+
+    /// Takes over a websocket that asks to upgrade the session.
+    fn take_upgrade(&mut self) -> bool {
+        let upgrade = self.shared.drive(|state, _| state.upgrade.take());
+        let taken = upgrade.is_some();
+        if let Some(upgrade) = upgrade {
+            let max = self.server.session.limits.max_payload;
+            self.websocket = Some(WebSocket::new(upgrade, max));
+        }
+        taken
+    }
+
+    /// Reads frames while the application keeps up.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        while self.shared.wants_input()
+            && let Some(websocket) = &mut self.websocket
+            && let Poll::Ready(read) = websocket.poll_read(cx)
+        {
+            moved = true;
+            match read {
+                Read::Frame(frame) => {
+                    let result =
+                        self.shared.drive(|state, now| state.session.handle_frame(now, frame));
+                    if let Err(error) = result {
+                        tracing::debug!(sid = %self.shared.sid(), %error, "bad frame");
+                    }
+                }
+                Read::Closed => self.lose_websocket(false),
+                Read::Failed => self.lose_websocket(true),
+            }
+        }
+        moved
+    }
+
+    fn lose_websocket(&mut self, failed: bool) {
+        if let Some(websocket) = self.websocket.take() {
+            websocket.close();
+        }
+        self.shared.drive(|state, _| state.session.handle_websocket_closed(failed));
+    }
+
+    /// Lets the application run.
+    fn run_app(&mut self, cx: &mut Context<'_>) {
+        if let Some(app) = &mut self.app
+            && app.as_mut().poll(cx).is_ready()
+        {
+            self.app = None;
+            self.shared.close();
+        }
+    }
+
+    /// Writes frames while the connection takes them.
+    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        while let Some(websocket) = &mut self.websocket {
+            match websocket.poll_ready(cx) {
+                Poll::Pending if self.shared.lock().session.wants_hang_up() => {}
+                Poll::Pending => return moved,
+                Poll::Ready(Err(_)) => {
+                    self.lose_websocket(true);
+                    return true;
+                }
+                Poll::Ready(Ok(())) => {}
+            }
+            let sent = match self.shared.drive(|state, _| state.session.poll_transmit()) {
+                None => break,
+                Some(Transmit::Frame(frame)) => websocket.start_send(frame),
+                Some(Transmit::Close) => {
+                    if let Some(websocket) = self.websocket.take() {
+                        websocket.close();
+                    }
+                    return true;
+                }
+            };
+            moved = true;
+            if sent.is_err() {
+                self.lose_websocket(true);
+            }
+        }
+        if let Some(websocket) = &mut self.websocket
+            && let Poll::Ready(Err(_)) = websocket.poll_flush(cx)
+        {
+            self.lose_websocket(true);
+            moved = true;
+        }
+        moved
+    }
+
+    /// Fires timers and arms the next; true when one fired.
+    fn tick(&mut self, cx: &mut Context<'_>) -> bool {
+        let next = self.shared.drive(|state, now| {
+            if state.session.poll_timeout().is_some_and(|at| at <= now) {
+                state.session.handle_timeout(now);
+                state.armed = None;
+                return Err(());
+            }
+            let next = state.session.poll_timeout();
+            let rearm = next != state.armed;
+            state.armed = next;
+            Ok(next.filter(|_| rearm))
+        });
+        match next {
+            Err(()) => return true,
+            Ok(Some(at)) => self.sleep.as_mut().reset(self.shared.instant(at)),
+            Ok(None) => {}
+        }
+        let fired = self.shared.lock().armed.is_some() && self.sleep.as_mut().poll(cx).is_ready();
+        if fired {
+            self.shared.lock().armed = None;
+        }
+        fired
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.over {
+            this.run_app(cx);
+            return if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending };
+        }
+        {
+            let mut state = this.shared.lock();
+            state.driving = true;
+            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                state.driver = Some(cx.waker().clone());
+            }
+        }
+        let mut first = true;
+        loop {
+            let mut moved = this.take_upgrade() | this.read(cx);
+            // Polled once for its own sake, then again only when it has something to take.
+            if std::mem::take(&mut first) || this.shared.lock().session.has_event() {
+                let lagged = !this.shared.wants_input();
+                this.run_app(cx);
+                moved |= lagged && this.shared.wants_input();
+            }
+            moved |= this.write(cx);
+            moved |= this.tick(cx);
+            if moved {
+                continue;
+            }
+            let mut state = this.shared.lock();
+            if state.is_over() {
+                break;
+            }
+            // Frames that the connection does not take now wake the driver when it does.
+            if state.upgrade.is_none() {
+                state.driving = false;
+                return Poll::Pending;
+            }
+        }
+        this.over = true;
+        this.shared.lock().driving = false;
+        this.server.registry.remove(this.shared.sid());
+        this.run_app(cx);
+        if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime may drop the task at its shutdown; requests that wait are then let go.
+    fn drop(&mut self) {
+        if !self.over {
+            self.server.registry.remove(self.shared.sid());
+            self.shared.close();
+        }
+    }
+}

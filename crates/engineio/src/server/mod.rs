@@ -1,0 +1,113 @@
+//! The server: sessions of [`proto`](crate::proto) on hyper and tokio-tungstenite.
+//!
+//! A [`Server`] is given one async fn, run once for every session. It is polled by the session's
+//! own task, beside reads, writes and timers: a message that arrives is handed over without a
+//! channel. [`Server::service`] is a tower and hyper service to be mounted under any path.
+//!
+//! ```
+//! use engineio::server::{Server, Socket};
+//!
+//! let server = Server::new(Default::default(), |mut socket: Socket| async move {
+//!     while let Some(message) = socket.recv().await {
+//!         socket.ready().await;
+//!         if socket.send(message).is_err() {
+//!             break;
+//!         }
+//!     }
+//! });
+//! let service = server.service();
+//! # let _ = service;
+//! ```
+
+mod config;
+mod driver;
+mod http;
+mod origin;
+mod registry;
+mod service;
+mod shared;
+mod socket;
+mod websocket;
+
+pub use self::http::{Body, Parts};
+pub use config::Config;
+pub use origin::{Origins, Predicate};
+pub use service::Service;
+pub use socket::{Sender, Socket};
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use registry::Registry;
+
+/// An Engine.IO server. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) session: Arc<crate::proto::server::Config>,
+    pub(crate) registry: Registry,
+    pub(crate) app: App,
+    /// Times of all sessions count from here.
+    pub(crate) origin: tokio::time::Instant,
+}
+
+type App = Box<dyn Fn(Socket) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Server {
+    /// A server that runs `app` for every session. When the future it returns is done, the session
+    /// closes; when the session closes, [`Socket::recv`] gives `None` and the future may finish.
+    pub fn new<F, Fut>(config: Config, app: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self {
+            inner: Arc::new(Inner {
+                session: Arc::new(config.session.clone()),
+                registry: Registry::new(config.max_sessions),
+                config,
+                app: Box::new(move |socket| Box::pin(app(socket))),
+                origin: tokio::time::Instant::now(),
+            }),
+        }
+    }
+
+    /// The service that answers requests. It looks at the query only: mount it under a path.
+    pub fn service(&self) -> Service {
+        Service::new(Arc::clone(&self.inner))
+    }
+
+    /// Sessions that are not over.
+    pub fn sessions(&self) -> usize {
+        self.inner.registry.len()
+    }
+
+    /// Refuses new sessions from now on (503), closes all others, and waits until they have sent
+    /// what waits, at most for `deadline`. Returns how many were left then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the closing.
+    pub async fn shutdown(&self, deadline: Duration) -> usize {
+        for session in self.inner.registry.close() {
+            session.close();
+        }
+        let empty = self.inner.registry.wait_empty();
+        let _ = tokio::time::timeout(deadline, empty).await;
+        self.sessions()
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("sessions", &self.sessions())
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
+    }
+}

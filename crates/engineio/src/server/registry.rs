@@ -1,0 +1,99 @@
+//! The registry: session ids to sessions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::shared::Shared;
+use crate::proto::Sid;
+
+/// All sessions that are not over.
+pub(crate) struct Registry {
+    state: Mutex<State>,
+    empty: Notify,
+    max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<Sid, Arc<Shared>>,
+    closed: bool,
+}
+
+/// Why no session can begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    Full { max: usize },
+    ShuttingDown,
+    NoEntropy,
+}
+
+impl Registry {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { state: Mutex::default(), empty: Notify::new(), max }
+    }
+
+    /// Whether a session may begin now.
+    pub(crate) fn check_room(&self) -> Result<(), Unavailable> {
+        let state = self.lock();
+        match state.closed {
+            true => Err(Unavailable::ShuttingDown),
+            false if state.sessions.len() >= self.max => Err(Unavailable::Full { max: self.max }),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a session; gives it back when there is no room, or its id is taken.
+    pub(crate) fn insert(&self, session: Arc<Shared>) -> Result<(), Unavailable> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Unavailable::ShuttingDown);
+        }
+        if state.sessions.len() >= self.max {
+            return Err(Unavailable::Full { max: self.max });
+        }
+        state.sessions.insert(session.sid(), session);
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, sid: Sid) -> Option<Arc<Shared>> {
+        self.lock().sessions.get(&sid).cloned()
+    }
+
+    pub(crate) fn remove(&self, sid: Sid) {
+        let mut state = self.lock();
+        state.sessions.remove(&sid);
+        if state.sessions.is_empty() {
+            self.empty.notify_waiters();
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
+    /// Lets no session in from now on, and gives those that are there.
+    pub(crate) fn close(&self) -> Vec<Arc<Shared>> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.sessions.values().cloned().collect()
+    }
+
+    pub(crate) async fn wait_empty(&self) {
+        loop {
+            let empty = self.empty.notified();
+            tokio::pin!(empty);
+            empty.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The map is whole after each statement above; a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,212 @@
+//! One session and everybody who touches it: its driver, requests, and senders in any task.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Parts;
+use crate::proto::server::Session;
+use crate::proto::{CloseReason, Event, Message, SendError, Sid, Time};
+
+pub(crate) struct Shared {
+    sid: Sid,
+    request: Arc<Parts>,
+    origin: Instant,
+    state: Mutex<State>,
+    /// Woken when the outbox has room again, or the session is over.
+    room: Notify,
+}
+
+pub(crate) struct State {
+    pub(crate) session: Session,
+    pub(crate) closed: Option<CloseReason>,
+    /// A websocket to probe, on its way to the driver.
+    pub(crate) upgrade: Option<OnUpgrade>,
+    /// The driver is in its poll and looks at everything again before it returns.
+    pub(crate) driving: bool,
+    /// When the driver wakes by itself.
+    pub(crate) armed: Option<Time>,
+    pub(crate) driver: Option<Waker>,
+    /// The application, waiting for an event.
+    app: Option<Waker>,
+    /// The held GET.
+    get: Option<Waker>,
+    /// A POST that waits for the application to keep up.
+    post: Option<Waker>,
+    had_room: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(session: Session, request: Arc<Parts>, origin: Instant) -> Self {
+        Self {
+            sid: session.sid(),
+            request,
+            origin,
+            state: Mutex::new(State {
+                session,
+                closed: None,
+                upgrade: None,
+                driving: false,
+                armed: None,
+                driver: None,
+                app: None,
+                get: None,
+                post: None,
+                had_room: true,
+            }),
+            room: Notify::new(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    pub(crate) fn request(&self) -> &Arc<Parts> {
+        &self.request
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::from_origin(self.origin.elapsed())
+    }
+
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        self.origin + time.since_origin()
+    }
+
+    /// The one door: lock, one mutation, read off what became ready, unlock, wake exactly those.
+    pub(crate) fn drive<R>(&self, change: impl FnOnce(&mut State, Time) -> R) -> R {
+        let now = self.now();
+        let mut state = self.lock();
+        let result = change(&mut state, now);
+        let wake = state.ready();
+        if state.room_came() {
+            self.room.notify_waiters();
+        }
+        drop(state);
+        wake.into_iter().flatten().for_each(Waker::wake);
+        result
+    }
+
+    pub(crate) fn send(&self, messages: &[Message]) -> Result<(), SendError> {
+        self.drive(|state, _| state.session.send(messages))
+    }
+
+    pub(crate) fn wants_input(&self) -> bool {
+        self.lock().session.wants_input()
+    }
+
+    pub(crate) fn close(&self) {
+        self.drive(|state, now| state.session.close(now));
+    }
+
+    /// The answer to the held GET.
+    pub(crate) fn poll_payload(&self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        self.drive(|state, _| match state.session.poll_payload() {
+            Some(body) => Poll::Ready(body),
+            None => {
+                state.get = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until a POST's body may be read.
+    pub(crate) fn poll_input(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.drive(|state, _| {
+            if state.session.wants_input() || !state.session.is_open() {
+                return Poll::Ready(());
+            }
+            state.post = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// The next message, or `None` at the end.
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.drive(|state, _| {
+            loop {
+                match state.session.poll_event() {
+                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
+                    Some(Event::Closed(reason)) => state.closed = Some(reason),
+                    Some(Event::Upgraded | Event::Open(_)) => {}
+                    None if state.closed.is_some() => return Poll::Ready(None),
+                    None => {
+                        state.app = Some(cx.waker().clone());
+                        return Poll::Pending;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Waits until the outbox is at most half full, or the session is over.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            // Registered before the look, so that no notification falls between.
+            room.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.session.has_room() || !state.session.is_open() {
+                    return;
+                }
+            }
+            room.await;
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave the session half-changed in a way that matters more than losing it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes the wakers of those who have something to do now.
+    fn ready(&mut self) -> [Option<Waker>; 4] {
+        let session = &self.session;
+        let get = if session.has_payload() { self.get.take() } else { None };
+        let post =
+            if session.wants_input() || !session.is_open() { self.post.take() } else { None };
+        // The driver polls the application in its own task: one wake-up serves both.
+        let app = if !session.has_event() {
+            None
+        } else if let (Some(app), Some(driver)) = (&self.app, &self.driver)
+            && self.driving
+            && app.will_wake(driver)
+        {
+            None
+        } else {
+            self.app.take()
+        };
+        let driver = if !self.driving && self.has_work() { self.driver.take() } else { None };
+        [get, post, app, driver]
+    }
+
+    /// Whether the driver has something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        let earlier = match (self.session.poll_timeout(), self.armed) {
+            (Some(next), Some(armed)) => next < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        earlier || self.upgrade.is_some() || self.session.has_transmit() || self.is_over()
+    }
+
+    /// Whether no connection needs the session any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.is_finished()
+    }
+
+    fn room_came(&mut self) -> bool {
+        let has_room = self.session.has_room() || !self.session.is_open();
+        let had_room = std::mem::replace(&mut self.had_room, has_room);
+        has_room && !had_room
+    }
+}

@@ -1,0 +1,133 @@
+//! What an application holds of a session.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::Parts;
+use super::shared::Shared;
+use crate::proto::{CloseReason, Message, SendError, Sid, Transport};
+
+/// One session, given to the application: receives, and sends through its [`Sender`].
+///
+/// Dropping it closes the session.
+pub struct Socket {
+    sender: Sender,
+}
+
+impl Socket {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { sender: Sender { shared } }
+    }
+
+    /// The next message, in order; `None` when the session is over.
+    ///
+    /// While the application does not take messages, at most
+    /// [`inbox_bytes`](crate::proto::Limits::inbox_bytes) are read ahead.
+    ///
+    /// # Cancel safety
+    /// No message is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Option<Message> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`Socket::recv`], for callers that poll.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.sender.shared.poll_recv(cx)
+    }
+
+    /// A handle to send from elsewhere.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Why the session is over, once [`Socket::recv`] gave `None`.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.sender.shared.lock().closed.clone()
+    }
+}
+
+impl Deref for Socket {
+    type Target = Sender;
+
+    fn deref(&self) -> &Sender {
+        &self.sender
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.sender.close();
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("sid", &self.sid()).finish_non_exhaustive()
+    }
+}
+
+/// Sends to one session, from any task. Clones are handles to the same session.
+#[derive(Clone)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Sender {
+    /// The session's id.
+    pub fn sid(&self) -> Sid {
+        self.shared.sid()
+    }
+
+    /// The request of the handshake: method, URI, headers, and extensions that the host put there.
+    pub fn request(&self) -> &Parts {
+        self.shared.request()
+    }
+
+    /// What messages travel on now.
+    pub fn transport(&self) -> Transport {
+        self.shared.lock().session.transport()
+    }
+
+    /// Queues one message.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] when the client does not read: nothing was queued, wait for
+    /// [`Sender::ready`]. [`SendError::Closed`] after the end.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send(&[message.into()])
+    }
+
+    /// Queues several messages that belong together, all or none; nothing comes between them.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
+        self.shared.send(messages)
+    }
+
+    /// Waits until the outbox is at most half full, or the session is over.
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn ready(&self) {
+        self.shared.ready().await;
+    }
+
+    /// Ends the session when what waits is sent, with reason `forced close`.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Whether the session is over, or about to be.
+    pub fn is_closed(&self) -> bool {
+        !self.shared.lock().session.is_open()
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("sid", &self.sid()).finish_non_exhaustive()
+    }
+}

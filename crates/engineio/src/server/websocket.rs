@@ -1,0 +1,173 @@
+//! One websocket: frames of the session on an upgraded HTTP connection. [RFC 6455]
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{Sink as _, Stream as _};
+use http::{HeaderMap, HeaderValue, Request, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, frame};
+
+use crate::proto::Frame;
+
+/// A websocket, from the moment its 101 is on the way.
+pub(crate) enum WebSocket {
+    /// The HTTP connection is not handed over yet.
+    Opening(BoxFuture<'static, Result<Stream, Failed>>),
+    Open(Box<Stream>),
+}
+
+type Stream = WebSocketStream<TokioIo<Upgraded>>;
+
+/// What a read gives.
+pub(crate) enum Read {
+    Frame(Frame),
+    /// The peer closed.
+    Closed,
+    /// The connection failed, or the peer broke RFC 6455.
+    Failed,
+}
+
+impl WebSocket {
+    /// A websocket on `upgrade`, whose frames have at most `max` bytes.
+    pub(crate) fn new(upgrade: OnUpgrade, max: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(max))
+            .max_frame_size(Some(max));
+        Self::Opening(Box::pin(async move {
+            let io = TokioIo::new(upgrade.await.map_err(|_| Failed)?);
+            Ok(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
+        }))
+    }
+
+    /// Reads one frame. Waits for the connection first.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        let Ok(stream) = ready!(self.poll_open(cx)) else { return Poll::Ready(Read::Failed) };
+        loop {
+            return Poll::Ready(match ready!(Pin::new(&mut *stream).poll_next(cx)) {
+                Some(Ok(WsMessage::Text(text))) => Read::Frame(Frame::Text(Bytes::from(text))),
+                Some(Ok(WsMessage::Binary(data))) => Read::Frame(Frame::Binary(data)),
+                Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => continue,
+                Some(Ok(WsMessage::Close(_) | WsMessage::Frame(_))) | None => Read::Closed,
+                Some(Err(error)) => {
+                    if matches!(error, Error::Capacity(CapacityError::MessageTooLong { .. })) {
+                        let frame = CloseFrame { code: CloseCode::Size, reason: "".into() };
+                        let close = WsMessage::Close(Some(frame));
+                        let _ = Pin::new(&mut *stream).start_send(close);
+                    }
+                    Read::Failed
+                }
+            });
+        }
+    }
+
+    /// Whether a frame may be sent now.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        let stream = ready!(self.poll_open(cx))?;
+        Pin::new(stream).poll_ready(cx).map_err(|_| Failed)
+    }
+
+    /// Sends a frame after [`WebSocket::poll_ready`].
+    pub(crate) fn start_send(&mut self, frame: Frame) -> Result<(), Failed> {
+        let Self::Open(stream) = self else { return Err(Failed) };
+        let (data, kind) = match frame {
+            Frame::Text(text) => (text, Data::Text),
+            Frame::Binary(data) => (data, Data::Binary),
+        };
+        let frame = frame::Frame::message(data, OpCode::Data(kind), true);
+        Pin::new(stream).start_send(WsMessage::Frame(frame)).map_err(|_| Failed)
+    }
+
+    /// Writes out what was sent.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        match self {
+            Self::Opening(_) => Poll::Ready(Ok(())),
+            Self::Open(stream) => Pin::new(stream).poll_flush(cx).map_err(|_| Failed),
+        }
+    }
+
+    /// Closes in a task of its own, which ends after [`LINGER`]: the session does not wait for it.
+    pub(crate) fn close(self) {
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(LINGER, self.linger()).await;
+        });
+    }
+
+    /// Says goodbye and reads on until the peer has closed too. A connection that is dropped with
+    /// unread bytes is reset, and the peer may never see why.
+    async fn linger(self) {
+        let mut stream = match self {
+            Self::Open(stream) => stream,
+            Self::Opening(open) => match open.await {
+                Ok(stream) => Box::new(stream),
+                Err(Failed) => return,
+            },
+        };
+        let _ = stream.close(None).await;
+        let io = stream.get_mut();
+        let _ = io.shutdown().await;
+        let mut scratch = [0; 512];
+        while matches!(io.read(&mut scratch).await, Ok(n) if n > 0) {}
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Stream, Failed>> {
+        if let Self::Opening(open) = self {
+            *self = Self::Open(Box::new(ready!(open.as_mut().poll(cx))?));
+        }
+        match self {
+            Self::Open(stream) => Poll::Ready(Ok(stream)),
+            Self::Opening(_) => Poll::Pending,
+        }
+    }
+}
+
+/// The connection cannot be used any more.
+pub(crate) struct Failed;
+
+/// The headers of the 101, or `None` when the request is no valid websocket handshake.
+pub(crate) fn accept<B>(request: &Request<B>) -> Option<HeaderMap> {
+    let headers = request.headers();
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION)?;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    if !wants_websocket(headers) || version != "13" {
+        return None;
+    }
+    let mut answer = HeaderMap::new();
+    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()?;
+    answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    Some(answer)
+}
+
+/// Whether a request asks to become a websocket.
+pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+    };
+    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+}
+
+/// Bytes read at once from a websocket, and kept for it.
+const READ_BUFFER: usize = 4 << 10;
+/// Bytes collected before they are written, unless there are no more.
+const WRITE_BUFFER: usize = 32 << 10;
+/// Time a closing websocket may take.
+const LINGER: Duration = Duration::from_secs(2);
