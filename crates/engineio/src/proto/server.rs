@@ -21,7 +21,8 @@
 //! ```
 //! CLOSING drains the outbox; the application has been told `Closed` already. In CLOSED a held GET
 //! is still answered (`1`, or `6` when the peer closed) and a websocket is still closed; then
-//! [`Session::is_finished`].
+//! [`Session::is_finished`]. A client that closes by POST often has a GET on its way: for a second
+//! one GET is answered `6` as if it had been held, so that the order of arrival does not matter.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +129,8 @@ enum Poll {
     },
     /// A GET is to be answered by this last packet.
     Farewell(Packet),
+    /// The client closed while its next GET was on the way: that one is still answered.
+    Owed,
 }
 
 impl Session {
@@ -189,6 +192,11 @@ impl Session {
     /// is not polling; also when a GET is held already, which closes the session: one id has two
     /// owners.
     pub fn handle_poll(&mut self, _now: Time) -> Result<(), RequestError> {
+        if self.poll == Poll::Owed {
+            self.timers.stop(Timer::Close);
+            self.poll = Poll::Farewell(Packet::Noop);
+            return Ok(());
+        }
         self.check_polling()?;
         if self.poll != Poll::Idle {
             self.end(CloseReason::TransportError, Packet::Close);
@@ -325,6 +333,7 @@ impl Session {
                 }
                 Timer::Pong => self.end(CloseReason::PingTimeout, Packet::Close),
                 Timer::Upgrade => self.drop_probe(),
+                Timer::Close if self.poll == Poll::Owed => self.poll = Poll::Idle,
                 Timer::Close => self.end(CloseReason::ForcedClose, Packet::Close),
             }
         }
@@ -368,6 +377,10 @@ impl Session {
     pub fn poll_payload(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.poll, Poll::Idle) {
             Poll::Idle => None,
+            Poll::Owed => {
+                self.poll = Poll::Owed;
+                None
+            }
             Poll::Farewell(packet) => {
                 let mut body = Vec::new();
                 packet.write_polling(&mut body);
@@ -421,7 +434,7 @@ impl Session {
     /// Whether [`Session::poll_payload`] has an answer.
     pub fn has_payload(&self) -> bool {
         match self.poll {
-            Poll::Idle => false,
+            Poll::Idle | Poll::Owed => false,
             Poll::Farewell(_) => true,
             Poll::Held { .. } => {
                 matches!(self.link, Link::Probed { .. })
@@ -486,7 +499,14 @@ impl Session {
                     self.timers.set(Timer::Ping, now + self.config.ping_interval);
                 }
             }
-            Packet::Close => self.end(CloseReason::TransportClose, Packet::Noop),
+            Packet::Close => {
+                let owed = self.poll == Poll::Idle && self.link != Link::Websocket;
+                self.end(CloseReason::TransportClose, Packet::Noop);
+                if owed {
+                    self.poll = Poll::Owed;
+                    self.timers.set(Timer::Close, now + OWED);
+                }
+            }
             Packet::Upgrade | Packet::Noop => {}
             Packet::Open(_) | Packet::Ping | Packet::PingProbe => {
                 return Err(self.unexpected(&packet));
@@ -592,5 +612,8 @@ impl Session {
         PacketError::Unexpected { packet: packet.name(), state }
     }
 }
+
+/// How long a closed session answers a GET that was on its way.
+const OWED: Duration = Duration::from_secs(1);
 
 const HELD: Poll = Poll::Held { noop: false };

@@ -126,6 +126,26 @@ fn the_clients_close_packet_is_answered_by_noop_and_what_follows_is_dropped() {
 }
 
 #[test]
+fn a_get_on_its_way_when_the_client_closes_is_answered_once() {
+    let mut server = pair::server(Transport::Polling);
+    server.poll_payload();
+    server.handle_post().unwrap();
+    server.handle_payload(Time::ZERO, Bytes::from_static(b"1")).unwrap();
+    assert!(!server.is_finished());
+    assert_eq!(server.handle_poll(Time::ZERO), Ok(()));
+    assert_eq!(server.poll_payload().as_deref(), Some(&b"6"[..]));
+    assert_eq!(server.handle_poll(Time::ZERO), Err(RequestError::SidUnknown));
+    assert!(server.is_finished());
+
+    let mut server = pair::server(Transport::Polling);
+    server.poll_payload();
+    server.handle_post().unwrap();
+    server.handle_payload(Time::ZERO, Bytes::from_static(b"1")).unwrap();
+    server.handle_timeout(server.poll_timeout().unwrap());
+    assert!(server.is_finished());
+}
+
+#[test]
 fn closing_answers_a_held_get_by_close_and_a_later_one_by_noop_and_close() {
     let mut server = pair::server(Transport::Polling);
     server.poll_payload();
