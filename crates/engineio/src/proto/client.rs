@@ -227,7 +227,7 @@ impl Session {
 
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(timer) = self.timers.expired(now) {
+        while let Some((timer, _)) = self.timers.expired(now) {
             match timer {
                 Timer::Ping | Timer::Pong => self.end(CloseReason::PingTimeout),
                 Timer::Upgrade => self.drop_probe(),

@@ -325,11 +325,14 @@ impl Session {
 
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(timer) = self.timers.expired(now) {
+        while let Some((timer, at)) = self.timers.expired(now) {
             match timer {
                 Timer::Ping => {
                     self.ping = true;
-                    self.timers.set(Timer::Pong, now + self.config.ping_timeout);
+                    // Exact to the deadline, unless this side was late itself: that is not the
+                    // client's fault.
+                    let sent = if now < at + LATE { at } else { now };
+                    self.timers.set(Timer::Pong, sent + self.config.ping_timeout);
                 }
                 Timer::Pong => self.end(CloseReason::PingTimeout, Packet::Close),
                 Timer::Upgrade => self.drop_probe(),
@@ -615,5 +618,8 @@ impl Session {
 
 /// How long a closed session answers a GET that was on its way.
 const OWED: Duration = Duration::from_secs(1);
+
+/// How late a timer may fire without a deadline that follows from it moving too.
+const LATE: Duration = Duration::from_millis(50);
 
 const HELD: Poll = Poll::Held { noop: false };

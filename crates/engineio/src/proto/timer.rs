@@ -72,11 +72,11 @@ impl Timers {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Takes one timer that has expired, in the order of the table.
-    pub(crate) fn expired(&mut self, now: Time) -> Option<Timer> {
-        let timer =
-            Timer::ALL.into_iter().find(|&t| self.0[t as usize].is_some_and(|at| at <= now))?;
-        self.stop(timer);
-        Some(timer)
+    /// Takes one timer that has expired, in the order of the table, with its deadline.
+    pub(crate) fn expired(&mut self, now: Time) -> Option<(Timer, Time)> {
+        Timer::ALL.into_iter().find_map(|timer| {
+            let at = self.0[timer as usize].take_if(|at| *at <= now)?;
+            Some((timer, at))
+        })
     }
 }

@@ -137,29 +137,20 @@ impl Driver {
         moved
     }
 
-    /// Fires timers and arms the next; true when one fired.
+    /// Arms the next timer; true when it is due, and the next look at the session fires it.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        let next = self.shared.drive(|state, now| {
-            if state.session.poll_timeout().is_some_and(|at| at <= now) {
-                state.session.handle_timeout(now);
-                state.armed = None;
-                return Err(());
-            }
+        let next = self.shared.drive(|state, _| {
             let next = state.session.poll_timeout();
-            let rearm = next != state.armed;
-            state.armed = next;
-            Ok(next.filter(|_| rearm))
+            (next != std::mem::replace(&mut state.armed, next)).then_some(next)
         });
-        match next {
-            Err(()) => return true,
-            Ok(Some(at)) => self.sleep.as_mut().reset(self.shared.instant(at)),
-            Ok(None) => {}
+        if let Some(Some(at)) = next {
+            self.sleep.as_mut().reset(self.shared.instant(at));
         }
-        let fired = self.shared.lock().armed.is_some() && self.sleep.as_mut().poll(cx).is_ready();
-        if fired {
+        let due = self.shared.lock().armed.is_some() && self.sleep.as_mut().poll(cx).is_ready();
+        if due {
             self.shared.lock().armed = None;
         }
-        fired
+        due
     }
 }
 
@@ -181,24 +172,20 @@ impl Future for Driver {
         }
         let mut first = true;
         loop {
-            let mut moved = this.take_upgrade() | this.read(cx);
-            // Polled once for its own sake, then again only when it has something to take.
-            if std::mem::take(&mut first) || this.shared.lock().session.has_event() {
+            let mut moved = this.take_upgrade() | this.tick(cx) | this.read(cx);
+            // Polled once for its own sake, then again only when it waits for what there is.
+            if std::mem::take(&mut first) | this.shared.lock().take_waiting_app() {
                 let lagged = !this.shared.wants_input();
                 this.run_app(cx);
                 moved |= lagged && this.shared.wants_input();
             }
             moved |= this.write(cx);
-            moved |= this.tick(cx);
-            if moved {
-                continue;
-            }
             let mut state = this.shared.lock();
             if state.is_over() {
                 break;
             }
             // Frames that the connection does not take now wake the driver when it does.
-            if state.upgrade.is_none() {
+            if !moved && state.upgrade.is_none() && !state.app_has_event() {
                 state.driving = false;
                 return Poll::Pending;
             }

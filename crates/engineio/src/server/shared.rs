@@ -82,6 +82,10 @@ impl Shared {
     pub(crate) fn drive<R>(&self, change: impl FnOnce(&mut State, Time) -> R) -> R {
         let now = self.now();
         let mut state = self.lock();
+        // Whoever comes first after a deadline sees it passed, also when the driver sleeps still.
+        if state.session.poll_timeout().is_some_and(|at| at <= now) {
+            state.session.handle_timeout(now);
+        }
         let result = change(&mut state, now);
         let wake = state.ready();
         if state.room_came() {
@@ -129,6 +133,7 @@ impl Shared {
     /// The next message, or `None` at the end.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.drive(|state, _| {
+            state.app = None;
             loop {
                 match state.session.poll_event() {
                     Some(Event::Message(message)) => return Poll::Ready(Some(message)),
@@ -197,6 +202,17 @@ impl State {
             (None, _) => false,
         };
         earlier || self.upgrade.is_some() || self.session.has_transmit() || self.is_over()
+    }
+
+    /// Whether the application waits for an event that is there.
+    pub(crate) fn app_has_event(&self) -> bool {
+        self.app.is_some() && self.session.has_event()
+    }
+
+    /// As [`State::app_has_event`], for one poll: an application that was told and does something
+    /// else is not told again.
+    pub(crate) fn take_waiting_app(&mut self) -> bool {
+        self.app_has_event() && self.app.take().is_some()
     }
 
     /// Whether no connection needs the session any more.
