@@ -1,0 +1,136 @@
+//! Arguments of an event or ack: raw JSON until a handler asks for a type. [spec: EVENT, ACK]
+
+mod attached;
+mod placeholder;
+mod spread;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use self::spread::Spread;
+use super::json::{self, ArrayHead};
+use super::{ArgsError, PeerError};
+
+pub(super) use self::placeholder::{MARK, NUM};
+
+/// The arguments of one event or ack, as they came, with their attachments.
+///
+/// Key order, number text and white space inside stay what the peer wrote. Cloning copies no
+/// bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    /// The array, from bracket to bracket.
+    json: Bytes,
+    /// The event's name in it; empty for an ack.
+    name: Range<usize>,
+    /// Where the first argument begins.
+    start: usize,
+    len: usize,
+    attachments: Vec<Bytes>,
+}
+
+impl Args {
+    /// None when the first element is neither string nor number.
+    pub(crate) fn of_event(json: &Bytes, head: ArrayHead) -> Option<Self> {
+        match json[head.first.clone()].first() {
+            Some(b'"' | b'-' | b'0'..=b'9') => {}
+            _ => return None,
+        }
+        let len = head.len - 1;
+        let json = json.slice(..=head.end);
+        Some(Self { json, name: head.first, start: head.rest_at, len, attachments: Vec::new() })
+    }
+
+    pub(crate) fn of_ack(json: &Bytes, head: ArrayHead) -> Self {
+        let start = head.first.start;
+        let json = json.slice(..=head.end);
+        Self { json, name: 0..0, start, len: head.len, attachments: Vec::new() }
+    }
+
+    /// Completes the arguments. Every placeholder must name one of `attachments`.
+    pub(crate) fn attach(&mut self, attachments: Vec<Bytes>) -> Result<(), PeerError> {
+        placeholder::check(&self.json, attachments.len())?;
+        self.attachments = attachments;
+        Ok(())
+    }
+
+    /// The event's name; empty for an ack.
+    ///
+    /// A number as name gives its text. Half a surrogate pair, which JSON can write and a string
+    /// cannot hold, becomes U+FFFD.
+    pub fn name(&self) -> Cow<'_, str> {
+        match placeholder::unescape(&self.json[self.name.clone()]) {
+            Cow::Borrowed(name) => String::from_utf8_lossy(name),
+            Cow::Owned(name) => String::from_utf8_lossy(&name).into_owned().into(),
+        }
+    }
+
+    /// The arguments exactly as they came: JSON values with commas between, no brackets.
+    pub fn raw(&self) -> &[u8] {
+        json::trim(&self.json[self.start..self.json.len() - 1])
+    }
+
+    /// As [`Args::raw`], sharing the frame it came in.
+    pub fn to_raw(&self) -> Bytes {
+        self.json.slice_ref(self.raw())
+    }
+
+    /// Number of arguments.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Each argument as raw JSON.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        json::elements(self.raw())
+    }
+
+    /// The attachments, by the number that placeholders give.
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// Reads the arguments as a `T`.
+    ///
+    /// A tuple, tuple struct or array takes one argument per field: more are ignored, a missing
+    /// one is an error unless the field is an `Option`. `()` takes none. Any other type, a `Vec`
+    /// or a newtype too, takes the first argument.
+    ///
+    /// A field that is read as bytes (`bytes::Bytes`, `&[u8]` by way of `serde_bytes`) receives
+    /// the attachment of the placeholder in its place. Inside `#[serde(flatten)]` and untagged
+    /// enums, which buffer before they know the field, a placeholder stays an object.
+    ///
+    /// # Errors
+    /// [`ArgsError`], which names the argument.
+    ///
+    /// ```
+    /// # use engineio::proto::Text;
+    /// # use socketio::proto::{ArgsError, Body, Config, parse};
+    /// # let text = Text::new(r#"2["move",3,{"y":4}]"#);
+    /// # let Body::Event { args, .. } = parse(&text, &Config::default()).unwrap().packet.body else { panic!() };
+    /// #[derive(serde::Deserialize)]
+    /// struct To { y: i32 }
+    /// // 42["move",3,{"y":4}]
+    /// let (x, to): (i32, To) = args.parse()?;
+    /// let (x, to, speed): (i32, To, Option<f64>) = args.parse()?;
+    /// let x: i32 = args.parse()?;
+    /// # assert_eq!((x, to.y, speed), (3, 4, None));
+    /// # Ok::<(), ArgsError>(())
+    /// ```
+    pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
+        T::deserialize(Spread::new(self.raw(), self.len, &self.attachments))
+    }
+
+    /// The whole array.
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+}

@@ -1,0 +1,125 @@
+//! Placeholders: `{"_placeholder":true,"num":0}` where an attachment belongs. [spec: Binary event]
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str;
+
+use serde::Deserializer as _;
+use serde::de::{Error, Visitor};
+
+use crate::proto::PeerError;
+use crate::proto::json;
+
+/// Key that marks a placeholder.
+pub(crate) const MARK: &str = "_placeholder";
+/// Key of its number.
+pub(crate) const NUM: &str = "num";
+
+/// Checks that every placeholder in `checked` JSON names one of `attachments`, before anything is
+/// read from it. Iterative, as deep as the JSON was allowed to be. (CVE-2022-2421)
+pub(super) fn check(checked: &[u8], attachments: usize) -> Result<(), PeerError> {
+    let mut open: Vec<Frame> = Vec::new();
+    let mut rest = checked;
+    while let Some(byte) = rest.first() {
+        // A bracket is a token of one byte; any other value is one token.
+        let len = match byte {
+            b'"' => json::value_len(rest),
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => json::value_len(rest),
+            _ => 1,
+        };
+        let (token, behind) = rest.split_at(len.max(1));
+        rest = behind;
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' | b':' => {}
+            b',' => {
+                if let Some(Frame::Object { key, .. }) = open.last_mut() {
+                    *key = None;
+                }
+            }
+            b']' => drop(open.pop()),
+            b'}' => {
+                if let Some(Frame::Object { marked: true, num, .. }) = open.pop()
+                    && num.is_none_or(|n| usize::try_from(n).is_ok_and(|n| n >= attachments))
+                {
+                    return Err(PeerError::Placeholder { num, attachments });
+                }
+            }
+            _ => {
+                if let Some(frame) = open.last_mut() {
+                    frame.take(token);
+                }
+                match byte {
+                    b'[' => open.push(Frame::Array),
+                    b'{' => open.push(Frame::Object { key: None, marked: false, num: None }),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is known of an open bracket.
+enum Frame {
+    Array,
+    /// The last of several equal keys counts, as in JavaScript.
+    Object {
+        key: Option<Key>,
+        marked: bool,
+        num: Option<u64>,
+    },
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Mark,
+    Num,
+    Other,
+}
+
+impl Frame {
+    /// Takes a key, or the first token of a value.
+    fn take(&mut self, token: &[u8]) {
+        let Self::Object { key, marked, num } = self else { return };
+        match key {
+            None => {
+                let name = unescape(token);
+                *key = Some(match &*name {
+                    name if name == MARK.as_bytes() => Key::Mark,
+                    name if name == NUM.as_bytes() => Key::Num,
+                    _ => Key::Other,
+                });
+            }
+            Some(Key::Mark) => *marked = token == b"true",
+            Some(Key::Num) => *num = str::from_utf8(token).ok().and_then(|n| n.parse().ok()),
+            Some(Key::Other) => {}
+        }
+    }
+}
+
+/// The bytes that a JSON string in quotes stands for; any other value as it is.
+pub(super) fn unescape(checked: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = checked.strip_prefix(b"\"").and_then(|s| s.strip_suffix(b"\"")) else {
+        return checked.into();
+    };
+    if memchr::memchr(b'\\', inner).is_none() {
+        return inner.into();
+    }
+    // Read as bytes, half a surrogate pair is allowed; nothing else in a checked string can fail.
+    let mut json = serde_json::Deserializer::from_slice(checked);
+    json.deserialize_bytes(Unescaped).unwrap_or_default().into()
+}
+
+struct Unescaped;
+
+impl Visitor<'_> for Unescaped {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}

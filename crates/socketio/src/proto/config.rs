@@ -1,0 +1,48 @@
+//! The knobs of a connection.
+
+use std::time::Duration;
+
+/// Limits of one connection. A peer that passes one is closed with an error that tells both
+/// numbers, unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Most attachments of one packet. Default 10, as the reference since 4.2.6.
+    pub max_attachments: usize,
+    /// Most bytes of all attachments of one packet. Default 10 MiB.
+    /// Held until the packet is complete, then by whoever holds its arguments.
+    pub max_attachment_bytes: usize,
+    /// Time from a packet's text to its last attachment. Default 60 s.
+    pub attachments_timeout: Duration,
+    /// Time from the connection's start to the first namespace joined. Default 45 s.
+    pub connect_timeout: Duration,
+    /// Most bytes of a namespace. Default 512.
+    pub max_namespace_len: usize,
+    /// Most namespaces of one connection: joined, or waiting for the application's answer.
+    /// Default 64.
+    pub max_namespaces: usize,
+    /// Most digits of an ack id, at most `u64::MAX` in value. Default 20.
+    pub max_ack_digits: usize,
+    /// Most JSON brackets open at once, that of the arguments included. Default 128, which is
+    /// also the most: values above mean 128.
+    pub max_json_depth: usize,
+    /// Whether an event for `/` as the very first packet joins `/`, as if a CONNECT without data
+    /// stood before it. Default no; ours, not the reference's.
+    pub implicit_connect: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_attachments: 10,
+            max_attachment_bytes: 10 << 20,
+            attachments_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(45),
+            max_namespace_len: 512,
+            max_namespaces: 64,
+            max_ack_digits: 20,
+            max_json_depth: super::json::DEEPEST,
+            implicit_connect: false,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! One connection: the namespaces of one engine session, server role. [spec: Packet types]
+//!
+//! ```text
+//! state of a namespace   CONNECT        EVENT, ACK   DISCONNECT        binary, text
+//! (none)                 -> CONNECTING  error        error             as `Reassembly` says,
+//! CONNECTING             error (1)      yield        yield -> (none)   whatever the state
+//! JOINED                 error (1)      yield        yield -> (none)
+//! LEFT                   -> CONNECTING  ignore       ignore -> (none)
+//!
+//! the application: accept   CONNECTING -> JOINED, sends 40{sid}
+//!                  refuse   CONNECTING -> (none), sends 44
+//!                  disconnect   JOINED -> LEFT, sends 41
+//! ```
+//! (1) Once, after an implicit connect: answered with the same `40{sid}`.
+//!
+//! CONNECT_ERROR is an error in every state. An error closes the whole connection, as in the
+//! reference. LEFT is ours: packets that were on their way when this side left are no fault.
+
+mod event;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engineio::proto::{Message, Text, Time};
+
+pub use self::event::{Event, Events};
+use super::parser::parse_with;
+use super::{
+    Body, Config, Encoded, Error, Misuse, Namespace, Packet, PeerError, RawJson, Reassembly, encode,
+};
+
+/// The machine between an engine session and the application.
+///
+/// The world speaks through `handle_message` and `handle_timeout`; the application answers a
+/// [`Event::Connect`] with `accept` or `refuse`; the machine asks for time by `poll_timeout` and
+/// has what it sends by itself in `poll_transmit`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use engineio::proto::Time;
+/// use socketio::proto::{Config, Connection, Event};
+/// let mut connection = Connection::new(Arc::new(Config::default()), Time::ZERO);
+/// for event in connection.handle_message(Time::ZERO, "0".into())? {
+///     let Event::Connect { namespace, .. } = event else { continue };
+///     let answer = connection.accept(&namespace, "wZX3oN0bSVIhsaknAAAI").unwrap();
+///     assert_eq!(&answer.text().wire()[..], br#"40{"sid":"wZX3oN0bSVIhsaknAAAI"}"#);
+/// }
+/// # Ok::<(), socketio::proto::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    config: Arc<Config>,
+    namespaces: BTreeMap<Namespace, State>,
+    reassembly: Reassembly,
+    /// Until the first namespace is joined.
+    connect_deadline: Option<Time>,
+    transmit: Option<Encoded>,
+    /// No message came yet.
+    fresh: bool,
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// CONNECT came, the application has not answered.
+    Connecting {
+        /// Nobody sent the CONNECT; one that comes later is no second one.
+        implicit: bool,
+    },
+    Joined {
+        /// The answer for the CONNECT that may follow an implicit one.
+        again: Option<Encoded>,
+    },
+    /// This side sent DISCONNECT; the peer may not know.
+    Left,
+}
+
+impl Connection {
+    /// A connection whose engine session opened at `now`.
+    pub fn new(config: Arc<Config>, now: Time) -> Self {
+        Self {
+            connect_deadline: Some(now + config.connect_timeout),
+            config,
+            namespaces: BTreeMap::new(),
+            reassembly: Reassembly::default(),
+            transmit: None,
+            fresh: true,
+            failed: false,
+        }
+    }
+
+    /// Takes a message of the engine.
+    ///
+    /// # Errors
+    /// [`Error::Peer`]: close the engine session. [`Misuse::Closed`] for every message behind
+    /// that.
+    pub fn handle_message(&mut self, now: Time, message: Message) -> Result<Events, Error> {
+        if self.failed {
+            return Err(Misuse::Closed.into());
+        }
+        let events = match message {
+            Message::Text(text) => self.text(now, &text),
+            Message::Binary(data) => {
+                let packet = self.reassembly.handle_binary(data, &self.config);
+                packet.and_then(|packet| self.events(None, packet))
+            }
+        };
+        self.fresh = false;
+        self.failed = events.is_err();
+        Ok(events?)
+    }
+
+    /// Does what is due at `now`.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when no namespace was joined, or a packet not completed, in time: close the
+    /// engine session.
+    pub fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
+        let timeout = self.reassembly.handle_timeout(now, &self.config).and_then(|()| {
+            match self.connect_deadline.take_if(|at| *at <= now) {
+                Some(_) => Err(PeerError::ConnectTimeout { within: self.config.connect_timeout }),
+                None => Ok(()),
+            }
+        });
+        self.failed |= timeout.is_err();
+        Ok(timeout?)
+    }
+
+    /// When [`Connection::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let deadlines = [self.connect_deadline, self.reassembly.poll_timeout()];
+        deadlines.into_iter().flatten().min().filter(|_| !self.failed)
+    }
+
+    /// What the machine sends by itself: the second answer after an implicit connect. Ask after
+    /// each message.
+    pub fn poll_transmit(&mut self) -> Option<Encoded> {
+        self.transmit.take()
+    }
+
+    /// Lets the client join; send the answer before anything else in this namespace. None when it
+    /// waits no more.
+    pub fn accept(&mut self, namespace: &Namespace, sid: &str) -> Option<Encoded> {
+        let state = self.namespaces.get_mut(namespace)?;
+        let State::Connecting { implicit } = *state else { return None };
+        let answer = encode::connect(namespace, sid);
+        *state = State::Joined { again: implicit.then(|| answer.clone()) };
+        self.connect_deadline = None;
+        Some(answer)
+    }
+
+    /// Does not let the client join; gives the answer to send. None when it waits no more.
+    ///
+    /// `message` is for the client's eyes, [`INVALID_NAMESPACE`](encode::INVALID_NAMESPACE) for a
+    /// namespace that does not exist.
+    pub fn refuse(
+        &mut self,
+        namespace: &Namespace,
+        message: &str,
+        data: Option<&RawJson>,
+    ) -> Option<Encoded> {
+        let state = self.namespaces.get(namespace)?;
+        let State::Connecting { .. } = state else { return None };
+        self.namespaces.remove(namespace);
+        Some(encode::connect_error(namespace, message, data))
+    }
+
+    /// Makes the client leave; gives the packet to send. None when it has not joined.
+    pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
+        let state = self.namespaces.get_mut(namespace)?;
+        let State::Joined { .. } = state else { return None };
+        *state = State::Left;
+        Some(encode::disconnect(namespace))
+    }
+
+    /// Whether the client has joined.
+    pub fn is_joined(&self, namespace: &Namespace) -> bool {
+        matches!(self.namespaces.get(namespace), Some(State::Joined { .. }))
+    }
+
+    /// The namespaces the client has joined.
+    pub fn joined(&self) -> impl Iterator<Item = &Namespace> {
+        let joined = |state: &State| matches!(state, State::Joined { .. });
+        self.namespaces.iter().filter(move |(_, state)| joined(state)).map(|(name, _)| name)
+    }
+
+    fn text(&mut self, now: Time, text: &Text) -> Result<Events, PeerError> {
+        self.reassembly.check_text()?;
+        let known = &self.namespaces;
+        let announced = parse_with(text, &self.config, |name| match known.get_key_value(name) {
+            Some((namespace, _)) => namespace.clone(),
+            None => Namespace::from_checked(name),
+        })?;
+        let Packet { namespace, body } = &announced.packet;
+        let is_event = matches!(body, Body::Event { .. });
+        let implicit = self.fresh && self.config.implicit_connect;
+        let connect = if implicit && is_event && namespace.is_root() {
+            Some(self.connect(namespace.clone(), None, true)?)
+        } else {
+            None
+        };
+        // Before attachments are collected for a packet that nobody takes.
+        if matches!(body, Body::Event { .. } | Body::Ack { .. }) {
+            self.is_welcome(&announced.packet)?;
+        }
+        let packet = self.reassembly.handle_text(now, announced, &self.config)?;
+        self.events(connect, packet)
+    }
+
+    fn events(
+        &mut self,
+        first: Option<Event>,
+        packet: Option<Packet>,
+    ) -> Result<Events, PeerError> {
+        let second = packet.map_or(Ok(None), |packet| self.event(packet))?;
+        Ok(Events { first, second })
+    }
+
+    /// The table above.
+    fn event(&mut self, packet: Packet) -> Result<Option<Event>, PeerError> {
+        let is_welcome = match packet.body {
+            Body::Connect { .. } => true,
+            _ => self.is_welcome(&packet)?,
+        };
+        let Packet { namespace, body } = packet;
+        let event = match body {
+            Body::Connect { auth } => match self.namespaces.get_mut(&namespace) {
+                None | Some(State::Left) => self.connect(namespace, auth, false)?,
+                Some(State::Connecting { implicit }) if *implicit => {
+                    *implicit = false;
+                    return Ok(None);
+                }
+                Some(State::Joined { again }) if again.is_some() => {
+                    self.transmit = again.take();
+                    return Ok(None);
+                }
+                Some(_) => return Err(unexpected("CONNECT", "its namespace is taken")),
+            },
+            Body::Disconnect => {
+                self.namespaces.remove(&namespace);
+                Event::Disconnect { namespace }
+            }
+            Body::Event { args, ack_id } => Event::Event { namespace, args, ack_id },
+            Body::Ack { id, args } => Event::Ack { namespace, id, args },
+            Body::ConnectError { .. } => {
+                return Err(unexpected("CONNECT_ERROR", "it is for servers to send"));
+            }
+        };
+        Ok(is_welcome.then_some(event))
+    }
+
+    /// Whether the application hears of a packet for a namespace; an error when it must not come.
+    fn is_welcome(&self, packet: &Packet) -> Result<bool, PeerError> {
+        match self.namespaces.get(&packet.namespace) {
+            Some(State::Connecting { .. } | State::Joined { .. }) => Ok(true),
+            Some(State::Left) => Ok(false),
+            None => Err(unexpected(packet.body.name(), "its namespace is not joined")),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        namespace: Namespace,
+        auth: Option<RawJson>,
+        implicit: bool,
+    ) -> Result<Event, PeerError> {
+        let max = self.config.max_namespaces;
+        if self.namespaces.len() >= max && !self.namespaces.contains_key(&namespace) {
+            // Forgetting one that was left only makes a late packet for it a fault again.
+            let left = self.namespaces.iter().find(|(_, state)| matches!(state, State::Left));
+            let Some(left) = left.map(|(name, _)| name.clone()) else {
+                return Err(PeerError::TooManyNamespaces { count: self.namespaces.len() + 1, max });
+            };
+            self.namespaces.remove(&left);
+        }
+        self.namespaces.insert(namespace.clone(), State::Connecting { implicit });
+        Ok(Event::Connect { namespace, auth })
+    }
+}
+
+fn unexpected(packet: &'static str, state: &'static str) -> PeerError {
+    PeerError::Unexpected { packet, state }
+}

@@ -1,0 +1,217 @@
+//! Writes packets: one buffer that begins with the engine's `4`. [spec: Packet format]
+//!
+//! Pure. Data is written once, by `serde_json`; bytes anywhere in it leave as attachments.
+
+mod attach;
+mod spread;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engineio::proto::{Message, Text};
+use serde::Serialize;
+
+use super::packet::reserved;
+use super::{Body, EncodeError, Misuse, Namespace, Packet, RawJson};
+
+/// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
+/// so that one encoding serves all receivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    text: Text,
+    attachments: Option<Arc<[Bytes]>>,
+}
+
+impl Encoded {
+    /// The packet's text.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Its attachments, in order.
+    pub fn attachments(&self) -> &[Bytes] {
+        self.attachments.as_deref().unwrap_or_default()
+    }
+
+    /// Text and attachments as messages. They must leave in this order, with nothing between.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        let attachments = self.attachments().iter().cloned().map(Message::Binary);
+        std::iter::once(Message::Text(self.text.clone())).chain(attachments)
+    }
+
+    /// Bytes of all messages, without the engine's framing.
+    pub fn size(&self) -> usize {
+        self.text.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// Encodes an event.
+///
+/// A tuple, tuple struct or array is spread over several arguments; `()`, and all that `serde`
+/// writes as a unit, is none; any other type is one argument. A literal `null` is `(None::<()>,)`
+/// or `None::<()>`.
+///
+/// # Errors
+/// [`Misuse::ReservedName`], or [`EncodeError::Json`] for data that does not become JSON.
+///
+/// ```
+/// use socketio::proto::{Namespace, encode};
+/// let encoded = encode::event(&Namespace::default(), Some(12), "move", &(3, "left"))?;
+/// assert_eq!(&encoded.text().wire()[..], br#"4212["move",3,"left"]"#);
+/// # Ok::<(), socketio::proto::EncodeError>(())
+/// ```
+pub fn event<T: Serialize + ?Sized>(
+    namespace: &Namespace,
+    ack_id: Option<u64>,
+    name: &str,
+    args: &T,
+) -> Result<Encoded, EncodeError> {
+    check_name(name)?;
+    let mut wire = open(EVENT, namespace, ack_id, TYPICAL_SIZE);
+    write_string(&mut wire, name);
+    spread::write(args, wire, true)
+}
+
+/// Encodes an ack: the answer to the event that carried `id`. Arguments are as in [`event`].
+///
+/// # Errors
+/// [`EncodeError::Json`] for data that does not become JSON.
+pub fn ack<T: Serialize + ?Sized>(
+    namespace: &Namespace,
+    id: u64,
+    args: &T,
+) -> Result<Encoded, EncodeError> {
+    spread::write(args, open(ACK, namespace, Some(id), TYPICAL_SIZE), false)
+}
+
+/// Encodes an event whose arguments are JSON already, such as stored events; they are framed
+/// without being parsed. The buffer has exactly the size it needs.
+///
+/// # Errors
+/// [`Misuse::ReservedName`]; [`Misuse::Utf8`] when the arguments are not UTF-8. That each of them
+/// is JSON is the caller's word.
+pub fn event_raw(
+    namespace: &Namespace,
+    ack_id: Option<u64>,
+    name: &str,
+    args: &[&[u8]],
+) -> Result<Encoded, Misuse> {
+    check_name(name)?;
+    let size = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + name.len();
+    let mut wire = open(EVENT, namespace, ack_id, size);
+    write_string(&mut wire, name);
+    for arg in args {
+        wire.push(b',');
+        wire.extend_from_slice(arg);
+    }
+    wire.push(b']');
+    let text = Text::from_wire(wire.into()).map_err(|_| Misuse::Utf8)?;
+    Ok(Encoded { text, attachments: None })
+}
+
+/// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
+pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
+    let mut data = b"{\"sid\":".to_vec();
+    write_string(&mut data, sid);
+    data.push(b'}');
+    control(CONNECT, namespace, &data)
+}
+
+/// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
+pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+    let mut json = b"{\"message\":".to_vec();
+    write_string(&mut json, message);
+    if let Some(data) = data {
+        json.extend_from_slice(b",\"data\":");
+        json.extend_from_slice(data.as_bytes());
+    }
+    json.push(b'}');
+    control(CONNECT_ERROR, namespace, &json)
+}
+
+/// Encodes a DISCONNECT: `41`.
+pub fn disconnect(namespace: &Namespace) -> Encoded {
+    control(DISCONNECT, namespace, b"")
+}
+
+/// Encodes a packet with the data it holds, byte for byte.
+pub fn packet(packet: &Packet) -> Encoded {
+    let namespace = &packet.namespace;
+    let (args, kind, id) = match &packet.body {
+        Body::Connect { auth: None } => return control(CONNECT, namespace, b""),
+        Body::Connect { auth: Some(auth) } => return control(CONNECT, namespace, auth.as_bytes()),
+        Body::Disconnect => return disconnect(namespace),
+        Body::ConnectError { data } => return control(CONNECT_ERROR, namespace, data.as_bytes()),
+        Body::Event { args, ack_id } => (args, EVENT, *ack_id),
+        Body::Ack { id, args } => (args, ACK, Some(*id)),
+    };
+    let mut wire = open(kind, namespace, id, args.json().len());
+    wire.extend_from_slice(&args.json()[1..]);
+    close(wire, args.attachments().to_vec())
+}
+
+/// `4`, type, namespace, ack id and the opening bracket, with room for `size` more bytes.
+fn open(kind: u8, namespace: &Namespace, ack_id: Option<u64>, size: usize) -> Vec<u8> {
+    // Prefix, type, comma, 20 digits, brackets, two quotes, and a short attachment count.
+    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 32);
+    wire.extend_from_slice(&[MESSAGE, kind]);
+    namespace.write(&mut wire);
+    if let Some(id) = ack_id {
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(&mut wire, format_args!("{id}"));
+    }
+    wire.push(b'[');
+    wire
+}
+
+/// Makes a binary packet of a plain one if there are attachments, and shares the buffer.
+fn close(mut wire: Vec<u8>, attachments: Vec<Bytes>) -> Encoded {
+    if attachments.is_empty() {
+        return Encoded { text: share(wire), attachments: None };
+    }
+    // Only now is the count known; data with bytes in it pays one move for that.
+    wire[1] += BINARY - EVENT;
+    wire.splice(2..2, format!("{}-", attachments.len()).into_bytes());
+    Encoded { text: share(wire), attachments: Some(attachments.into()) }
+}
+
+/// For data from `serde_json` or from a packet that was read: UTF-8, unless whoever handed in the
+/// packet broke that promise, and then still no panic.
+fn share(wire: Vec<u8>) -> Text {
+    let wire = Bytes::from(wire);
+    Text::from_wire(wire.clone())
+        .unwrap_or_else(|_| Text::new(&String::from_utf8_lossy(&wire[1..])))
+}
+
+/// A packet without arguments. `data` is JSON or nothing.
+fn control(kind: u8, namespace: &Namespace, data: &[u8]) -> Encoded {
+    let mut wire = vec![MESSAGE, kind];
+    namespace.write(&mut wire);
+    wire.extend_from_slice(data);
+    Encoded { text: share(wire), attachments: None }
+}
+
+fn check_name(name: &str) -> Result<(), Misuse> {
+    reserved(name).map_or(Ok(()), |name| Err(Misuse::ReservedName { name }))
+}
+
+fn write_string(wire: &mut Vec<u8>, text: &str) {
+    // Neither a string nor writing to a vector can fail.
+    let written = serde_json::to_writer(wire, text);
+    debug_assert!(written.is_ok());
+}
+
+/// The refusal of a namespace that does not exist, in the reference's words.
+pub const INVALID_NAMESPACE: &str = "Invalid namespace";
+
+/// The engine's type of a message.
+const MESSAGE: u8 = b'4';
+const CONNECT: u8 = b'0';
+const DISCONNECT: u8 = b'1';
+const EVENT: u8 = b'2';
+const ACK: u8 = b'3';
+const CONNECT_ERROR: u8 = b'4';
+/// Type of a binary event; a binary ack is as far from an ack.
+const BINARY: u8 = b'5';
+/// First room for arguments of unknown size, in bytes; most events of a chat or an agent fit.
+const TYPICAL_SIZE: usize = 224;

@@ -1,0 +1,254 @@
+//! Errors by blame, and the reference's reasons for closing.
+
+use std::time::Duration;
+
+use super::json::JsonError;
+
+/// Why a [`Connection`](super::Connection) stopped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer broke the protocol; the connection must close.
+    #[error("peer broke the protocol")]
+    Peer(#[source] PeerError),
+    /// This program misused the API; fix the call.
+    #[error("API misused")]
+    Misuse(#[source] Misuse),
+}
+
+impl From<PeerError> for Error {
+    fn from(error: PeerError) -> Self {
+        Self::Peer(error)
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(error: Misuse) -> Self {
+        Self::Misuse(error)
+    }
+}
+
+/// What a peer did that no peer may do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// A first character that names no packet type; none for an empty message.
+    #[error("unknown packet type {:?}", got.map(char::from))]
+    UnknownType {
+        /// The character.
+        got: Option<u8>,
+    },
+    /// A binary packet whose attachment count is missing, no number, or zero.
+    #[error("illegal attachments: a binary packet needs a count above zero and '-'")]
+    AttachmentCount,
+    /// More attachments announced than `max_attachments`.
+    #[error("too many attachments: {declared}, the limit is {max}")]
+    TooManyAttachments {
+        /// Attachments announced.
+        declared: u64,
+        /// The limit.
+        max: usize,
+    },
+    /// More bytes of attachments than `max_attachment_bytes`.
+    #[error("{bytes} bytes of attachments, the limit is {max}")]
+    AttachmentBytes {
+        /// Bytes that came, with the one that was too much.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A packet that was not complete in time.
+    #[error("{received} of {declared} attachments within {within:?}")]
+    AttachmentsTimeout {
+        /// Attachments that came.
+        received: usize,
+        /// Attachments announced.
+        declared: usize,
+        /// `attachments_timeout`.
+        within: Duration,
+    },
+    /// A placeholder whose number is no attachment of its packet.
+    #[error("illegal attachments: placeholder for {num:?}, there are {attachments}")]
+    Placeholder {
+        /// Its number, if it is an integer.
+        num: Option<u64>,
+        /// Attachments of the packet.
+        attachments: usize,
+    },
+    /// Text while attachments are due.
+    #[error("got plaintext data after {received} of {declared} attachments")]
+    TextBetweenAttachments {
+        /// Attachments that came.
+        received: usize,
+        /// Attachments announced.
+        declared: usize,
+    },
+    /// Binary data that no packet announced.
+    #[error("got {len} bytes of binary data when not reconstructing a packet")]
+    UnexpectedBinary {
+        /// Bytes of it.
+        len: usize,
+    },
+    /// A namespace longer than `max_namespace_len`.
+    #[error("namespace of {len} bytes, the limit is {max}")]
+    NamespaceTooLong {
+        /// Bytes of it.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More namespaces on one connection than `max_namespaces`.
+    #[error("{count} namespaces, the limit is {max}")]
+    TooManyNamespaces {
+        /// Namespaces, with the one that was too much.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// An ack id with more digits than `max_ack_digits`.
+    #[error("ack id of {digits} digits, the limit is {max}")]
+    AckIdTooLong {
+        /// Digits of it.
+        digits: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// An ack id above `u64::MAX`.
+    #[error("ack id above {}", u64::MAX)]
+    AckIdTooLarge,
+    /// An ack without an id.
+    #[error("an ack needs an id")]
+    AckIdMissing,
+    /// Data that is no JSON, or nested too deeply.
+    #[error("invalid payload of {packet}")]
+    Json {
+        /// The packet's name.
+        packet: &'static str,
+        /// What is wrong with it.
+        #[source]
+        error: JsonError,
+    },
+    /// Data of another shape than its packet asks for.
+    #[error("invalid payload: {packet} needs {needs}")]
+    Payload {
+        /// The packet's name.
+        packet: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// An event with a name that belongs to the protocol.
+    #[error("event name {name:?} is reserved")]
+    ReservedName {
+        /// The name.
+        name: &'static str,
+    },
+    /// A packet that its sender may not send, or not now.
+    #[error("{packet} not expected: {state}")]
+    Unexpected {
+        /// The packet's name.
+        packet: &'static str,
+        /// Why not.
+        state: &'static str,
+    },
+    /// No namespace joined in time.
+    #[error("no namespace joined within {within:?}")]
+    ConnectTimeout {
+        /// `connect_timeout`.
+        within: Duration,
+    },
+}
+
+impl PeerError {
+    /// Why the sockets of the connection are gone, in the reference's words: `forced server close`
+    /// for a packet that makes sense at another time, `forced close` for one that never does.
+    pub fn close_reason(&self) -> &'static str {
+        match self {
+            Self::Unexpected { .. }
+            | Self::TooManyNamespaces { .. }
+            | Self::ConnectTimeout { .. } => "forced server close",
+            _ => "forced close",
+        }
+    }
+}
+
+/// A call that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// An event name that belongs to the protocol.
+    #[error("event name {name:?} is reserved")]
+    ReservedName {
+        /// The name.
+        name: &'static str,
+    },
+    /// A namespace that does not begin with `/`, or holds a comma.
+    #[error("a namespace begins with '/' and holds no comma, not {name:?}")]
+    Namespace {
+        /// The name.
+        name: String,
+    },
+    /// Raw JSON that is none.
+    #[error("raw data is no JSON")]
+    Json(#[source] JsonError),
+    /// Raw data that is not UTF-8.
+    #[error("raw data is not UTF-8")]
+    Utf8,
+    /// A message for a connection that has failed.
+    #[error("the connection has failed before")]
+    Closed,
+}
+
+/// Why data did not become a packet. This program's fault, or its data's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The API was misused; fix the call.
+    #[error("API misused")]
+    Misuse(#[source] Misuse),
+    /// The data does not become JSON, such as a map with keys that are no strings.
+    #[error("data does not become JSON")]
+    Json(#[source] serde_json::Error),
+}
+
+impl From<Misuse> for EncodeError {
+    fn from(error: Misuse) -> Self {
+        Self::Misuse(error)
+    }
+}
+
+/// Why arguments did not become the type that was asked for. Whose fault that is, the handler
+/// knows.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArgsError {
+    /// An argument that the type needs did not come.
+    #[error("argument {index} is missing, {len} came")]
+    Missing {
+        /// Counted from 0.
+        index: usize,
+        /// Arguments that came.
+        len: usize,
+    },
+    /// An argument is of another type.
+    #[error("argument {index} is of another type")]
+    Type {
+        /// Counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The type refused the arguments together.
+    #[error("arguments refused: {0}")]
+    Refused(String),
+}
+
+/// As many acks are awaited as may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pending} acks pending, the limit is {max}")]
+pub struct TooManyAcks {
+    /// Acks awaited.
+    pub pending: usize,
+    /// The limit.
+    pub max: usize,
+}

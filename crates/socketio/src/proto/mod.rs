@@ -1,0 +1,29 @@
+//! The protocol, pure: messages and times in, packets and events out.
+//!
+//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds
+//! without features and without tokio.
+
+mod ack;
+mod args;
+mod attachments;
+mod config;
+mod connection;
+pub mod encode;
+mod error;
+pub mod json;
+mod namespace;
+mod packet;
+mod parser;
+mod raw;
+
+pub use ack::Acks;
+pub use args::Args;
+pub use attachments::Reassembly;
+pub use config::Config;
+pub use connection::{Connection, Event, Events};
+pub use encode::Encoded;
+pub use error::{ArgsError, EncodeError, Error, Misuse, PeerError, TooManyAcks};
+pub use namespace::Namespace;
+pub use packet::{Body, Packet};
+pub use parser::{Announced, parse};
+pub use raw::RawJson;

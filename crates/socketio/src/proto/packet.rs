@@ -1,0 +1,84 @@
+//! Packets: one framed unit of Socket.IO. [spec: Packet format]
+
+use super::{Args, Namespace, RawJson};
+
+/// One packet of protocol v5, complete with its attachments.
+///
+/// The wire form is `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`; `/` is not written.
+///
+/// | wire | packet | sent by |
+/// |---|---|---|
+/// | `0`, `0{…}`, `0/admin,{…}` | `Connect` | both; from a server the data is `{"sid":…}` |
+/// | `1`, `1/admin,` | `Disconnect` | both |
+/// | `2["name",…]`, `2/admin,12["name",…]` | `Event` | both |
+/// | `312[…]`, `3/admin,12[…]` | `Ack` | both |
+/// | `4{"message":…}`, `4/admin,{…}` | `ConnectError` | server |
+/// | `51-["name",{"_placeholder":true,"num":0}]` and binary | `Event` with attachments | both |
+/// | `61-12[{"_placeholder":true,"num":0}]` and binary | `Ack` with attachments | both |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The namespace it is for.
+    pub namespace: Namespace,
+    /// The rest.
+    pub body: Body,
+}
+
+/// What a packet says to its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Asks to join, or says that it is done.
+    Connect {
+        /// An object.
+        auth: Option<RawJson>,
+    },
+    /// Leaves.
+    Disconnect,
+    /// A named emission.
+    Event {
+        /// Its name and arguments.
+        args: Args,
+        /// The id of the ack its sender awaits.
+        ack_id: Option<u64>,
+    },
+    /// The answer to an event.
+    Ack {
+        /// The event's `ack_id`.
+        id: u64,
+        /// The answer's arguments.
+        args: Args,
+    },
+    /// Says that the namespace may not be joined.
+    ConnectError {
+        /// An object with `message` and, if there is some, `data`; a string from old servers.
+        data: RawJson,
+    },
+}
+
+impl Body {
+    /// The packet's name in the specification.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "CONNECT",
+            Self::Disconnect => "DISCONNECT",
+            Self::Event { .. } => "EVENT",
+            Self::Ack { .. } => "ACK",
+            Self::ConnectError { .. } => "CONNECT_ERROR",
+        }
+    }
+
+    /// The arguments of an event or ack.
+    pub(crate) fn args_mut(&mut self) -> Option<&mut Args> {
+        match self {
+            Self::Event { args, .. } | Self::Ack { args, .. } => Some(args),
+            _ => None,
+        }
+    }
+}
+
+/// The reserved event `name` is, if it is one. Such names never travel.
+pub(crate) fn reserved(name: &str) -> Option<&'static str> {
+    RESERVED.into_iter().find(|reserved| *reserved == name)
+}
+
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];

@@ -1,0 +1,207 @@
+//! Reads a packet's text, with nom on slices. [spec: Packet format]
+//!
+//! Pure. Data stays a slice of the frame it came in; JSON is checked once and not read. What the
+//! reference decoder lets through by accident is refused here: an event without data, a binary
+//! packet with zero attachments, an ack id made of white space, one beyond `u64`.
+
+use bytes::Bytes;
+use engineio::proto::Text;
+use nom::branch::alt;
+use nom::bytes::{tag, take_till};
+use nom::character::complete::{digit0, digit1};
+use nom::combinator::{cond, map, map_opt, opt, peek};
+use nom::number::complete::u8 as byte;
+use nom::sequence::{preceded, terminated};
+use nom::{IResult, Parser};
+
+use super::{Args, Body, Config, Namespace, Packet, PeerError, RawJson, json};
+
+/// A packet's text, and what it says will follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The packet; not complete while `attachments` are due.
+    pub packet: Packet,
+    /// Binary messages that follow: 0 for a plain packet.
+    pub attachments: usize,
+}
+
+/// Reads the text of one packet.
+///
+/// # Errors
+/// [`PeerError`], by the rules of the protocol and the limits in `config`.
+///
+/// ```
+/// use engineio::proto::Text;
+/// use socketio::proto::{Body, Config, parse};
+/// let announced = parse(&Text::new(r#"2/admin,456["hi",{"a":1}]"#), &Config::default())?;
+/// assert_eq!(announced.packet.namespace.as_str(), "/admin");
+/// let Body::Event { args, ack_id: Some(456) } = announced.packet.body else { panic!() };
+/// assert_eq!((&*args.name(), args.raw()), ("hi", &br#"{"a":1}"#[..]));
+/// # Ok::<(), socketio::proto::PeerError>(())
+/// ```
+pub fn parse(text: &Text, config: &Config) -> Result<Announced, PeerError> {
+    parse_with(text, config, Namespace::from_checked)
+}
+
+/// As [`parse`]; `name` may give a namespace that exists already.
+pub(crate) fn parse_with(
+    text: &Text,
+    config: &Config,
+    name: impl FnOnce(&str) -> Namespace,
+) -> Result<Announced, PeerError> {
+    let wire = text.wire().slice(1..);
+    let (json, head) = head(&wire).map_err(|fault| fault_of(fault, &wire))?;
+    if head.namespace.len() > config.max_namespace_len {
+        let len = head.namespace.len();
+        return Err(PeerError::NamespaceTooLong { len, max: config.max_namespace_len });
+    }
+    let attachments = head.attachments.map_or(Ok(0), |n| attachments(n, config))?;
+    let ack_id = head.ack_id.map_or(Ok(None), |digits| ack_id(digits, config))?;
+    let body = body(&head, ack_id, &wire.slice_ref(json), config.max_json_depth)?;
+    // Text is UTF-8, and the name was cut at ASCII.
+    let namespace = name(std::str::from_utf8(head.namespace).unwrap_or_default());
+    Ok(Announced { packet: Packet { namespace, body }, attachments })
+}
+
+/// What stands before the JSON.
+struct Head<'a> {
+    kind: Kind,
+    /// Digits; of binary packets.
+    attachments: Option<&'a [u8]>,
+    namespace: &'a [u8],
+    /// Digits, maybe none; of packets that carry an id.
+    ack_id: Option<&'a [u8]>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Connect,
+    Disconnect,
+    Event,
+    Ack,
+    ConnectError,
+    BinaryEvent,
+    BinaryAck,
+}
+
+impl Kind {
+    fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'0' => Self::Connect,
+            b'1' => Self::Disconnect,
+            b'2' => Self::Event,
+            b'3' => Self::Ack,
+            b'4' => Self::ConnectError,
+            b'5' => Self::BinaryEvent,
+            b'6' => Self::BinaryAck,
+            _ => return None,
+        })
+    }
+
+    fn is_binary(self) -> bool {
+        matches!(self, Self::BinaryEvent | Self::BinaryAck)
+    }
+
+    fn has_ack_id(self) -> bool {
+        matches!(self, Self::Event | Self::Ack) || self.is_binary()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Disconnect => "DISCONNECT",
+            Self::Event => "EVENT",
+            Self::Ack => "ACK",
+            Self::ConnectError => "CONNECT_ERROR",
+            Self::BinaryEvent => "BINARY_EVENT",
+            Self::BinaryAck => "BINARY_ACK",
+        }
+    }
+}
+
+/// `<type>[<attachments>-][<namespace>,][<ack id>]`; what it leaves is the JSON.
+fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
+    let (rest, kind) = map_opt(byte, Kind::of).parse(wire)?;
+    let (rest, attachments) = cond(kind.is_binary(), terminated(digit1, tag("-"))).parse(rest)?;
+    let (rest, namespace) = alt((
+        preceded(peek(tag("/")), terminated(take_till(|b| b == b','), opt(tag(",")))),
+        map(tag(""), |_| &b"/"[..]),
+    ))
+    .parse(rest)?;
+    let (json, ack_id) = cond(kind.has_ack_id(), digit0).parse(rest)?;
+    Ok((json, Head { kind, attachments, namespace, ack_id }))
+}
+
+/// The head can fail in two places: at its first byte, and behind it at the attachment count.
+fn fault_of(fault: nom::Err<nom::error::Error<&[u8]>>, wire: &[u8]) -> PeerError {
+    match fault {
+        nom::Err::Error(at) | nom::Err::Failure(at) if at.input.len() < wire.len() => {
+            PeerError::AttachmentCount
+        }
+        _ => PeerError::UnknownType { got: wire.first().copied() },
+    }
+}
+
+fn attachments(digits: &[u8], config: &Config) -> Result<usize, PeerError> {
+    let declared = number(digits).unwrap_or(u64::MAX);
+    match usize::try_from(declared) {
+        Ok(0) => Err(PeerError::AttachmentCount),
+        Ok(count) if count <= config.max_attachments => Ok(count),
+        _ => Err(PeerError::TooManyAttachments { declared, max: config.max_attachments }),
+    }
+}
+
+fn ack_id(digits: &[u8], config: &Config) -> Result<Option<u64>, PeerError> {
+    match digits.len() {
+        0 => Ok(None),
+        len if len > config.max_ack_digits => {
+            Err(PeerError::AckIdTooLong { digits: len, max: config.max_ack_digits })
+        }
+        _ => number(digits).map(Some).ok_or(PeerError::AckIdTooLarge),
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn body(
+    head: &Head<'_>,
+    ack_id: Option<u64>,
+    data: &Bytes,
+    max_depth: usize,
+) -> Result<Body, PeerError> {
+    let packet = head.kind.name();
+    let needs = |needs| PeerError::Payload { packet, needs };
+    let checked = || -> Result<RawJson, PeerError> {
+        json::check(data, max_depth).map_err(|error| PeerError::Json { packet, error })?;
+        Ok(RawJson::from_checked(data))
+    };
+    let array = || json::check_array(data, max_depth);
+    let array = || array().map_err(|error| PeerError::Json { packet, error });
+    let first = json::trim(data).first();
+    match head.kind {
+        Kind::Connect if data.is_empty() => Ok(Body::Connect { auth: None }),
+        Kind::Connect if first == Some(&b'{') => Ok(Body::Connect { auth: Some(checked()?) }),
+        Kind::Connect => Err(needs("an object, or nothing")),
+        Kind::Disconnect if data.is_empty() => Ok(Body::Disconnect),
+        Kind::Disconnect => Err(needs("nothing")),
+        Kind::ConnectError if matches!(first, Some(b'{' | b'"')) => {
+            Ok(Body::ConnectError { data: checked()? })
+        }
+        Kind::ConnectError => Err(needs("an object or a string")),
+        Kind::Event | Kind::BinaryEvent if first == Some(&b'[') => {
+            let args = Args::of_event(data, array()?);
+            let args = args.ok_or_else(|| needs("a name that is a string or a number"))?;
+            match super::packet::reserved(&args.name()) {
+                Some(name) => Err(PeerError::ReservedName { name }),
+                None => Ok(Body::Event { args, ack_id }),
+            }
+        }
+        Kind::Ack | Kind::BinaryAck if first == Some(&b'[') => {
+            let id = ack_id.ok_or(PeerError::AckIdMissing)?;
+            Ok(Body::Ack { id, args: Args::of_ack(data, array()?) })
+        }
+        Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => Err(needs("an array")),
+    }
+}
