@@ -13,7 +13,7 @@ use super::driver::Driver;
 use super::registry::Unavailable;
 use super::shared::Shared;
 use super::websocket::{WebSocket, accept, wants_websocket};
-use super::{Inner, Origins};
+use super::{Inner, Origins, random_sid};
 use crate::proto::request::{Route, route};
 use crate::proto::server::Session;
 use crate::proto::{RequestError, Sid, Time, Transport};
@@ -129,12 +129,10 @@ fn begin(
     transport: Transport,
 ) -> Result<Arc<Shared>, Unavailable> {
     server.registry.check_room()?;
-    let mut entropy = [0; Sid::ENTROPY];
-    getrandom::fill(&mut entropy).map_err(|_| Unavailable::NoEntropy)?;
+    let sid = random_sid().map_err(|_| Unavailable::NoEntropy)?;
     // What hyper keeps here belongs to the connection; the session may outlive it.
     parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let now = Time::from_origin(server.origin.elapsed());
-    let sid = Sid::from_entropy(entropy);
     let mut config = Arc::clone(&server.session);
     if !server.config.websocket {
         Arc::make_mut(&mut config).upgrades = false;

@@ -103,6 +103,16 @@ impl Server {
     }
 }
 
+/// A new id from the system's entropy.
+///
+/// # Errors
+/// The system's error when it gives no random bytes.
+pub fn random_sid() -> std::io::Result<crate::proto::Sid> {
+    let mut entropy = [0; crate::proto::Sid::ENTROPY];
+    getrandom::fill(&mut entropy)?;
+    Ok(crate::proto::Sid::from_entropy(entropy))
+}
+
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")

@@ -12,7 +12,7 @@ use engineio::proto::{Message, Text};
 use serde::Serialize;
 
 use super::packet::reserved;
-use super::{Body, EncodeError, Misuse, Namespace, Packet, RawJson};
+use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
 
 /// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
 /// so that one encoding serves all receivers.
@@ -107,6 +107,36 @@ pub fn event_raw(
     wire.push(b']');
     let text = Text::from_wire(wire.into()).map_err(|_| Misuse::Utf8)?;
     Ok(Encoded { text, attachments: None })
+}
+
+/// Encodes an event with arguments that were received, byte for byte, with their attachments.
+///
+/// # Errors
+/// [`Misuse::ReservedName`].
+pub fn event_args(
+    namespace: &Namespace,
+    ack_id: Option<u64>,
+    name: &str,
+    args: &Args,
+) -> Result<Encoded, Misuse> {
+    check_name(name)?;
+    let mut wire = open(EVENT, namespace, ack_id, args.raw().len() + name.len());
+    write_string(&mut wire, name);
+    if !args.is_empty() {
+        wire.push(b',');
+    }
+    Ok(finish(wire, args))
+}
+
+/// Encodes an ack with arguments that were received, byte for byte, with their attachments.
+pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
+    finish(open(ACK, namespace, Some(id), args.raw().len()), args)
+}
+
+fn finish(mut wire: Vec<u8>, args: &Args) -> Encoded {
+    wire.extend_from_slice(args.raw());
+    wire.push(b']');
+    close(wire, args.attachments().to_vec())
 }
 
 /// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.

@@ -1,0 +1,124 @@
+//! Acks that this side owes: as a handler's return value, or sent by hand.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{EmitError, Socket};
+use crate::proto::{Args, encode};
+
+/// Answers one event. Sends at most one ack; without a request for one it sends nothing.
+#[derive(Debug)]
+pub struct AckSender {
+    socket: Socket,
+    id: Option<u64>,
+}
+
+impl AckSender {
+    pub(crate) fn new(socket: Socket, id: Option<u64>) -> Self {
+        Self { socket, id }
+    }
+
+    /// Whether the client asked for an ack.
+    pub fn is_wanted(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Sends the ack, with arguments as in [`Socket::emit`].
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), EmitError> {
+        match self.id.take() {
+            Some(id) => self.socket.send(&encode::ack(self.socket.namespace_name(), id, args)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends arguments that were received, byte for byte, with their attachments.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn send_args(mut self, args: &Args) -> Result<(), EmitError> {
+        match self.id.take() {
+            Some(id) => self.socket.send(&encode::ack_args(self.socket.namespace_name(), id, args)),
+            None => Ok(()),
+        }
+    }
+
+    /// Answers that the event was not taken: `[{"error":text}]`.
+    pub fn refuse(self, text: impl fmt::Display) {
+        #[derive(Serialize)]
+        struct Refusal {
+            error: String,
+        }
+        let refusal = Refusal { error: text.to_string() };
+        self.log(|ack| ack.send(&(refusal,)));
+    }
+
+    /// Gives the sender away and leaves one that sends nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { socket: self.socket.clone(), id: self.id.take() }
+    }
+
+    /// A copy for the case that the handler is lost; the first of the two that sends is one too
+    /// many only if both do.
+    pub(crate) fn spare(&self) -> Self {
+        Self { socket: self.socket.clone(), id: self.id }
+    }
+
+    fn log(self, send: impl FnOnce(Self) -> Result<(), EmitError>) {
+        let (id, ack_id) = (self.socket.id(), self.id);
+        if let Err(error) = send(self) {
+            tracing::debug!(socket = %id, ?ack_id, %error, "ack not sent");
+        }
+    }
+}
+
+/// What a handler may return.
+///
+/// | returned | the ack, if one was asked for |
+/// |---|---|
+/// | `()` | `[]` |
+/// | [`Ack(value)`](Ack) | the value, as arguments of an event |
+/// | [`Args`] | these arguments, byte for byte |
+/// | `Ok(reply)` | as `reply` |
+/// | `Err(error)` | `[{"error":"…"}]`, the text of the error |
+pub trait Reply: Send {
+    /// Sends the ack.
+    fn reply(self, ack: AckSender);
+}
+
+/// An ack with these arguments: a tuple is spread, `()` is none, any other type is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack<T>(pub T);
+
+impl Reply for () {
+    fn reply(self, ack: AckSender) {
+        ack.log(|ack| ack.send(&()));
+    }
+}
+
+impl<T: Serialize + Send> Reply for Ack<T> {
+    fn reply(self, ack: AckSender) {
+        ack.log(|ack| ack.send(&self.0));
+    }
+}
+
+impl Reply for Args {
+    fn reply(self, ack: AckSender) {
+        ack.log(|ack| ack.send_args(&self));
+    }
+}
+
+impl<R: Reply, E: fmt::Display + Send> Reply for Result<R, E> {
+    fn reply(self, ack: AckSender) {
+        match self {
+            Ok(reply) => reply.reply(ack),
+            Err(error) => {
+                tracing::debug!(socket = %ack.socket.id(), %error, "handler failed");
+                ack.refuse(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Errors of the server's API, and why sockets disconnect.
+
+use std::fmt;
+
+use engineio::proto::{CloseReason, Full, SendError};
+use serde::Serialize;
+
+use crate::proto::{EncodeError, RawJson, TooManyAcks};
+
+/// The refusal of a CONNECT, as the client sees it: `44{"message":…,"data":…}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectError {
+    pub(crate) message: String,
+    pub(crate) data: Option<RawJson>,
+}
+
+impl ConnectError {
+    /// A refusal with this message; the client's `err.message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds data; the client's `err.data`.
+    ///
+    /// # Errors
+    /// The error of serde when `data` does not become JSON.
+    pub fn with_data<T: Serialize + ?Sized>(self, data: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self { data: Some(RawJson::from_value(data)?), ..self })
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// Why an event was not queued for a client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The data or the event's name is not for the wire; fix the call.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The client does not read. Nothing was queued: wait for
+    /// [`Socket::ready`](super::Socket::ready), or drop the event.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The socket is disconnected.
+    #[error("the socket is disconnected")]
+    Disconnected,
+}
+
+impl From<SendError> for EmitError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Full(full) => Self::Full(full),
+            _ => Self::Disconnected,
+        }
+    }
+}
+
+/// Why an ack did not come.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The event was not sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The client owes too many acks already.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAcks),
+    /// The client did not ack in time.
+    #[error("no ack within {0:?}")]
+    Timeout(std::time::Duration),
+    /// The socket disconnected first.
+    #[error("the socket disconnected before it acked")]
+    Disconnected,
+}
+
+/// Why a socket is disconnected; [`DisconnectReason::as_str`] is the reference's string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client left the namespace.
+    Client,
+    /// This side disconnected the socket.
+    Server,
+    /// The connection closed below.
+    Engine(CloseReason),
+    /// The client broke the protocol: a packet that makes no sense now, or none joined in time.
+    ForcedServerClose,
+    /// The client broke the protocol: bytes that are no packet.
+    ForcedClose,
+}
+
+impl DisconnectReason {
+    /// The reference's string.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Client => "client namespace disconnect",
+            Self::Server => "server namespace disconnect",
+            Self::Engine(reason) => reason.as_str(),
+            Self::ForcedServerClose => "forced server close",
+            Self::ForcedClose => "forced close",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(reason) => reason.fmt(f),
+            other => f.write_str(other.as_str()),
+        }
+    }
+}

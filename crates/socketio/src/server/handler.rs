@@ -1,0 +1,135 @@
+//! Handlers: async functions of what they need from an event.
+
+use std::fmt;
+use std::future::Future;
+
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::{AckSender, Reply, Socket};
+use crate::proto::{Args, ArgsError};
+
+/// One event on its way to its handler.
+#[derive(Debug)]
+pub struct Event {
+    pub(crate) socket: Socket,
+    pub(crate) args: Args,
+    pub(crate) ack: AckSender,
+}
+
+impl Event {
+    /// The socket it came on.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Its arguments, raw.
+    pub fn args(&self) -> &Args {
+        &self.args
+    }
+}
+
+/// What a handler can take as a parameter.
+///
+/// | parameter | gives |
+/// |---|---|
+/// | [`Socket`] | the socket |
+/// | [`Data<T>`](Data) | the arguments as a `T`: a tuple for several, any other type for the first |
+/// | [`Args`] | the arguments raw, with their attachments |
+/// | [`AckSender`] | the ack, to be sent by hand; what the handler returns is then not sent |
+pub trait FromEvent: Sized + Send {
+    /// Takes it from the event.
+    ///
+    /// # Errors
+    /// When the arguments are not of the type asked for. The handler is then not called; the client
+    /// is told so by its ack, if it asked for one.
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError>;
+}
+
+/// The arguments of an event as a `T`, by serde.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromEvent for Data<T> {
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
+        event.args.parse().map(Self)
+    }
+}
+
+impl FromEvent for Socket {
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
+        Ok(event.socket.clone())
+    }
+}
+
+impl FromEvent for Args {
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
+        Ok(event.args.clone())
+    }
+}
+
+impl FromEvent for AckSender {
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
+        Ok(event.ack.take())
+    }
+}
+
+/// An async function whose parameters are [`FromEvent`] and whose result is a [`Reply`].
+///
+/// `P` only tells the compiler which function it is.
+pub trait Handler<P>: Send + Sync + 'static {
+    /// Runs it for one event.
+    fn call(&self, event: Event) -> BoxFuture<'static, ()>;
+}
+
+macro_rules! handler {
+    ($($param:ident)*) => {
+        impl<F, Fut, R, $($param,)*> Handler<($($param,)*)> for F
+        where
+            F: Fn($($param),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: Reply,
+            $($param: FromEvent,)*
+        {
+            #[allow(non_snake_case, reason = "type parameters name the values too")]
+            #[allow(unused_mut, reason = "a handler without parameters takes nothing")]
+            fn call(&self, mut event: Event) -> BoxFuture<'static, ()> {
+                $(let $param = match $param::from_event(&mut event) {
+                    Ok(param) => param,
+                    Err(error) => return refuse(event, &error),
+                };)*
+                let handled = self($($param),*);
+                let ack = event.ack;
+                Box::pin(async move { handled.await.reply(ack) })
+            }
+        }
+    };
+}
+
+handler!();
+handler!(A);
+handler!(A B);
+handler!(A B C);
+handler!(A B C D);
+
+fn refuse(event: Event, error: &ArgsError) -> BoxFuture<'static, ()> {
+    let why = Chain(error).to_string();
+    tracing::debug!(socket = %event.socket.id(), event = %event.args.name(), %why, "arguments refused");
+    event.ack.refuse(why);
+    Box::pin(std::future::ready(()))
+}
+
+/// An error with its sources on one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
