@@ -5,7 +5,6 @@ use std::time::Duration;
 /// Limits of one connection. A peer that passes one is closed with an error that tells both
 /// numbers, unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// Most attachments of one packet. Default 10, as the reference since 4.2.6.
     pub max_attachments: usize,
@@ -21,6 +20,9 @@ pub struct Config {
     /// Most namespaces of one connection: joined, or waiting for the application's answer.
     /// Default 64.
     pub max_namespaces: usize,
+    /// Most acks that this side awaits from one socket, as [`Acks`](super::Acks) are made with.
+    /// Default 1000. When full, an emission that asks for an ack is refused and not sent.
+    pub max_pending_acks: usize,
     /// Most digits of an ack id, at most `u64::MAX` in value. Default 20.
     pub max_ack_digits: usize,
     /// Most JSON brackets open at once, that of the arguments included. Default 128, which is
@@ -40,6 +42,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(45),
             max_namespace_len: 512,
             max_namespaces: 64,
+            max_pending_acks: 1000,
             max_ack_digits: 20,
             max_json_depth: super::json::DEEPEST,
             implicit_connect: false,

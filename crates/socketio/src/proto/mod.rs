@@ -15,6 +15,8 @@ mod namespace;
 mod packet;
 mod parser;
 mod raw;
+#[cfg(test)]
+mod tests;
 
 pub use ack::Acks;
 pub use args::Args;

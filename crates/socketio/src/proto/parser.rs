@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use engineio::proto::Text;
 use nom::branch::alt;
-use nom::bytes::{tag, take_till};
+use nom::bytes::complete::{tag, take_till};
 use nom::character::complete::{digit0, digit1};
 use nom::combinator::{cond, map, map_opt, opt, peek};
 use nom::number::complete::u8 as byte;

@@ -3,6 +3,8 @@
 mod attached;
 mod placeholder;
 mod spread;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -23,7 +23,8 @@ impl<'de> Spread<'de> {
 
     fn next<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ArgsError> {
         let index = self.index;
-        if index == self.len {
+        self.index += 1;
+        if index >= self.len {
             return seed.deserialize(Missing { index, len: self.len });
         }
         let mut json = serde_json::Deserializer::from_slice(self.rest);
@@ -38,7 +39,6 @@ impl<'de> Spread<'de> {
             read => read,
         };
         self.rest = json::next_element(&self.rest[read..]);
-        self.index += 1;
         Ok(value)
     }
 }

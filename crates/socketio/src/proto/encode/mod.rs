@@ -4,6 +4,8 @@
 
 mod attach;
 mod spread;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -85,7 +87,7 @@ pub fn ack<T: Serialize + ?Sized>(
 }
 
 /// Encodes an event whose arguments are JSON already, such as stored events; they are framed
-/// without being parsed. The buffer has exactly the size it needs.
+/// without being parsed, into a buffer that need not grow.
 ///
 /// # Errors
 /// [`Misuse::ReservedName`]; [`Misuse::Utf8`] when the arguments are not UTF-8. That each of them
