@@ -1,3 +1,5 @@
+//! Arguments as types.
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

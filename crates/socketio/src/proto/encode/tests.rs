@@ -1,3 +1,5 @@
+//! Types as packets.
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;

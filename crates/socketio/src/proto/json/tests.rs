@@ -1,3 +1,5 @@
+//! JSON, with `serde_json` as the oracle.
+
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
