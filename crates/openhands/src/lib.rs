@@ -1,1 +1,3 @@
 //! The server for the documented OpenHands WebSocket API.
+
+pub mod domain;

@@ -1,0 +1,168 @@
+//! Ids of conversations and events.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The id of a conversation, as clients choose it. Cloning copies no bytes.
+///
+/// 1 to 100 characters; no control characters, no `/`, `\` or `..`; does not begin with `.`; no
+/// white space at either end. These are the rules OpenHands 0.62 has on its REST routes; here they
+/// hold on every way in, because the original wrote outside its store where they did not.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationId(Arc<str>);
+
+impl ConversationId {
+    /// Most characters of an id.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// [`InvalidConversationId`] says which rule it breaks.
+    pub fn new(text: &str) -> Result<Self, InvalidConversationId> {
+        use InvalidConversationId as Invalid;
+        if text.is_empty() {
+            return Err(Invalid::Empty);
+        }
+        let chars = text.chars().count();
+        if chars > Self::MAX_CHARS {
+            return Err(Invalid::TooLong { chars, max: Self::MAX_CHARS });
+        }
+        if let Some(at) = text.chars().position(char::is_control) {
+            return Err(Invalid::Control { at });
+        }
+        if let Some(found) = ["/", "\\", ".."].into_iter().find(|bad| text.contains(bad)) {
+            return Err(Invalid::PathPart { found });
+        }
+        if text.starts_with('.') {
+            return Err(Invalid::LeadingDot);
+        }
+        if text.trim() != text {
+            return Err(Invalid::WhiteSpace);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ConversationId {
+    type Err = InvalidConversationId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidConversationId> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConversationId({:?})", &*self.0)
+    }
+}
+
+impl Serialize for ConversationId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConversationId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text that is no conversation id. The client's fault; nothing was created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidConversationId {
+    /// No character at all.
+    #[error("a conversation id has at least 1 character, this one has 0")]
+    Empty,
+    /// Too many characters.
+    #[error("a conversation id has at most {max} characters, this one has {chars}")]
+    TooLong {
+        /// Characters of the text.
+        chars: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A NUL or another control character.
+    #[error("a conversation id has no control characters, this one has one at character {at}")]
+    Control {
+        /// Characters before it.
+        at: usize,
+    },
+    /// `/`, `\` or `..`.
+    #[error("a conversation id does not contain {found:?}")]
+    PathPart {
+        /// What was found.
+        found: &'static str,
+    },
+    /// Begins with a dot.
+    #[error("a conversation id does not begin with '.'")]
+    LeadingDot,
+    /// White space at an end.
+    #[error("a conversation id does not begin or end with white space")]
+    WhiteSpace,
+}
+
+/// The id of an event in its conversation: from 0, dense, never reused.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct EventId(pub u64);
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InvalidConversationId as Invalid;
+    use super::*;
+
+    #[test]
+    fn ids_that_clients_use_are_taken() {
+        let long = "é".repeat(100);
+        for id in ["8e9b391c56014715a585fe6e84c1e849", "your-conversation-id", "a b", "a.b", &long]
+        {
+            assert_eq!(ConversationId::new(id).map(|id| id.to_string()), Ok(id.to_owned()));
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        let long = "é".repeat(101);
+        for (text, error) in [
+            ("", Invalid::Empty),
+            (&long, Invalid::TooLong { chars: 101, max: 100 }),
+            ("a\0b", Invalid::Control { at: 1 }),
+            ("ab\u{85}", Invalid::Control { at: 2 }),
+            ("../../etc", Invalid::PathPart { found: "/" }),
+            ("a\\b", Invalid::PathPart { found: "\\" }),
+            ("a..b", Invalid::PathPart { found: ".." }),
+            (".hidden", Invalid::LeadingDot),
+            (" a", Invalid::WhiteSpace),
+            ("a\u{a0}", Invalid::WhiteSpace),
+        ] {
+            assert_eq!(ConversationId::new(text), Err(error), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Events, conversations and their ids: pure types, no runtime and no storage.
+
+mod action;
+mod cursor;
+mod draft;
+mod ephemeral;
+mod field;
+mod guide;
+mod id;
+mod inbound;
+mod kind;
+mod observation;
+mod python;
+
+pub use action::ArgsError;
+pub use cursor::{Position, parse_cursor};
+pub use draft::Draft;
+pub use ephemeral::Ephemeral;
+pub use guide::{guide_cause, guide_event};
+pub use id::{ConversationId, EventId, InvalidConversationId};
+pub use inbound::{ActionError, parse_user_action};
+pub use kind::{ActionKind, AgentState, Kind, ObservationKind, Source};
+pub use observation::{EditResult, RunResult};
