@@ -1,3 +1,4 @@
 //! The server for the documented OpenHands WebSocket API.
 
 pub mod domain;
+pub mod log;

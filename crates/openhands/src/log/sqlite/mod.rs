@@ -1,0 +1,224 @@
+//! The event log in one SQLite file.
+//!
+//! One thread writes: it takes what is queued, commits it as one, tells the feed and then answers
+//! the appenders. A few read-only connections serve pages beside it.
+
+mod batch;
+mod clock;
+mod open;
+mod readers;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use tokio::sync::oneshot;
+
+use super::{
+    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf,
+    Sort, StoredEvent,
+};
+use crate::domain::{ConversationId, Draft, Position};
+use batch::{Command, Order};
+use readers::Readers;
+use writer::Writer;
+
+pub use clock::Clock;
+pub use open::OpenError;
+pub use writer::Stats;
+
+/// Knobs of [`SqliteLog`].
+#[derive(Clone)]
+pub struct SqliteConfig {
+    /// Most appends waiting for the writer. Default 1024. When full, `append` waits.
+    pub queue_commands: usize,
+    /// Most bytes of drafts waiting for the writer. Default 64 MiB. When full, `append` waits.
+    pub queue_bytes: usize,
+    /// Most appends in one commit. Default 256. More cost each appender a little time and save
+    /// disk flushes.
+    pub batch_commands: usize,
+    /// Most events in one append. Default 1000; more are refused with
+    /// [`LogError::TooManyEvents`].
+    pub append_events: usize,
+    /// Most bytes of one event. Default 16 MiB; more is refused with [`LogError::EventTooLarge`].
+    pub event_bytes: usize,
+    /// Most bytes of the database file. Default none. When full, appends fail with
+    /// [`LogError::Write`] until something is deleted.
+    pub database_bytes: Option<u64>,
+    /// Connections that read. Default 4. When all are busy, reads wait.
+    pub readers: usize,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Default for SqliteConfig {
+    fn default() -> Self {
+        Self {
+            queue_commands: 1024,
+            queue_bytes: 64 * 1024 * 1024,
+            batch_commands: 256,
+            append_events: 1000,
+            event_bytes: 16 * 1024 * 1024,
+            database_bytes: None,
+            readers: 4,
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl fmt::Debug for SqliteConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteConfig")
+            .field("queue_commands", &self.queue_commands)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("batch_commands", &self.batch_commands)
+            .field("append_events", &self.append_events)
+            .field("event_bytes", &self.event_bytes)
+            .field("database_bytes", &self.database_bytes)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An [`EventLog`] in a folder. Its futures need a tokio runtime.
+#[derive(Debug)]
+pub struct SqliteLog {
+    writer: Writer,
+    readers: Arc<Readers>,
+    config: SqliteConfig,
+}
+
+impl SqliteLog {
+    /// Opens the log in `folder`, which is created when missing, and locks it against other
+    /// servers. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`OpenError`] says in one line what is wrong; what was there is left as it was.
+    pub fn open(folder: &Path, config: SqliteConfig) -> Result<Self, OpenError> {
+        let opened = open::open(folder, config.database_bytes)?;
+        let readers = Readers::new(opened.file, config.readers);
+        let writer = Writer::start(opened.connection, opened.lock, &config)?;
+        Ok(Self { writer, readers: Arc::new(readers), config })
+    }
+
+    /// Commits and appends since the log was opened.
+    pub fn stats(&self) -> Stats {
+        self.writer.stats()
+    }
+
+    fn check(&self, drafts: &[Draft]) -> Result<usize, LogError> {
+        let (len, max) = (drafts.len(), self.config.append_events);
+        if len > max {
+            return Err(LogError::TooManyEvents { len, max });
+        }
+        let max = self.config.event_bytes;
+        match drafts.iter().map(Draft::max_len).find(|&len| len > max) {
+            Some(len) => Err(LogError::EventTooLarge { len, max }),
+            None => Ok(drafts.iter().map(Draft::max_len).sum()),
+        }
+    }
+
+    /// Queues an order and waits for its answer.
+    async fn order<T>(
+        &self,
+        bytes: usize,
+        order: impl FnOnce(oneshot::Sender<Result<T, LogError>>) -> Order,
+    ) -> Result<T, LogError> {
+        let (reply, answer) = oneshot::channel();
+        let room = self.writer.room(bytes).await?;
+        self.writer.send(Command { order: order(reply), room }).await?;
+        answer.await.map_err(|_| LogError::Closed)?
+    }
+}
+
+impl EventLog for SqliteLog {
+    fn create<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        title: &'a str,
+        first: Vec<Draft>,
+    ) -> BoxFuture<'a, Result<Created, LogError>> {
+        async move {
+            let bytes = self.check(&first)? + title.len();
+            let (id, title) = (id.clone(), title.to_owned());
+            self.order(bytes, |reply| Order::Create { id, title, first, reply }).await
+        }
+        .boxed()
+    }
+
+    fn conversation<'a>(
+        &'a self,
+        id: &'a ConversationId,
+    ) -> BoxFuture<'a, Result<Option<Metadata>, LogError>> {
+        let id = id.clone();
+        self.readers.read(move |db| readers::conversation(db, &id)).boxed()
+    }
+
+    fn list(
+        &self,
+        before: Option<ConversationKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Listing, LogError>> {
+        self.readers.read(move |db| readers::list(db, before, limit)).boxed()
+    }
+
+    fn set_title<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        title: &'a str,
+    ) -> BoxFuture<'a, Result<bool, LogError>> {
+        let (id, title) = (id.clone(), title.to_owned());
+        self.order(title.len(), |reply| Order::SetTitle { id, title, reply }).boxed()
+    }
+
+    fn delete<'a>(&'a self, id: &'a ConversationId) -> BoxFuture<'a, Result<bool, LogError>> {
+        let id = id.clone();
+        self.order(0, |reply| Order::Delete { id, reply }).boxed()
+    }
+
+    fn append(
+        &self,
+        key: ConversationKey,
+        drafts: Vec<Draft>,
+        agent_cursor: Option<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Arc<StoredEvent>>, LogError>> {
+        async move {
+            let bytes = self.check(&drafts)?;
+            if drafts.is_empty() && agent_cursor.is_none() {
+                return Ok(Vec::new());
+            }
+            self.order(bytes, |reply| Order::Append { key, drafts, agent_cursor, reply }).await
+        }
+        .boxed()
+    }
+
+    fn read(&self, key: ConversationKey, page: PageOf) -> BoxFuture<'_, Result<Page, LogError>> {
+        self.readers.read(move |db| readers::page(db, key, page)).boxed()
+    }
+
+    fn head(&self, key: ConversationKey) -> BoxFuture<'_, Result<Head, LogError>> {
+        self.readers.read(move |db| readers::head(db, key)).boxed()
+    }
+
+    fn newest(
+        &self,
+        key: ConversationKey,
+        sort: Sort,
+        before: Position,
+    ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>> {
+        self.readers.read(move |db| readers::newest(db, key, sort, before)).boxed()
+    }
+
+    fn follow(&self, feed: Feed) {
+        self.writer.follow(feed);
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.writer.close().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! Opening the file: lock the folder, look before touching, then create or go on.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// Why a log could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder cannot be created or written.
+    #[error("cannot write in the data folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server has it open.
+    #[error("another server uses the data folder {}", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not a database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a database of another program.
+    #[error("{} belongs to another application: its id is {found:#x}, ours {expected:#x}", path.display())]
+    OtherApplication {
+        /// The file.
+        path: PathBuf,
+        /// Its application id.
+        found: i64,
+        /// Ours.
+        expected: i64,
+    },
+    /// A newer version of this program wrote the file.
+    #[error("{} has schema version {found}, this program knows versions up to {known}", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// The file is damaged.
+    #[error("{} is damaged: {detail}; restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
+    /// Anything else that SQLite says.
+    #[error("cannot open {}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// No thread for the writer.
+    #[error("cannot start the log's writer")]
+    Thread(#[source] io::Error),
+}
+
+/// An open log.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) file: PathBuf,
+    /// Held as long as the log is open.
+    pub(super) lock: File,
+}
+
+pub(super) fn open(folder: &Path, database_bytes: Option<u64>) -> Result<Opened, OpenError> {
+    let unwritable = |source| OpenError::Folder { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join(LOCK_FILE))
+        .map_err(unwritable)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked { path: folder.to_owned() },
+        TryLockError::Error(source) => unwritable(source),
+    })?;
+    let file = folder.join(DATABASE_FILE);
+    let is_new = match std::fs::metadata(&file) {
+        Ok(metadata) if metadata.len() > 0 => look(&file)?,
+        _ => true,
+    };
+    let connection = prepare(&file, is_new, database_bytes).map_err(|e| named(&file, e))?;
+    Ok(Opened { connection, file, lock })
+}
+
+/// Reads who wrote the file and whether it is whole. True when it holds nothing yet, as after a
+/// first start that was killed early.
+fn look(file: &Path) -> Result<bool, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let looked = Connection::open_with_flags(file, flags).and_then(|db| {
+        let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let application = number("PRAGMA application_id")?;
+        let version = number("PRAGMA user_version")?;
+        let tables = number("SELECT count(*) FROM sqlite_master")?;
+        let ours = application == APPLICATION_ID && version <= SCHEMA_VERSION;
+        let small = std::fs::metadata(file).is_ok_and(|m| m.len() <= CHECK_BYTES);
+        let check = match ours && small {
+            true => db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?,
+            false => "ok".to_owned(),
+        };
+        Ok((application, version, tables, check))
+    });
+    let (application, version, tables, check) = looked.map_err(|e| named(file, e))?;
+    let path = file.to_owned();
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(true);
+    }
+    if application != APPLICATION_ID {
+        let expected = APPLICATION_ID;
+        return Err(OpenError::OtherApplication { path, found: application, expected });
+    }
+    if version > SCHEMA_VERSION {
+        return Err(OpenError::NewerSchema { path, found: version, known: SCHEMA_VERSION });
+    }
+    if check != "ok" {
+        return Err(OpenError::Damaged { path, detail: check });
+    }
+    Ok(false)
+}
+
+fn prepare(
+    file: &Path,
+    is_new: bool,
+    database_bytes: Option<u64>,
+) -> Result<Connection, rusqlite::Error> {
+    let mut db = Connection::open(file)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {JOURNAL_BYTES};"
+    ))?;
+    if let Some(bytes) = database_bytes {
+        let page_size = db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
+        db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    if is_new {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        ))?;
+        transaction.commit()?;
+    }
+    Ok(db)
+}
+
+fn named(file: &Path, error: rusqlite::Error) -> OpenError {
+    let path = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, detail: error.to_string() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
+        _ => OpenError::Sqlite { path, source: error },
+    }
+}
+
+/// "OHev": tells our files from those of other programs.
+const APPLICATION_ID: i64 = 0x4f48_6576;
+const SCHEMA_VERSION: i64 = 1;
+const DATABASE_FILE: &str = "openhands.db";
+const LOCK_FILE: &str = "openhands.lock";
+/// Files up to this size are read wholly at start to find damage; larger ones would delay it.
+const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+const STATEMENTS: usize = 32;
+
+/// Events of one conversation lie together: the row is its key and the event's id in one number.
+/// The two partial indexes answer [`super::Sort`].
+const SCHEMA: &str = "
+CREATE TABLE conversations (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    next_id INTEGER NOT NULL DEFAULT 0,
+    agent_cursor INTEGER NOT NULL DEFAULT 0,
+    last_time TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE events (
+    row INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    json BLOB NOT NULL
+) STRICT;
+CREATE INDEX agent_states ON events(row) WHERE kind = 'observation:agent_state_changed';
+CREATE INDEX from_user ON events(row) WHERE source = 'user';
+";

@@ -1,0 +1,226 @@
+//! Reading: a few read-only connections on blocking threads, and their queries.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use tokio::sync::Semaphore;
+
+use super::batch::MAX_ID;
+use crate::domain::{ActionKind, ConversationId, EventId, Kind, ObservationKind, Position, Source};
+use crate::log::{
+    ConversationKey, Direction, Head, Listing, LogError, Metadata, Page, PageOf, Sort, StoredEvent,
+};
+
+/// The connections that read.
+#[derive(Debug)]
+pub(super) struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    turns: Arc<Semaphore>,
+}
+
+type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
+
+impl Readers {
+    pub(super) fn new(file: PathBuf, count: usize) -> Self {
+        let turns = Arc::new(Semaphore::new(count.max(1)));
+        Self { file, idle: Mutex::default(), turns }
+    }
+
+    /// Runs `query` on a connection, in turn with others.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| LogError::Closed)?;
+        let readers = self.clone();
+        // All of it happens on the other thread, so that dropping this future loses no connection.
+        let task = tokio::task::spawn_blocking(move || {
+            let result = readers.on_connection(query);
+            drop(turn);
+            result
+        });
+        match task.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(LogError::Read(Arc::new(error))),
+            Err(error) => Err(LogError::Read(Arc::new(error))),
+        }
+    }
+
+    fn on_connection<T>(&self, query: impl FnOnce(&Connection) -> Answer<T>) -> Answer<T> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = idle().pop();
+        let db = match spare {
+            Some(db) => db,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(&self.file, flags)?
+            }
+        };
+        // A connection that failed is not used again.
+        let answer = query(&db)?;
+        idle().push(db);
+        Ok(answer)
+    }
+}
+
+pub(super) fn conversation(db: &Connection, id: &ConversationId) -> Answer<Option<Metadata>> {
+    let mut query = db.prepare_cached(&format!("{METADATA} WHERE id = ?1"))?;
+    let found = query.query_row([id.as_str()], metadata).optional()?;
+    Ok(found.transpose())
+}
+
+pub(super) fn list(
+    db: &Connection,
+    before: Option<ConversationKey>,
+    limit: usize,
+) -> Answer<Listing> {
+    let mut query =
+        db.prepare_cached(&format!("{METADATA} WHERE key < ?1 ORDER BY key DESC LIMIT ?2"))?;
+    let before = before.map_or(i64::MAX, |key| i64::from(key.0));
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let found = query.query_map([before, rows], metadata)?;
+    let mut conversations = Vec::new();
+    for one in found {
+        match one? {
+            Ok(one) => conversations.push(one),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    let next = match conversations.len() > limit {
+        true => {
+            conversations.truncate(limit);
+            conversations.last().map(|last| last.key)
+        }
+        false => None,
+    };
+    Ok(Ok(Listing { conversations, next }))
+}
+
+pub(super) fn head(db: &Connection, key: ConversationKey) -> Answer<Head> {
+    let mut query =
+        db.prepare_cached("SELECT next_id, agent_cursor FROM conversations WHERE key = ?1")?;
+    let head = query.query_row([key.0], |row| {
+        Ok(Head { position: position(row, 0)?, agent_cursor: position(row, 1)? })
+    });
+    Ok(head.optional()?.ok_or(LogError::NoConversation))
+}
+
+pub(super) fn page(db: &Connection, key: ConversationKey, page: PageOf) -> Answer<Page> {
+    let (sql, from, to) = match page.direction {
+        Direction::Forward => (
+            "SELECT row, kind, source, json FROM events WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
+            page.from.0,
+            MAX_ID,
+        ),
+        Direction::Backward => match page.from.last() {
+            Some(last) => (
+                "SELECT row, kind, source, json FROM events WHERE row BETWEEN ?2 AND ?1 \
+                 ORDER BY row DESC",
+                last.0.min(MAX_ID),
+                0,
+            ),
+            None => return Ok(Ok(Page::default())),
+        },
+    };
+    if from > MAX_ID {
+        return Ok(Ok(Page::default()));
+    }
+    let mut query = db.prepare_cached(sql)?;
+    let mut rows = query.query([row_of(key, from), row_of(key, to)])?;
+    let (mut events, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next()? {
+        let event = match event(row)? {
+            Ok(event) => event,
+            Err(error) => return Ok(Err(error)),
+        };
+        bytes = bytes.saturating_add(event.json.len());
+        let first = events.is_empty();
+        if events.len() >= page.max_events || (bytes > page.max_bytes && !first) {
+            return Ok(Ok(Page { events, more: true }));
+        }
+        events.push(Arc::new(event));
+    }
+    Ok(Ok(Page { events, more: false }))
+}
+
+pub(super) fn newest(
+    db: &Connection,
+    key: ConversationKey,
+    sort: Sort,
+    before: Position,
+) -> Answer<Option<Arc<StoredEvent>>> {
+    let Some(last) = before.last() else { return Ok(Ok(None)) };
+    // The conditions repeat those of the partial indexes, or SQLite would refuse to use them.
+    let sql = match sort {
+        Sort::AgentState => {
+            "SELECT row, kind, source, json FROM events INDEXED BY agent_states \
+             WHERE kind = 'observation:agent_state_changed' AND row BETWEEN ?1 AND ?2 \
+             ORDER BY row DESC LIMIT 1"
+        }
+        Sort::FromUser => {
+            "SELECT row, kind, source, json FROM events INDEXED BY from_user \
+             WHERE source = 'user' AND row BETWEEN ?1 AND ?2 ORDER BY row DESC LIMIT 1"
+        }
+    };
+    let mut query = db.prepare_cached(sql)?;
+    let range = params![row_of(key, 0), row_of(key, last.0.min(MAX_ID))];
+    let found = query.query_row(range, event).optional()?;
+    Ok(found.transpose().map(|event| event.map(Arc::new)))
+}
+
+/// The row number of an event. Callers keep the id within 32 bits.
+pub(super) fn row_of(key: ConversationKey, id: u64) -> i64 {
+    (i64::from(key.0) << 32) | i64::try_from(id & MAX_ID).unwrap_or(0)
+}
+
+pub(super) const METADATA: &str =
+    "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor FROM conversations";
+
+pub(super) fn metadata(row: &Row<'_>) -> Result<Result<Metadata, LogError>, rusqlite::Error> {
+    let id: String = row.get(1)?;
+    let Ok(id) = ConversationId::new(&id) else {
+        return Ok(Err(LogError::Damaged { found: id, expected: "a conversation id" }));
+    };
+    Ok(Ok(Metadata {
+        id,
+        key: ConversationKey(row.get(0)?),
+        title: row.get(2)?,
+        created_at: row.get(3)?,
+        updated_at: row.get(4)?,
+        head: Head { position: position(row, 5)?, agent_cursor: position(row, 6)? },
+    }))
+}
+
+fn position(row: &Row<'_>, column: usize) -> Result<Position, rusqlite::Error> {
+    Ok(Position(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)))
+}
+
+fn event(row: &Row<'_>) -> Result<Result<StoredEvent, LogError>, rusqlite::Error> {
+    let id = EventId(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0) & MAX_ID);
+    let kind = row.get_ref(1)?.as_str().unwrap_or_default();
+    let source = row.get_ref(2)?.as_str().unwrap_or_default();
+    let (Some(kind), Some(source)) = (kind_from(kind), Source::from_name(source)) else {
+        let found = format!("{source} {kind}");
+        return Ok(Err(LogError::Damaged { found, expected: "an event's source and kind" }));
+    };
+    let json: Vec<u8> = row.get(3)?;
+    Ok(Ok(StoredEvent::new(id, kind, source, json.into())))
+}
+
+pub(super) fn kind_text(kind: Kind) -> String {
+    let class = match kind {
+        Kind::Action(_) => "action",
+        Kind::Observation(_) => "observation",
+    };
+    format!("{class}:{}", kind.name())
+}
+
+fn kind_from(text: &str) -> Option<Kind> {
+    match text.split_once(':')? {
+        ("action", name) => ActionKind::from_name(name).map(Kind::Action),
+        ("observation", name) => ObservationKind::from_name(name).map(Kind::Observation),
+        _ => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! The one thread that writes: what is queued together is committed together.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::batch::{Answer, Command, Done, Heads, Order, carry_out};
+use super::{Clock, OpenError, SqliteConfig};
+use crate::log::{Feed, LogError};
+
+/// The way to the writer's thread.
+pub(super) struct Writer {
+    commands: mpsc::Sender<Command>,
+    /// Room for bytes in the queue.
+    room: Arc<Semaphore>,
+    queue_bytes: u32,
+    feed: Arc<Mutex<Option<Feed>>>,
+    counts: Arc<Counts>,
+}
+
+/// What the writer has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Transactions committed: disk flushes.
+    pub commits: u64,
+    /// Orders carried out in them.
+    pub orders: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    commits: AtomicU64,
+    orders: AtomicU64,
+}
+
+impl Writer {
+    pub(super) fn start(
+        db: Connection,
+        lock: File,
+        config: &SqliteConfig,
+    ) -> Result<Self, OpenError> {
+        let (commands, queue) = mpsc::channel(config.queue_commands.max(1));
+        let queue_bytes = u32::try_from(config.queue_bytes).unwrap_or(u32::MAX).max(1);
+        let room = Arc::new(Semaphore::new(queue_bytes as usize));
+        let feed = Arc::new(Mutex::new(None));
+        let counts = Arc::new(Counts::default());
+        let thread = Thread {
+            db,
+            queue,
+            heads: Heads::default(),
+            clock: config.clock.clone(),
+            batch_commands: config.batch_commands.max(1),
+            feed: feed.clone(),
+            counts: counts.clone(),
+            _lock: lock,
+        };
+        // It ends when the log is closed, or when the last sender is gone and the queue is empty.
+        std::thread::Builder::new()
+            .name("event-log".into())
+            .spawn(move || thread.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { commands, room, queue_bytes, feed, counts })
+    }
+
+    /// Waits until `bytes` fit in the queue. What is larger than the queue waits for all of it.
+    pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, LogError> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.queue_bytes);
+        self.room.clone().acquire_many_owned(bytes).await.map_err(|_| LogError::Closed)
+    }
+
+    pub(super) async fn send(&self, command: Command) -> Result<(), LogError> {
+        self.commands.send(command).await.map_err(|_| LogError::Closed)
+    }
+
+    pub(super) fn follow(&self, feed: Feed) {
+        *self.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            commits: self.counts.commits.load(Ordering::Relaxed),
+            orders: self.counts.orders.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Commands in the queue.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.commands.max_capacity() - self.commands.capacity()
+    }
+
+    pub(super) async fn close(&self) {
+        if let Ok(room) = self.room(0).await {
+            // A closed queue has nothing left to wait for.
+            let _ = self.send(Command { order: Order::Close, room }).await;
+        }
+        self.commands.closed().await;
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+struct Thread {
+    db: Connection,
+    queue: mpsc::Receiver<Command>,
+    heads: Heads,
+    clock: Clock,
+    batch_commands: usize,
+    feed: Arc<Mutex<Option<Feed>>>,
+    counts: Arc<Counts>,
+    /// Dropped last: the folder is free when nothing writes to it any more.
+    _lock: File,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some(first) = self.queue.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < self.batch_commands {
+                match self.queue.try_recv() {
+                    Ok(command) => batch.push(command),
+                    Err(_) => break,
+                }
+            }
+            let closing = batch.iter().any(|command| matches!(command.order, Order::Close));
+            self.commit(batch);
+            if closing {
+                break;
+            }
+        }
+        let Self { db, queue, _lock: lock, .. } = self;
+        if let Err((_, error)) = db.close() {
+            tracing::warn!(%error, "the event log did not close cleanly");
+        }
+        drop(lock);
+        // Closers wait for this: the folder can be opened again.
+        drop(queue);
+    }
+
+    fn commit(&mut self, batch: Vec<Command>) {
+        // Their room in the queue stays taken until the answers are out.
+        let (mut orders, _rooms): (VecDeque<Order>, Vec<OwnedSemaphorePermit>) =
+            batch.into_iter().map(|command| (command.order, command.room)).unzip();
+        let mut done = Vec::with_capacity(orders.len());
+        match self.carry_out(&mut orders, &mut done) {
+            Ok(()) => {
+                self.counts.commits.fetch_add(1, Ordering::Relaxed);
+                self.counts.orders.fetch_add(done.len() as u64, Ordering::Relaxed);
+                self.answer(done);
+            }
+            Err((error, owed)) => {
+                tracing::error!(%error, "the event log could not commit");
+                self.heads.forget();
+                let error = LogError::Write(Arc::new(error));
+                let begun = done.into_iter().map(|one| one.answer).chain(owed);
+                begun.for_each(|answer| answer(Err(error.clone())));
+                orders.into_iter().for_each(|order| order.fail(error.clone()));
+            }
+        }
+        self.heads.trim();
+    }
+
+    /// Carries out `orders` in one transaction and commits it. On an error, orders that were not
+    /// begun stay in `orders`, and the answer of the one that failed comes with it.
+    fn carry_out(
+        &mut self,
+        orders: &mut VecDeque<Order>,
+        done: &mut Vec<Done>,
+    ) -> Result<(), (rusqlite::Error, Option<Answer>)> {
+        // Dropped without a commit it rolls back.
+        let transaction = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| (error, None))?;
+        while let Some(order) = orders.pop_front() {
+            let one = carry_out(&transaction, &mut self.heads, &self.clock, order)
+                .map_err(|(error, answer)| (error, Some(answer)))?;
+            done.push(one);
+        }
+        transaction.commit().map_err(|error| (error, None))
+    }
+
+    fn answer(&self, done: Vec<Done>) {
+        let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        for commit in done.iter().filter_map(|one| one.commit.as_ref()) {
+            if let Some(feed) = feed.as_ref() {
+                feed(commit);
+            }
+        }
+        drop(feed);
+        for one in done {
+            (one.answer)(Ok(()));
+        }
+    }
+}
