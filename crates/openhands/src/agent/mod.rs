@@ -1,0 +1,82 @@
+//! Agents: what answers users. The hub starts one per conversation and gives it a [`Seat`].
+
+mod none;
+mod seat;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::{AgentState, Draft};
+use crate::log::LogError;
+
+pub use none::NoAgent;
+pub use seat::Seat;
+pub(crate) use seat::{SeatParts, SeatState};
+
+/// Answers users of a conversation.
+///
+/// One value serves all conversations; what belongs to one lives in the future of [`Agent::run`].
+pub trait Agent: fmt::Debug + Send + Sync {
+    /// Its name, for logs and pages.
+    fn name(&self) -> &str;
+
+    /// The first events of a new conversation. By default, that the agent awaits the user: clients
+    /// of OpenHands 0.62 show no prompt before that.
+    fn greeting(&self) -> Vec<Draft> {
+        vec![Draft::agent_state_changed(AgentState::AwaitingUserInput, "", None)]
+    }
+
+    /// Works on one conversation until [`Seat::next`] gives `None` or there is nothing to do.
+    ///
+    /// It is started when the user wrote something that the conversation's agent cursor has not
+    /// passed, and again after it ended. It may be dropped at any await: what it had not appended
+    /// by then is lost, and it must find its way from the log when it is started again.
+    ///
+    /// # Errors
+    /// After an error or a panic it is started again, a few times; then the conversation gets an
+    /// `agent_state_changed` with state `error` and the error's text.
+    fn run(&self, seat: Seat) -> BoxFuture<'_, Result<(), AgentError>>;
+}
+
+/// Why an agent stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The log failed or refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The machine beneath failed.
+    #[error("cannot {what}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The agent's backend failed.
+    #[error("{0}")]
+    Backend(String),
+}
+
+impl AgentError {
+    /// For `map_err`: `what` failed.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        reason
+    }
+}

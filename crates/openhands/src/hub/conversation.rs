@@ -1,0 +1,156 @@
+//! A loaded conversation, as the live layer and HTTP use it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use super::core::{Behind, Core};
+use super::registry::Registration;
+use super::supervisor::Supervisor;
+use super::{Cursor, HubConfig};
+use crate::domain::{ConversationId, Draft, Ephemeral, EventId, Position};
+use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
+
+/// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
+pub struct Conversation {
+    pub(super) core: Arc<Core>,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) supervisor: Supervisor,
+    pub(super) config: Arc<HubConfig>,
+    pub(super) _registration: Registration,
+}
+
+impl Conversation {
+    /// Its id.
+    pub fn id(&self) -> &ConversationId {
+        &self.core.id
+    }
+
+    /// Behind its last event.
+    pub fn head(&self) -> Position {
+        self.core.head().position
+    }
+
+    /// Appends one event; a user's wakes the agent. Ready when it is durable.
+    ///
+    /// # Errors
+    /// Then nothing was appended.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it may still happen.
+    pub async fn append_one(&self, draft: Draft) -> Result<Arc<StoredEvent>, LogError> {
+        let events = self.append(vec![draft]).await?;
+        // One draft in, one event out.
+        events.into_iter().next().ok_or(LogError::Closed)
+    }
+
+    /// Appends `drafts` as one: all with consecutive ids, or none.
+    ///
+    /// # Errors
+    /// Then nothing was appended.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it may still happen.
+    pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<StoredEvent>>, LogError> {
+        self.log.append(self.core.key, drafts, None).await
+    }
+
+    /// A reader of the events behind `from`, old and new. Beyond the head it starts at the head.
+    pub fn subscribe(self: &Arc<Self>, from: Position) -> Cursor {
+        Cursor::new(self.clone(), from)
+    }
+
+    /// One page of stored events.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn page(&self, page: PageOf) -> Result<Page, LogError> {
+        self.log.read(self.core.key, page).await
+    }
+
+    /// One event; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn event(&self, id: EventId) -> Result<Option<Arc<StoredEvent>>, LogError> {
+        if Position::before(id) >= self.head() {
+            return Ok(None);
+        }
+        if let Behind::Tail(events) = self.core.behind(Position::before(id)) {
+            return Ok(events.into_iter().next());
+        }
+        let page = PageOf {
+            from: Position::before(id),
+            direction: Direction::Forward,
+            max_events: 1,
+            max_bytes: usize::MAX,
+        };
+        let events = self.page(page).await?.events;
+        Ok(events.into_iter().next().filter(|event| event.id == id))
+    }
+
+    /// The newest `agent_state_changed` before a place.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn newest_agent_state(
+        &self,
+        before: Position,
+    ) -> Result<Option<Arc<StoredEvent>>, LogError> {
+        if let Some(event) = self.core.newest_agent_state(before) {
+            return Ok(Some(event));
+        }
+        self.log.newest(self.core.key, Sort::AgentState, before).await
+    }
+
+    /// Tells everyone who is connected now something that is not stored.
+    pub fn status(&self, status: Ephemeral) {
+        // Nobody connected is no error.
+        let _ = self.core.statuses.send(status);
+    }
+
+    /// What [`Conversation::status`] and the agent tell. Bounded: a reader that is too slow misses
+    /// the oldest, and is told how many by `RecvError::Lagged`.
+    pub fn statuses(&self) -> broadcast::Receiver<Ephemeral> {
+        self.core.statuses.subscribe()
+    }
+
+    /// Whether an agent sits in this conversation, at work or waiting.
+    pub fn is_agent_running(&self) -> bool {
+        self.core.has_agent()
+    }
+
+    /// Ends the agent until the user writes again, and appends `agent_state_changed` `stopped`.
+    /// `false` when none was running.
+    ///
+    /// # Errors
+    /// When the event could not be appended; the agent has ended all the same.
+    pub async fn stop_agent(&self) -> Result<bool, LogError> {
+        self.supervisor.stop().await
+    }
+
+    /// Whether it was deleted. Then every cursor ends and nothing can be appended.
+    pub fn is_deleted(&self) -> bool {
+        self.core.is_deleted()
+    }
+
+    pub(super) async fn read_from(
+        &self,
+        from: Position,
+    ) -> Result<Vec<Arc<StoredEvent>>, LogError> {
+        let page = PageOf {
+            from,
+            direction: Direction::Forward,
+            max_events: self.config.page_events.max(1),
+            max_bytes: self.config.page_bytes,
+        };
+        Ok(self.page(page).await?.events)
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversation").field("core", &self.core).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! What is known in memory about one conversation: its head, its tail, its listeners.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, watch};
+
+use super::HubConfig;
+use super::tail::Tail;
+use crate::agent::SeatState;
+use crate::domain::{ConversationId, Ephemeral, EventId, Position, Source};
+use crate::log::{Change, ConversationKey, Head, StoredEvent};
+
+/// One loaded conversation, shared by its handles, its supervisor and the log's feed.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) id: ConversationId,
+    pub(super) key: ConversationKey,
+    state: Mutex<State>,
+    /// Wakes whoever waits at the head. Behind `state` for a moment, never before it.
+    head: watch::Sender<Head>,
+    pub(super) statuses: broadcast::Sender<Ephemeral>,
+    /// The seat of the agent that runs now.
+    seat: Mutex<Option<Arc<SeatState>>>,
+    /// Whether an agent failed and will be started again.
+    pub(super) retries: AtomicBool,
+    page_events: usize,
+    page_bytes: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    head: Head,
+    newest_user: Option<EventId>,
+    deleted: bool,
+    tail: Tail,
+}
+
+/// What lies behind a place.
+pub(super) enum Behind {
+    /// These events.
+    Tail(Vec<Arc<StoredEvent>>),
+    /// Events that must be read from the log.
+    Log,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing ever.
+    Deleted,
+}
+
+impl Core {
+    pub(super) fn new(id: ConversationId, key: ConversationKey, config: &HubConfig) -> Self {
+        let tail = Tail::new(config.tail_events, config.tail_bytes);
+        let state = State { head: Head::default(), newest_user: None, deleted: false, tail };
+        Self {
+            id,
+            key,
+            state: Mutex::new(state),
+            head: watch::Sender::new(Head::default()),
+            statuses: broadcast::Sender::new(config.statuses.max(1)),
+            seat: Mutex::new(None),
+            retries: AtomicBool::new(false),
+            page_events: config.page_events.max(1),
+            page_bytes: config.page_bytes,
+        }
+    }
+
+    /// Takes in what the log committed. Called in the order of commits.
+    pub(super) fn apply(&self, change: &Change) {
+        let mut state = self.lock();
+        match change {
+            Change::Appended { events, agent_cursor } => {
+                for event in events {
+                    state.push(event);
+                }
+                state.head.agent_cursor = state.head.agent_cursor.max(*agent_cursor);
+            }
+            Change::Moved(head) => {
+                state.move_to(*head);
+                // Nobody here knows what the events are; the agent will look.
+                state.newest_user = state.newest_user.max(head.position.last());
+            }
+            Change::Deleted => state.deleted = true,
+        }
+        self.announce(state);
+    }
+
+    /// Takes in what was read from the log when the conversation was loaded, while commits may have
+    /// come by [`Core::apply`] already.
+    pub(super) fn merge(&self, head: Head, newest_user: Option<EventId>) {
+        let mut state = self.lock();
+        state.move_to(head);
+        state.newest_user = state.newest_user.max(newest_user);
+        self.announce(state);
+    }
+
+    pub(super) fn behind(&self, place: Position) -> Behind {
+        let state = self.lock();
+        if state.deleted {
+            return Behind::Deleted;
+        }
+        if place >= state.head.position {
+            return Behind::Nothing;
+        }
+        match state.tail.page(place, self.page_events, self.page_bytes) {
+            Some(events) => Behind::Tail(events),
+            None => Behind::Log,
+        }
+    }
+
+    pub(super) fn head(&self) -> Head {
+        self.lock().head
+    }
+
+    /// A receiver that changes whenever the head moves or the conversation is deleted.
+    pub(super) fn watch(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.lock().deleted
+    }
+
+    /// The newest event of the user that the agent has not dealt with.
+    pub(super) fn unread(&self) -> Option<EventId> {
+        let state = self.lock();
+        state.newest_user.filter(|id| Position::before(*id) >= state.head.agent_cursor)
+    }
+
+    /// The newest `agent_state_changed` before a place, as far as the tail knows.
+    pub(super) fn newest_agent_state(&self, before: Position) -> Option<Arc<StoredEvent>> {
+        let state = self.lock();
+        let mut events = state.tail.newest_first();
+        events
+            .find(|event| {
+                event.kind.is_agent_state_changed() && Position::before(event.id) < before
+            })
+            .cloned()
+    }
+
+    pub(super) fn set_seat(&self, seat: Option<Arc<SeatState>>) {
+        *self.seat() = seat;
+    }
+
+    /// Whether an agent is at work or waiting in its seat.
+    pub(super) fn has_agent(&self) -> bool {
+        self.seat().is_some()
+    }
+
+    /// Whether dropping the agent now would interrupt nothing.
+    pub(super) fn is_agent_idle(&self) -> bool {
+        match &*self.seat() {
+            Some(seat) => seat.is_waiting() && self.unread().is_none(),
+            None => !self.retries.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Ready when the conversation is deleted.
+    pub(super) async fn deleted(&self) {
+        let mut head = self.watch();
+        loop {
+            head.borrow_and_update();
+            // The sender lives in `self`: it cannot be gone.
+            if self.is_deleted() || head.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn announce(&self, state: MutexGuard<'_, State>) {
+        let (now, deleted) = (state.head, state.deleted);
+        drop(state);
+        self.head.send_if_modified(|head| {
+            // Two announcements may cross; the head never goes back.
+            let position = head.position.max(now.position);
+            let agent_cursor = head.agent_cursor.max(now.agent_cursor);
+            let next = Head { position, agent_cursor };
+            let moved = *head != next;
+            *head = next;
+            moved || deleted
+        });
+    }
+
+    fn seat(&self) -> MutexGuard<'_, Option<Arc<SeatState>>> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, event: &Arc<StoredEvent>) {
+        if Position::before(event.id) < self.head.position {
+            // A log may tell of a commit twice, as to the node that made it.
+            return;
+        }
+        if Position::before(event.id) > self.head.position {
+            self.tail.clear();
+        }
+        if event.source == Source::User {
+            self.newest_user = Some(event.id);
+        }
+        self.head.position = Position::after(event.id);
+        self.tail.push(event.clone());
+    }
+
+    fn move_to(&mut self, head: Head) {
+        if head.position > self.head.position {
+            self.head.position = head.position;
+            self.tail.clear();
+        }
+        self.head.agent_cursor = self.head.agent_cursor.max(head.agent_cursor);
+    }
+}

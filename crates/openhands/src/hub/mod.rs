@@ -1,0 +1,343 @@
+//! Conversations in memory: who reads them, who writes them, who answers.
+//!
+//! The log is the truth; here are only its hot end and those who wait for more. Everyone who
+//! listens is a [`Cursor`].
+
+mod conversation;
+mod core;
+mod cursor;
+mod registry;
+mod supervisor;
+mod tail;
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::task::JoinHandle;
+
+use self::core::Core;
+use self::registry::Registry;
+use self::supervisor::Supervisor;
+use crate::agent::Agent;
+use crate::domain::{ConversationId, Ephemeral};
+use crate::log::{ConversationKey, EventLog, Listing, LogError, Metadata, Sort};
+
+pub use conversation::Conversation;
+pub use cursor::{Cursor, Next};
+
+/// Knobs of the [`Hub`].
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// Where agents' workspace folders are made, one per conversation.
+    pub workspaces: PathBuf,
+    /// Most events kept in memory per conversation. Default 256. Readers further behind read the
+    /// log.
+    pub tail_events: usize,
+    /// Most bytes of JSON kept in memory per conversation. Default 1 MiB; once sent, the forms on
+    /// the wire about double it.
+    pub tail_bytes: usize,
+    /// Most events a cursor gives at once. Default 128.
+    pub page_events: usize,
+    /// Most bytes a cursor gives at once, more only for a single event. Default 256 KiB.
+    pub page_bytes: usize,
+    /// Most statuses that wait for a slow reader of them. Default 64; then it misses the oldest.
+    pub statuses: usize,
+    /// Most conversations in memory. Default 10 000. When full, idle ones are dropped; when none
+    /// is, further ones are refused with [`HubError::TooManyConversations`].
+    pub conversations: usize,
+    /// How long a conversation nobody uses stays in memory, at least; at most twice as long.
+    /// Default 10 min. Its agent is ended with it, unless it is at work.
+    pub idle: Duration,
+    /// How often an agent may fail in a row before the conversation gets an error. Default 5.
+    pub agent_tries: u32,
+    /// How long to wait before the second try; each further wait doubles, up to 30 s. Default
+    /// 500 ms.
+    pub agent_backoff: Duration,
+    /// How long an agent has for its end before it is dropped. Default 5 s.
+    pub agent_grace: Duration,
+}
+
+impl HubConfig {
+    /// The defaults, with workspaces below `workspaces`.
+    pub fn new(workspaces: impl Into<PathBuf>) -> Self {
+        Self {
+            workspaces: workspaces.into(),
+            tail_events: 256,
+            tail_bytes: 1024 * 1024,
+            page_events: 128,
+            page_bytes: 256 * 1024,
+            statuses: 64,
+            conversations: 10_000,
+            idle: Duration::from_secs(600),
+            agent_tries: 5,
+            agent_backoff: Duration::from_millis(500),
+            agent_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Whether to create a conversation that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// Create it, as connecting with an unknown id does.
+    Yes,
+    /// Refuse with [`HubError::NoConversation`].
+    No,
+}
+
+/// What the hub answers instead of a conversation.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// There is none of this id.
+    #[error("the conversation does not exist")]
+    NoConversation,
+    /// No room for another one in memory.
+    #[error("{len} conversations are in use, the limit is {max}")]
+    TooManyConversations {
+        /// Conversations in memory.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Closed,
+    /// The log failed or refused.
+    #[error(transparent)]
+    Log(LogError),
+}
+
+impl From<LogError> for HubError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::NoConversation => Self::NoConversation,
+            LogError::Closed => Self::Closed,
+            other => Self::Log(other),
+        }
+    }
+}
+
+/// The conversations of one server.
+#[derive(Debug)]
+pub struct Hub {
+    log: Arc<dyn EventLog>,
+    agent: Arc<dyn Agent>,
+    config: Arc<HubConfig>,
+    registry: Arc<Registry>,
+    sweeper: JoinHandle<()>,
+    closed: AtomicBool,
+}
+
+impl Hub {
+    /// A hub over `log`, whose feed it takes. Needs a tokio runtime.
+    pub fn new(log: Arc<dyn EventLog>, agent: Arc<dyn Agent>, config: HubConfig) -> Arc<Self> {
+        let registry = Arc::new(Registry::default());
+        let feed = Arc::downgrade(&registry);
+        log.follow(Box::new(move |commit| {
+            if let Some(registry) = feed.upgrade() {
+                registry.commit(commit);
+            }
+        }));
+        let sweeper = tokio::spawn(sweep(Arc::downgrade(&registry), config.idle));
+        let (config, closed) = (Arc::new(config), AtomicBool::new(false));
+        Arc::new(Self { log, agent, config, registry, sweeper, closed })
+    }
+
+    /// The conversation of this id, loaded when it is not in memory.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the conversation may have been created.
+    pub async fn conversation(
+        &self,
+        id: &ConversationId,
+        create: Create,
+    ) -> Result<Arc<Conversation>, HubError> {
+        loop {
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(HubError::Closed);
+            }
+            if self.registry.len() >= self.config.conversations {
+                self.registry.sweep(true);
+            }
+            let slot = self.registry.slot(id, self.config.conversations)?;
+            let loaded = slot.conversation.get_or_try_init(|| self.load(id, create)).await;
+            match loaded.cloned() {
+                Ok(conversation) if !conversation.is_deleted() => return Ok(conversation),
+                // Deleted while it was loaded: whatever is there now is another one.
+                Ok(_) => self.registry.forget(id, &slot),
+                Err(error) => {
+                    self.registry.forget(id, &slot);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The conversation of this id if it is in memory.
+    pub fn loaded(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
+        self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
+    }
+
+    /// Creates a conversation with a title, or finds the one that is there; says whether it is new.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn create(
+        &self,
+        id: &ConversationId,
+        title: &str,
+    ) -> Result<(Metadata, bool), HubError> {
+        let created = self.log.create(id, title, self.agent.greeting()).await?;
+        Ok((created.metadata, created.is_new))
+    }
+
+    /// What is known about a conversation; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn metadata(&self, id: &ConversationId) -> Result<Option<Metadata>, HubError> {
+        Ok(self.log.conversation(id).await?)
+    }
+
+    /// At most `limit` conversations, newest first, created before `before`.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn list(
+        &self,
+        before: Option<ConversationKey>,
+        limit: usize,
+    ) -> Result<Listing, HubError> {
+        Ok(self.log.list(before, limit).await?)
+    }
+
+    /// Gives a conversation another title and tells who is connected. `false` when there is none.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn set_title(&self, id: &ConversationId, title: &str) -> Result<bool, HubError> {
+        let changed = self.log.set_title(id, title).await?;
+        if let Some(conversation) = self.loaded(id).filter(|_| changed) {
+            conversation.status(Ephemeral::title(id.as_str(), title));
+        }
+        Ok(changed)
+    }
+
+    /// Deletes a conversation, its events and its workspace. Its cursors end. `false` when there is
+    /// none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`]; then it is still there.
+    pub async fn delete(&self, id: &ConversationId) -> Result<bool, HubError> {
+        let loaded = self.loaded(id);
+        let Some(metadata) = self.log.conversation(id).await? else { return Ok(false) };
+        if !self.log.delete(id).await? {
+            return Ok(false);
+        }
+        if let Some(conversation) = loaded {
+            conversation.supervisor.ended().await;
+        }
+        let workspace = workspace(&self.config.workspaces, metadata.key, id);
+        match tokio::fs::remove_dir_all(&workspace).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, path = %workspace.display(), "workspace not removed");
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Conversations in memory.
+    pub fn conversations_loaded(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// Ends all agents, then closes the log. Nothing can be loaded or appended afterwards.
+    pub async fn shutdown(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let all = self.registry.all();
+        join_all(all.iter().map(|conversation| conversation.supervisor.end())).await;
+        self.log.close().await;
+    }
+
+    async fn load(
+        &self,
+        id: &ConversationId,
+        create: Create,
+    ) -> Result<Arc<Conversation>, HubError> {
+        let metadata = match self.log.conversation(id).await? {
+            Some(metadata) => metadata,
+            None if create == Create::Yes => self.create(id, &default_title(id)).await?.0,
+            None => return Err(HubError::NoConversation),
+        };
+        let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
+        // From here on commits reach it; what was committed before is read behind this line.
+        let registration = self.registry.register(core.clone());
+        let head = self.log.head(core.key).await?;
+        let newest_user = self.log.newest(core.key, Sort::FromUser, head.position).await?;
+        core.merge(head, newest_user.map(|event| event.id));
+        let supervisor = Supervisor::start(
+            core.clone(),
+            self.log.clone(),
+            self.agent.clone(),
+            self.config.clone(),
+            workspace(&self.config.workspaces, core.key, id),
+        );
+        Ok(Arc::new(Conversation {
+            core,
+            log: self.log.clone(),
+            supervisor,
+            config: self.config.clone(),
+            _registration: registration,
+        }))
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.sweeper.abort();
+    }
+}
+
+async fn sweep(registry: Weak<Registry>, idle: Duration) {
+    let mut ticks = tokio::time::interval(idle.max(MIN_IDLE));
+    // The first tick comes at once.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let Some(registry) = registry.upgrade() else { return };
+        registry.sweep(false);
+    }
+}
+
+/// The title OpenHands 0.62 gives a conversation that was created by connecting.
+fn default_title(id: &ConversationId) -> String {
+    let mut title = "Conversation ".to_owned();
+    title.extend(id.as_str().chars().take(5));
+    title
+}
+
+/// The key makes it unique, also where files of two cases or two normal forms are the same file;
+/// the rest is for people.
+fn workspace(root: &Path, key: ConversationKey, id: &ConversationId) -> PathBuf {
+    let mut name = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(name, "{}-", key.0);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    name.extend(id.as_str().chars().map(plain));
+    root.join(name)
+}
+
+const MIN_IDLE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
