@@ -1,6 +1,21 @@
 //! The server for the documented OpenHands WebSocket API.
+//!
+//! Every conversation is a log of events with dense ids; every client is a cursor over it. What
+//! is behind the cursor is replayed, what comes is live, and both are one loop.
+//!
+//! ```text
+//! main -> {http, live} -> hub -> {log, agent} -> domain
+//! ```
 
 pub mod agent;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod hub;
+pub mod live;
 pub mod log;
+pub mod origin;
+mod run;
+mod serve;
+
+pub use run::main;

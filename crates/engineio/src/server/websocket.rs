@@ -88,14 +88,14 @@ impl WebSocket {
             Frame::Binary(data) => (data, Data::Binary),
         };
         let frame = frame::Frame::message(data, OpCode::Data(kind), true);
-        Pin::new(stream).start_send(WsMessage::Frame(frame)).map_err(|_| Failed)
+        Pin::new(&mut **stream).start_send(WsMessage::Frame(frame)).map_err(|_| Failed)
     }
 
     /// Writes out what was sent.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         match self {
             Self::Opening(_) => Poll::Ready(Ok(())),
-            Self::Open(stream) => Pin::new(stream).poll_flush(cx).map_err(|_| Failed),
+            Self::Open(stream) => Pin::new(&mut **stream).poll_flush(cx).map_err(|_| Failed),
         }
     }
 

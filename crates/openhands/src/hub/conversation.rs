@@ -116,6 +116,11 @@ impl Conversation {
         self.core.statuses.subscribe()
     }
 
+    /// How many read [`Conversation::statuses`]: the clients that are connected.
+    pub fn listeners(&self) -> usize {
+        self.core.statuses.receiver_count()
+    }
+
     /// Whether an agent sits in this conversation, at work or waiting.
     pub fn is_agent_running(&self) -> bool {
         self.core.has_agent()

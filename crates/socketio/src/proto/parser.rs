@@ -179,12 +179,13 @@ fn body(
     };
     let array = || json::check_array(data, max_depth);
     let array = || array().map_err(|error| PeerError::Json { packet, error });
+    // White space alone is no data: a line typed into a terminal ends in a newline.
     let first = json::trim(data).first();
     match head.kind {
-        Kind::Connect if data.is_empty() => Ok(Body::Connect { auth: None }),
+        Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),
         Kind::Connect if first == Some(&b'{') => Ok(Body::Connect { auth: Some(checked()?) }),
         Kind::Connect => Err(needs("an object, or nothing")),
-        Kind::Disconnect if data.is_empty() => Ok(Body::Disconnect),
+        Kind::Disconnect if first.is_none() => Ok(Body::Disconnect),
         Kind::Disconnect => Err(needs("nothing")),
         Kind::ConnectError if matches!(first, Some(b'{' | b'"')) => {
             Ok(Body::ConnectError { data: checked()? })

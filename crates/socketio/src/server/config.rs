@@ -15,9 +15,6 @@ pub struct Config {
     /// Events of one socket that wait for its handlers. Default 256.
     /// When full the server reads nothing more from that client until a handler is done.
     pub handler_queue: usize,
-    /// Acks that one socket may owe this side. Default 1,024.
-    /// One more `emit_with_ack` is refused with [`AckError::TooMany`](super::AckError::TooMany).
-    pub max_pending_acks: usize,
     /// Time a client has to ack, unless the call says otherwise. Default 10 s.
     pub ack_timeout: Duration,
 }
@@ -28,7 +25,6 @@ impl Default for Config {
             engine: engineio::server::Config::default(),
             connection: proto::Config::default(),
             handler_queue: 256,
-            max_pending_acks: 1_024,
             ack_timeout: Duration::from_secs(10),
         }
     }

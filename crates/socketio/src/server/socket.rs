@@ -54,7 +54,7 @@ impl Socket {
                 auth,
                 mailbox,
                 gone: AtomicBool::new(false),
-                acks: Mutex::new(Acks::new(config.max_pending_acks)),
+                acks: Mutex::new(Acks::new(config.connection.max_pending_acks)),
                 ack_timeout: config.ack_timeout,
                 data: Mutex::default(),
             }),

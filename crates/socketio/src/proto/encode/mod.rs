@@ -25,6 +25,11 @@ pub struct Encoded {
 }
 
 impl Encoded {
+    /// A packet without attachments that was encoded before, and kept as its text.
+    pub fn from_text(text: Text) -> Self {
+        Self { text, attachments: None }
+    }
+
     /// The packet's text.
     pub fn text(&self) -> &Text {
         &self.text

@@ -1,0 +1,112 @@
+//! Errors of REST, as FastAPI writes them.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::domain::{ActionError, ConversationId, InvalidConversationId};
+use crate::hub::HubError;
+use crate::log::LogError;
+
+/// What a request is answered instead.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// No such route.
+    NotFound,
+    /// The route knows other methods.
+    MethodNotAllowed,
+    /// No such conversation.
+    NoConversation(ConversationId),
+    /// The client's fault, in words.
+    BadRequest(String),
+    /// A value of the wrong form, in FastAPI's list of faults.
+    Invalid(Value),
+    /// A body larger than the limit.
+    TooLarge,
+    /// This side's fault.
+    Unavailable(String),
+}
+
+impl ApiError {
+    /// One fault of one value.
+    pub(crate) fn invalid(kind: &str, loc: &[&str], msg: &str, input: Value) -> Self {
+        Self::Invalid(json!([{"type": kind, "loc": loc, "msg": msg, "input": input}]))
+    }
+
+    pub(crate) fn hub(id: &ConversationId, error: HubError) -> Self {
+        match error {
+            HubError::NoConversation => Self::NoConversation(id.clone()),
+            HubError::Log(error) => error.into(),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<HubError> for ApiError {
+    fn from(error: HubError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<LogError> for ApiError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::EventTooLarge { .. } | LogError::TooManyEvents { .. } => {
+                Self::BadRequest(error.to_string())
+            }
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<InvalidConversationId> for ApiError {
+    fn from(error: InvalidConversationId) -> Self {
+        Self::BadRequest(error.to_string())
+    }
+}
+
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        Self::invalid("value_error", &["body"], &error.to_string(), Value::Null)
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            _ => Self::invalid("json_invalid", &["body"], &rejection.body_text(), Value::Null),
+        }
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid("value_error", &["query"], &rejection.body_text(), Value::Null)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, detail) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, json!("Not Found")),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, json!("Method Not Allowed")),
+            Self::NoConversation(id) => {
+                (StatusCode::NOT_FOUND, json!(format!("Conversation {id} not found")))
+            }
+            Self::BadRequest(text) => (StatusCode::BAD_REQUEST, json!(text)),
+            Self::Invalid(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults),
+            Self::TooLarge => {
+                let text = format!("the body has more than {} bytes", super::MAX_BODY);
+                (StatusCode::PAYLOAD_TOO_LARGE, json!(text))
+            }
+            Self::Unavailable(text) => {
+                tracing::error!(error = %text, "request failed");
+                (StatusCode::SERVICE_UNAVAILABLE, json!(text))
+            }
+        };
+        (status, Json(json!({"detail": detail}))).into_response()
+    }
+}

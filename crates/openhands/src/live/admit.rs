@@ -1,0 +1,100 @@
+//! Who may join which conversation, and from where it is read.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::json;
+use socketio::server::{ConnectError, Socket};
+
+use super::LiveConfig;
+use crate::domain::{ConversationId, Position, parse_cursor};
+use crate::hub::{Conversation, Hub, HubError};
+
+/// What a client asked for when it connected.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) conversation: Arc<Conversation>,
+    /// Behind the last event it has.
+    pub(super) position: Position,
+    pub(super) schema: Schema,
+}
+
+/// The form of the events a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// As OpenHands 0.62 sends them, with the guide's `type` and `result` added.
+    Upstream,
+    /// Exactly the interface of the guide.
+    Guide,
+}
+
+/// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
+pub(super) async fn admit(
+    hub: &Hub,
+    config: LiveConfig,
+    socket: &Socket,
+) -> Result<(), ConnectError> {
+    let query = Query(socket.request().uri.query().unwrap_or_default());
+    // The exact words of OpenHands 0.62.
+    let id = query
+        .first("conversation_id")
+        .ok_or_else(|| ConnectError::new("No conversation_id in query params"))?;
+    let id = ConversationId::new(&id)
+        .map_err(|error| ConnectError::new(format!("Invalid conversation_id: {error}")))?;
+    let schema = match query.first("event_schema").as_deref() {
+        None | Some("openhands") => Schema::Upstream,
+        Some("guide") => Schema::Guide,
+        Some(other) => {
+            let other: String = other.chars().take(SHOWN).collect();
+            let text =
+                format!("Unknown event_schema {other:?}: known are \"openhands\", \"guide\"");
+            return Err(ConnectError::new(text));
+        }
+    };
+    let position = parse_cursor(query.first("latest_event_id").as_deref());
+    let conversation = hub.conversation(&id, config.create).await.map_err(|e| refusal(&id, &e))?;
+    socket.insert(Visit { conversation, position, schema });
+    Ok(())
+}
+
+fn refusal(id: &ConversationId, error: &HubError) -> ConnectError {
+    match error {
+        HubError::NoConversation => {
+            let refusal = ConnectError::new(format!("Conversation {id} not found"));
+            let data = json!({"msg_id": "CONVERSATION$NOT_FOUND"});
+            refusal.clone().with_data(&data).unwrap_or(refusal)
+        }
+        HubError::TooManyConversations { .. } | HubError::Closed => {
+            ConnectError::new(format!("Failed to join conversation: {error}"))
+        }
+        error => {
+            tracing::error!(conversation = %id, %error, "conversation not loaded");
+            ConnectError::new(format!("Failed to access conversation events: {error}"))
+        }
+    }
+}
+
+/// A query, read as OpenHands 0.62 reads it: blank values do not count, of several the first does.
+struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    fn first(&self, key: &str) -> Option<Cow<'a, str>> {
+        let mut pairs = form_urlencoded::parse(self.0.as_bytes());
+        pairs.find(|(k, value)| k == key && !value.is_empty()).map(|(_, value)| value)
+    }
+}
+
+/// Characters of a client's text that a refusal repeats.
+const SHOWN: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_values_do_not_count_and_the_first_of_several_does() {
+        let query = Query("conversation_id=&x=1&conversation_id=a%20b&conversation_id=c");
+        assert_eq!(query.first("conversation_id").as_deref(), Some("a b"));
+        assert_eq!(query.first("latest_event_id"), None);
+    }
+}

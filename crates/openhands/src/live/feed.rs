@@ -1,0 +1,170 @@
+//! Feeding a client: one cursor, from the first event it lacks to the live end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use socketio::proto::Encoded;
+use socketio::server::{EmitError, Socket};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep;
+
+use super::admit::{Schema, Visit};
+use super::frame::{framed, status, text};
+use crate::domain::{
+    ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
+};
+use crate::hub::{Conversation, Next};
+use crate::log::{LogError, StoredEvent};
+
+/// Sends everything behind the client's position, until it is gone. Runs with the socket and ends
+/// with it.
+pub(super) async fn feed(socket: Socket, visit: Arc<Visit>) {
+    let conversation = &visit.conversation;
+    // Before the head is read: whatever is told from here on is heard.
+    let statuses = conversation.statuses();
+    let head = conversation.head();
+    let past = Past { head, newest_state: newest_state(&socket, conversation, head).await };
+    let sending = async {
+        let mut cursor = conversation.subscribe(visit.position);
+        loop {
+            match cursor.next_page().await {
+                Ok(Next::Events(events)) => {
+                    for event in events {
+                        if past.shows(&event) {
+                            send(&socket, &visit, &event).await?;
+                        }
+                    }
+                }
+                Ok(Next::Deleted) => {
+                    socket.disconnect();
+                    return Err::<(), _>(EmitError::Disconnected);
+                }
+                Err(error) => report(&socket, &error).await,
+            }
+        }
+    };
+    let told = tell(&socket, statuses, visit.schema);
+    // Both end only when the client is gone.
+    if let Err(error) = tokio::select! { end = sending => end, end = told => end } {
+        tracing::debug!(socket = %socket.id(), %error, "feed ended");
+    }
+}
+
+/// What of the past a client that joins now is spared.
+struct Past {
+    head: Position,
+    newest_state: Option<EventId>,
+}
+
+impl Past {
+    /// Whether an event is sent. Of the agent's states before the client joined only the newest
+    /// is, in its own place: so the last id received is always the right `latest_event_id`.
+    fn shows(&self, event: &StoredEvent) -> bool {
+        match event.kind {
+            Kind::Action(ActionKind::Null | ActionKind::Recall)
+            | Kind::Observation(ObservationKind::Null | ObservationKind::Recall) => false,
+            Kind::Observation(ObservationKind::AgentStateChanged) => {
+                Position::before(event.id) >= self.head || Some(event.id) == self.newest_state
+            }
+            _ => true,
+        }
+    }
+}
+
+async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(), EmitError> {
+    let packet = match visit.schema {
+        Schema::Upstream => framed(event),
+        Schema::Guide => guide(socket, &visit.conversation, event).await,
+    };
+    let Some(packet) = packet else { return Ok(()) };
+    loop {
+        match socket.send(&packet) {
+            // The client reads slowly: it lags behind, and nobody else does.
+            Err(EmitError::Full(_)) => socket.ready().await,
+            other => return other,
+        }
+    }
+}
+
+/// The guide's form, which may need the action that an observation answers.
+async fn guide(
+    socket: &Socket,
+    conversation: &Conversation,
+    event: &StoredEvent,
+) -> Option<Encoded> {
+    let stored = parse(event)?;
+    let cause = match guide_cause(&stored) {
+        Some(id) => cause(socket, conversation, id).await,
+        None => None,
+    };
+    let cause = cause.as_deref().and_then(parse);
+    let event = guide_event(&stored, cause.as_ref())?;
+    text(event.to_string().as_bytes())
+}
+
+fn parse(event: &StoredEvent) -> Option<serde_json::Value> {
+    serde_json::from_slice(&event.json)
+        .inspect_err(|error| tracing::error!(id = %event.id, %error, "stored event is no JSON"))
+        .ok()
+}
+
+/// Passes on what is told and not stored. A client that is too slow for it misses it.
+async fn tell(
+    socket: &Socket,
+    mut statuses: Receiver<Ephemeral>,
+    schema: Schema,
+) -> Result<(), EmitError> {
+    loop {
+        match statuses.recv().await {
+            // The guide's interface knows no statuses.
+            Ok(_) if schema == Schema::Guide => {}
+            Ok(message) => match status(socket, &message) {
+                Err(EmitError::Disconnected) => return Err(EmitError::Disconnected),
+                Err(error) => tracing::debug!(socket = %socket.id(), %error, "status dropped"),
+                Ok(()) => {}
+            },
+            Err(RecvError::Lagged(_)) => {}
+            // The conversation is gone; its cursor says so too.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// The newest state of the agent before the client joined; reads until the log can be read.
+async fn newest_state(
+    socket: &Socket,
+    conversation: &Conversation,
+    head: Position,
+) -> Option<EventId> {
+    loop {
+        match conversation.newest_agent_state(head).await {
+            Ok(event) => return event.map(|event| event.id),
+            Err(error) => report(socket, &error).await,
+        }
+    }
+}
+
+/// One event; reads until the log can be read.
+async fn cause(
+    socket: &Socket,
+    conversation: &Conversation,
+    id: EventId,
+) -> Option<Arc<StoredEvent>> {
+    loop {
+        match conversation.event(id).await {
+            Ok(event) => return event,
+            Err(error) => report(socket, &error).await,
+        }
+    }
+}
+
+/// Tells the client and the operator that the log cannot be read, and waits a moment.
+async fn report(socket: &Socket, error: &LogError) {
+    tracing::error!(socket = %socket.id(), %error, "events not read; trying again");
+    let _ = status(socket, &Ephemeral::error("STATUS$ERROR", &error.to_string()));
+    sleep(RETRY).await;
+}
+
+/// Time between two tries to read the log.
+const RETRY: Duration = Duration::from_secs(1);

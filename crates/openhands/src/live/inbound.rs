@@ -1,0 +1,59 @@
+//! What clients send. Everything is answered: taken when it is durable, or refused with the reason.
+
+use socketio::proto::Args;
+use socketio::server::{AckSender, Socket};
+
+use super::admit::Visit;
+use super::frame::status;
+use crate::domain::{Ephemeral, parse_user_action};
+
+/// `oh_user_action`, `oh_action`. The ack is `[]` when the action is stored, `[{"error":…}]` when
+/// it was refused; a refusal is also told by an `oh_event` message, for clients that do not ask.
+pub(super) async fn user_action(socket: Socket, args: Args, ack: AckSender) {
+    match append(&socket, &args).await {
+        Ok(()) => {
+            if let Err(error) = ack.send(&()) {
+                tracing::debug!(socket = %socket.id(), %error, "ack not sent");
+            }
+        }
+        Err(why) => refuse(&socket, ack, &why),
+    }
+}
+
+/// Any other event.
+pub(super) async fn unknown(socket: Socket, args: Args, ack: AckSender) {
+    let name: String = args.name().chars().take(SHOWN).collect();
+    refuse(&socket, ack, &format!("unknown event {name:?}: send actions as \"oh_user_action\""));
+}
+
+async fn append(socket: &Socket, args: &Args) -> Result<(), String> {
+    if !args.attachments().is_empty() {
+        return Err(format!(
+            "actions are JSON without binary data, this one has {} attachments",
+            args.attachments().len()
+        ));
+    }
+    let mut all = args.iter();
+    let (Some(action), None) = (all.next(), all.next()) else {
+        return Err(format!("an action is one object, {} arguments came", args.len()));
+    };
+    let draft = parse_user_action(action).map_err(|error| error.to_string())?;
+    // A socket that is in has a visit: it was put there before.
+    let visit = socket.get::<Visit>().ok_or("the socket has joined no conversation")?;
+    visit.conversation.append_one(draft).await.map_err(|error| {
+        tracing::error!(conversation = %visit.conversation.id(), %error, "action not stored");
+        format!("the action was not stored: {error}")
+    })?;
+    Ok(())
+}
+
+fn refuse(socket: &Socket, ack: AckSender, why: &str) {
+    tracing::debug!(socket = %socket.id(), why, "refused");
+    ack.refuse(why);
+    if let Err(error) = status(socket, &Ephemeral::refusal(why)) {
+        tracing::debug!(socket = %socket.id(), %error, "refusal not sent");
+    }
+}
+
+/// Characters of a client's text that a refusal repeats.
+const SHOWN: usize = 40;

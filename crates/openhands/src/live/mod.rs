@@ -1,0 +1,53 @@
+//! The Socket.IO side: names on the wire to commands of the hub, and back.
+//!
+//! ```text
+//! connect   query -> hub.conversation -> `40` -> a cursor, fed until the client is gone
+//! event     oh_user_action, oh_action -> hub.append -> ack when durable
+//! out       cursor -> frame, made once and shared -> outbox; a full one is waited for
+//! ```
+
+mod admit;
+mod feed;
+mod frame;
+mod inbound;
+
+use std::sync::Arc;
+
+use socketio::proto::Misuse;
+use socketio::server::{Server, Socket};
+
+use crate::hub::{Create, Hub};
+
+use admit::{Visit, admit};
+use inbound::{unknown, user_action};
+
+/// Knobs of the Socket.IO side.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveConfig {
+    /// Whether joining an id that does not exist creates the conversation, as OpenHands 0.62 does.
+    pub create: Create,
+}
+
+/// Serves the conversations of `hub` in the namespace `/`.
+///
+/// # Errors
+/// Never for this namespace; the type is that of [`Server::of`].
+pub fn mount(server: &Server, hub: Arc<Hub>, config: LiveConfig) -> Result<(), Misuse> {
+    server
+        .of("/")?
+        .with(move |socket: Socket| {
+            let hub = Arc::clone(&hub);
+            async move { admit(&hub, config, &socket).await }
+        })
+        .on_connect(|socket: Socket| async move {
+            if let Some(visit) = socket.get::<Visit>() {
+                let feed = feed::feed(socket.clone(), visit);
+                socket.spawn(feed);
+            }
+        })
+        .on("oh_user_action", user_action)
+        // The name before OpenHands 0.30; clients still send it.
+        .on("oh_action", user_action)
+        .on_any(unknown);
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The `openhands` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    openhands::main()
+}

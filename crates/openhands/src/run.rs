@@ -1,0 +1,194 @@
+//! From the command line to a running server, and its end.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clap::Parser as _;
+use engineio::server::Origins;
+use socketio::server::Server;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::agent::{Agent, NoAgent};
+use crate::config::{AgentChoice, Config, ConfigError, Options};
+use crate::hub::{Create, Hub, HubConfig};
+use crate::live::{self, LiveConfig};
+use crate::log::sqlite::{OpenError, SqliteConfig, SqliteLog};
+use crate::origin::{self, AllowedOrigins};
+use crate::{http, serve};
+
+/// Runs the server as the command line says, until it is told to stop. What keeps it from running
+/// is said in one line, and the exit code is not 0.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    match start(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("openhands: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: Options) -> Result<(), StartError> {
+    let config = options.resolve()?;
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| StartError::Log { filter: config.log.clone(), text: error.to_string() })?;
+    // A second subscriber is no harm: the first one stays.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::Runtime { source })?;
+    let ended = runtime.block_on(run(&config));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn run(config: &Config) -> Result<(), StartError> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
+    let agent = agent(config.agent);
+    let name = agent.name().to_owned();
+    let hub = Hub::new(Arc::new(log), agent, HubConfig::new(config.data_dir.join("workspaces")));
+
+    let origins = AllowedOrigins::new(config.allow_origin.clone());
+    let sockets = sockets(config, Arc::clone(&hub), origins.clone())?;
+    let rest = http::router(Arc::clone(&hub))
+        .layer(axum::middleware::from_fn_with_state(origins, origin::check));
+    let app = Router::new().nest_service("/socket.io", sockets.service()).merge(rest);
+
+    greet(address, &config.data_dir, &name);
+    let close = async {
+        let left = sockets.shutdown(serve::GRACE).await;
+        if left > 0 {
+            tracing::warn!(left, "connections were cut");
+        }
+    };
+    serve::serve(listener, app, config.max_connections, stopped(), close).await;
+    hub.shutdown().await;
+    Ok(())
+}
+
+fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
+    match choice {
+        AgentChoice::Demo => Arc::new(NoAgent),
+        AgentChoice::None => Arc::new(NoAgent),
+    }
+}
+
+/// The Socket.IO server, with the sizes of OpenHands 0.62.
+fn sockets(config: &Config, hub: Arc<Hub>, origins: AllowedOrigins) -> Result<Server, StartError> {
+    let mut server = socketio::server::Config::default();
+    server.engine.session.limits.max_payload = http::MAX_BODY;
+    server.engine.max_sessions = config.max_connections;
+    server.engine.origins = Origins::Matching(Arc::new(move |origin, _| origins.allow(origin)));
+    // The guide's second example for websocat sends an event without a CONNECT.
+    server.connection.implicit_connect = true;
+    let server = Server::new(server);
+    let create = if config.create_on_join { Create::Yes } else { Create::No };
+    live::mount(&server, hub, LiveConfig { create })
+        .map_err(|error| StartError::Mount(error.to_string()))?;
+    Ok(server)
+}
+
+/// What runs where, and the first thing to try.
+fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
+    let text = format!(
+        "openhands {version} is running; stop it with Ctrl-C
+  web        http://{address}/
+  Socket.IO  ws://{address}/socket.io/
+  data       {data}
+  agent      {agent}
+  try        curl -X POST http://{address}/api/conversations -H 'content-type: application/json' \
+         -d '{{\"initial_user_msg\":\"hello\"}}'
+",
+        version = env!("CARGO_PKG_VERSION"),
+        data = data_dir.display(),
+    );
+    // Nobody may be reading: a closed pipe is no reason not to serve.
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Ready when the server is told to stop.
+async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
+
+/// Why the server does not run.
+#[derive(Debug)]
+enum StartError {
+    Config(ConfigError),
+    Log { filter: String, text: String },
+    Runtime { source: io::Error },
+    Listen { address: SocketAddr, source: io::Error },
+    Open(OpenError),
+    Mount(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Log { filter, text } => write!(f, "--log {filter}: {text}"),
+            Self::Runtime { source } => write!(f, "cannot start the runtime: {source}"),
+            Self::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "{address} is in use: stop the other server, or choose another address with \
+                     --listen"
+                )
+            }
+            Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Open(error) => {
+                error.fmt(f)?;
+                match error.source() {
+                    Some(source) => write!(f, ": {source}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Mount(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
