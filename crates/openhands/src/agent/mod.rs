@@ -1,5 +1,7 @@
 //! Agents: what answers users. The hub starts one per conversation and gives it a [`Seat`].
 
+mod command;
+mod demo;
 mod none;
 mod seat;
 
@@ -12,6 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::{AgentState, Draft};
 use crate::log::LogError;
 
+pub use demo::DemoAgent;
 pub use none::NoAgent;
 pub use seat::Seat;
 pub(crate) use seat::{SeatParts, SeatState};

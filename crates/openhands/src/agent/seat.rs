@@ -89,7 +89,14 @@ impl Seat {
             }
             let head = self.parts.head.borrow_and_update().position;
             if self.taken < head {
-                self.page = self.read(self.taken).await?.into();
+                match self.read(self.taken).await {
+                    Ok(events) => self.page = events.into(),
+                    // A deleted conversation has no events; the order to end is on its way.
+                    Err(LogError::Gap { found: None, .. }) if self.is_gone().await => {
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
                 continue;
             }
             let _waiting = Waiting::new(&self.parts.state);
@@ -133,6 +140,10 @@ impl Seat {
             Some(first) if first == from.next() => Ok(events),
             found => Err(LogError::Gap { expected: from.next(), found }),
         }
+    }
+
+    async fn is_gone(&self) -> bool {
+        matches!(self.parts.log.head(self.parts.key).await, Err(LogError::NoConversation))
     }
 
     /// Behind the last event of the conversation.

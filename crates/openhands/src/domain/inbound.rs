@@ -143,6 +143,8 @@ const FORMS: &str = r#"send {"action":"message","args":{"content":"..."}} or {"t
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::Kind;
 
@@ -237,6 +239,25 @@ mod tests {
         ] {
             let text = event(json).unwrap_err().to_string();
             assert!(text.starts_with(start), "{json}\n{text}\n{start}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_user_action(&bytes);
+        }
+
+        #[test]
+        fn any_text_survives_as_json(text in ".*", cause in proptest::option::of(any::<u64>())) {
+            let sent = serde_json::json!({"action": "message", "args": {"content": text}, "cause": cause});
+            let draft = parse_user_action(sent.to_string().as_bytes()).unwrap();
+            let max = draft.max_len();
+            let json = draft.into_json(EventId(u64::MAX), "2026-11-22T06:54:03.196084");
+            prop_assert!(json.len() <= max);
+            let event: Value = serde_json::from_slice(&json).unwrap();
+            prop_assert_eq!(&event["message"], &Value::String(text));
+            prop_assert_eq!(event["cause"].as_u64(), cause);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The log is the truth; here are only its hot end and those who wait for more. Everyone who
 //! listens is a [`Cursor`].
 
+mod config;
 mod conversation;
 mod core;
 mod cursor;
@@ -25,103 +26,11 @@ use self::registry::Registry;
 use self::supervisor::Supervisor;
 use crate::agent::Agent;
 use crate::domain::{ConversationId, Ephemeral};
-use crate::log::{ConversationKey, EventLog, Listing, LogError, Metadata, Sort};
+use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
 
+pub use config::{Create, HubConfig, HubError};
 pub use conversation::Conversation;
 pub use cursor::{Cursor, Next};
-
-/// Knobs of the [`Hub`].
-#[derive(Clone, Debug)]
-pub struct HubConfig {
-    /// Where agents' workspace folders are made, one per conversation.
-    pub workspaces: PathBuf,
-    /// Most events kept in memory per conversation. Default 256. Readers further behind read the
-    /// log.
-    pub tail_events: usize,
-    /// Most bytes of JSON kept in memory per conversation. Default 1 MiB; once sent, the forms on
-    /// the wire about double it.
-    pub tail_bytes: usize,
-    /// Most events a cursor gives at once. Default 128.
-    pub page_events: usize,
-    /// Most bytes a cursor gives at once, more only for a single event. Default 256 KiB.
-    pub page_bytes: usize,
-    /// Most statuses that wait for a slow reader of them. Default 64; then it misses the oldest.
-    pub statuses: usize,
-    /// Most conversations in memory. Default 10 000. When full, idle ones are dropped; when none
-    /// is, further ones are refused with [`HubError::TooManyConversations`].
-    pub conversations: usize,
-    /// How long a conversation nobody uses stays in memory, at least; at most twice as long.
-    /// Default 10 min. Its agent is ended with it, unless it is at work.
-    pub idle: Duration,
-    /// How often an agent may fail in a row before the conversation gets an error. Default 5.
-    pub agent_tries: u32,
-    /// How long to wait before the second try; each further wait doubles, up to 30 s. Default
-    /// 500 ms.
-    pub agent_backoff: Duration,
-    /// How long an agent has for its end before it is dropped. Default 5 s.
-    pub agent_grace: Duration,
-}
-
-impl HubConfig {
-    /// The defaults, with workspaces below `workspaces`.
-    pub fn new(workspaces: impl Into<PathBuf>) -> Self {
-        Self {
-            workspaces: workspaces.into(),
-            tail_events: 256,
-            tail_bytes: 1024 * 1024,
-            page_events: 128,
-            page_bytes: 256 * 1024,
-            statuses: 64,
-            conversations: 10_000,
-            idle: Duration::from_secs(600),
-            agent_tries: 5,
-            agent_backoff: Duration::from_millis(500),
-            agent_grace: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Whether to create a conversation that does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Create {
-    /// Create it, as connecting with an unknown id does.
-    Yes,
-    /// Refuse with [`HubError::NoConversation`].
-    No,
-}
-
-/// What the hub answers instead of a conversation.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HubError {
-    /// There is none of this id.
-    #[error("the conversation does not exist")]
-    NoConversation,
-    /// No room for another one in memory.
-    #[error("{len} conversations are in use, the limit is {max}")]
-    TooManyConversations {
-        /// Conversations in memory.
-        len: usize,
-        /// The limit.
-        max: usize,
-    },
-    /// The server is shutting down.
-    #[error("the server is shutting down")]
-    Closed,
-    /// The log failed or refused.
-    #[error(transparent)]
-    Log(LogError),
-}
-
-impl From<LogError> for HubError {
-    fn from(error: LogError) -> Self {
-        match error {
-            LogError::NoConversation => Self::NoConversation,
-            LogError::Closed => Self::Closed,
-            other => Self::Log(other),
-        }
-    }
-}
 
 /// The conversations of one server.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::*;
 use crate::agent::{AgentError, NoAgent, Seat};
 use crate::domain::{Draft, Position, Source};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
-use crate::log::{Direction, PageOf};
+use crate::log::{Direction, LogError, PageOf};
 
 mod agents;
 mod cursors;
