@@ -57,7 +57,7 @@ impl Writer {
             batch_commands: config.batch_commands.max(1),
             feed: feed.clone(),
             counts: counts.clone(),
-            _lock: lock,
+            lock,
         };
         // It ends when the log is closed, or when the last sender is gone and the queue is empty.
         std::thread::Builder::new()
@@ -117,8 +117,8 @@ struct Thread {
     batch_commands: usize,
     feed: Arc<Mutex<Option<Feed>>>,
     counts: Arc<Counts>,
-    /// Dropped last: the folder is free when nothing writes to it any more.
-    _lock: File,
+    /// Held until nothing writes to the folder any more.
+    lock: File,
 }
 
 impl Thread {
@@ -137,11 +137,14 @@ impl Thread {
                 break;
             }
         }
-        let Self { db, queue, _lock: lock, .. } = self;
+        let Self { db, queue, lock, .. } = self;
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the event log did not close cleanly");
         }
-        drop(lock);
+        // Not by dropping: a process being forked right now holds the file open a moment longer.
+        if let Err(error) = lock.unlock() {
+            tracing::warn!(%error, "the data folder stays locked until this process ends");
+        }
         // Closers wait for this: the folder can be opened again.
         drop(queue);
     }
