@@ -16,7 +16,7 @@ use socketio::server::Server;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::agent::{Agent, NoAgent};
+use crate::agent::{Agent, DemoAgent, NoAgent};
 use crate::config::{AgentChoice, Config, ConfigError, Options};
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
@@ -88,7 +88,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
 
 fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     match choice {
-        AgentChoice::Demo => Arc::new(NoAgent),
+        AgentChoice::Demo => Arc::new(DemoAgent),
         AgentChoice::None => Arc::new(NoAgent),
     }
 }
@@ -101,6 +101,8 @@ fn sockets(config: &Config, hub: Arc<Hub>, origins: AllowedOrigins) -> Result<Se
     server.engine.origins = Origins::Matching(Arc::new(move |origin, _| origins.allow(origin)));
     // The guide's second example for websocat sends an event without a CONNECT.
     server.connection.implicit_connect = true;
+    // Its first one closes right behind the CONNECT, and is to print what there is.
+    server.connect_before_read = true;
     let server = Server::new(server);
     let create = if config.create_on_join { Create::Yes } else { Create::No };
     live::mount(&server, hub, LiveConfig { create })

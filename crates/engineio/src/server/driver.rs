@@ -63,7 +63,7 @@ impl Driver {
     /// Reads frames while the application keeps up.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while self.shared.wants_input()
+        while self.shared.wants_frame()
             && let Some(websocket) = &mut self.websocket
             && let Poll::Ready(read) = websocket.poll_read(cx)
         {
@@ -175,9 +175,9 @@ impl Future for Driver {
             let mut moved = this.take_upgrade() | this.tick(cx) | this.read(cx);
             // Polled once for its own sake, then again only when it waits for what there is.
             if std::mem::take(&mut first) | this.shared.lock().take_waiting_app() {
-                let lagged = !this.shared.wants_input();
+                let lagged = !this.shared.wants_frame();
                 this.run_app(cx);
-                moved |= lagged && this.shared.wants_input();
+                moved |= lagged && this.shared.wants_frame();
             }
             moved |= this.write(cx);
             let mut state = this.shared.lock();

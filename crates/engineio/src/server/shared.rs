@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// When the driver wakes by itself.
     pub(crate) armed: Option<Time>,
     pub(crate) driver: Option<Waker>,
+    /// Frames are read before the application asks for them.
+    read_ahead: bool,
     /// The application, waiting for an event.
     app: Option<Waker>,
     /// The held GET.
@@ -53,6 +55,7 @@ impl Shared {
                 driving: false,
                 armed: None,
                 driver: None,
+                read_ahead: true,
                 app: None,
                 get: None,
                 post: None,
@@ -100,8 +103,15 @@ impl Shared {
         self.drive(|state, _| state.session.send(messages))
     }
 
-    pub(crate) fn wants_input(&self) -> bool {
-        self.lock().session.wants_input()
+    /// Whether the next frame of the websocket may be read.
+    pub(crate) fn wants_frame(&self) -> bool {
+        let state = self.lock();
+        let asked = state.read_ahead || (state.app.is_some() && !state.session.has_event());
+        asked && state.session.wants_input()
+    }
+
+    pub(crate) fn set_read_ahead(&self, on: bool) {
+        self.drive(|state, _| state.read_ahead = on);
     }
 
     pub(crate) fn close(&self) {

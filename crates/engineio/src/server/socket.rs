@@ -37,6 +37,15 @@ impl Socket {
         self.sender.shared.poll_recv(cx)
     }
 
+    /// Whether frames of a websocket are read before [`Socket::recv`] asks for them. Default true.
+    ///
+    /// Without it, what the application sends before it asks for more also reaches a client that
+    /// has closed right behind its message: that close is not read yet. Pongs are read no sooner
+    /// than other packets, so do not keep the client waiting for long.
+    pub fn set_read_ahead(&self, on: bool) {
+        self.sender.shared.set_read_ahead(on);
+    }
+
     /// A handle to send from elsewhere.
     pub fn sender(&self) -> Sender {
         self.sender.clone()

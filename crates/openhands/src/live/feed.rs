@@ -7,6 +7,7 @@ use socketio::proto::Encoded;
 use socketio::server::{EmitError, Socket};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::admit::{Schema, Visit};
@@ -17,9 +18,21 @@ use crate::domain::{
 use crate::hub::{Conversation, Next};
 use crate::log::{LogError, StoredEvent};
 
-/// Sends everything behind the client's position, until it is gone. Runs with the socket and ends
-/// with it.
-pub(super) async fn feed(socket: Socket, visit: Arc<Visit>) {
+/// Starts to feed a client; ready when it has what there was, or after [`REPLAY`]. The rest runs
+/// with the socket and ends with it.
+pub(super) async fn start(socket: Socket, visit: Arc<Visit>) {
+    let (caught_up, replayed) = oneshot::channel();
+    let mut feed = Box::pin(feed(socket.clone(), visit, caught_up));
+    tokio::select! {
+        () = &mut feed => return,
+        _ = replayed => {}
+        () = sleep(REPLAY) => {}
+    }
+    socket.spawn(feed);
+}
+
+/// Sends everything behind the client's position, until it is gone.
+async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>) {
     let conversation = &visit.conversation;
     // Before the head is read: whatever is told from here on is heard.
     let statuses = conversation.statuses();
@@ -27,7 +40,11 @@ pub(super) async fn feed(socket: Socket, visit: Arc<Visit>) {
     let past = Past { head, newest_state: newest_state(&socket, conversation, head).await };
     let sending = async {
         let mut cursor = conversation.subscribe(visit.position);
+        let mut caught_up = Some(caught_up);
         loop {
+            if cursor.place() >= head {
+                caught_up.take();
+            }
             match cursor.next_page().await {
                 Ok(Next::Events(events)) => {
                     for event in events {
@@ -166,5 +183,7 @@ async fn report(socket: &Socket, error: &LogError) {
     sleep(RETRY).await;
 }
 
+/// Time the replay has before the server listens to the client.
+const REPLAY: Duration = Duration::from_secs(2);
 /// Time between two tries to read the log.
 const RETRY: Duration = Duration::from_secs(1);

@@ -41,8 +41,7 @@ pub fn mount(server: &Server, hub: Arc<Hub>, config: LiveConfig) -> Result<(), M
         })
         .on_connect(|socket: Socket| async move {
             if let Some(visit) = socket.get::<Visit>() {
-                let feed = feed::feed(socket.clone(), visit);
-                socket.spawn(feed);
+                feed::start(socket, visit).await;
             }
         })
         .on("oh_user_action", user_action)

@@ -58,6 +58,10 @@ pub(crate) struct Session {
     mailbox: Arc<Mailbox>,
     sockets: Vec<Joined>,
     sleep: Option<(Time, Pin<Box<Sleep>>)>,
+    /// Nothing is read beside the first `on_connect`, as [`Config::connect_before_read`] asks.
+    ///
+    /// [`Config::connect_before_read`]: super::Config::connect_before_read
+    connecting: bool,
     /// No more messages will come.
     ended: bool,
 }
@@ -87,7 +91,10 @@ enum Running {
 impl Session {
     pub(crate) fn new(server: Arc<Inner>, engine: Engine) -> Self {
         let now = Time::from_origin(server.origin.elapsed());
+        let connecting = server.config.connect_before_read;
+        engine.set_read_ahead(!connecting);
         Self {
+            connecting,
             connection: Connection::new(Arc::clone(&server.connection), now),
             server,
             engine,
@@ -135,6 +142,10 @@ impl Session {
 
     fn keeps_up(&self) -> bool {
         let max = self.server.config.handler_queue;
+        let busy = |joined: &Joined| !matches!(joined.running, Running::Nothing);
+        if self.connecting && self.sockets.iter().any(busy) {
+            return false;
+        }
         self.sockets.iter().all(|joined| joined.queue.len() < max)
     }
 
@@ -274,6 +285,10 @@ impl Session {
                     }
                 }
                 joined.running = Running::Nothing;
+                // The first handler that ends is that of the first connect.
+                if std::mem::take(&mut self.connecting) {
+                    self.engine.set_read_ahead(true);
+                }
             }
             Running::Leaving(future) => {
                 match guard(|| future.poll_unpin(cx)) {

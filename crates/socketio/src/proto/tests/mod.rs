@@ -104,6 +104,9 @@ const ONLY_READ: &[(&str, &str)] = &[
     ("40/,", "CONNECT /"),
     ("40/random", "CONNECT /random"),
     ("41/custom", "DISCONNECT /custom"),
+    ("40 ", "CONNECT /"),
+    ("40\n", "CONNECT /"),
+    ("41\n", "DISCONNECT /"),
     (r#"40 {"a":1} "#, r#"CONNECT / {"a":1}"#),
     // White space is none of the id's digits.
     (r#"42 ["a" , 1 ] "#, r#"EVENT / "a" 1(1) +0"#),
@@ -150,7 +153,6 @@ fn packets_that_are_none_say_what_is_wrong() {
         ("40[]", payload("CONNECT", "an object, or nothing")),
         ("40null", payload("CONNECT", "an object, or nothing")),
         ("40123", payload("CONNECT", "an object, or nothing")),
-        ("40 ", payload("CONNECT", "an object, or nothing")),
         ("40{", json("CONNECT", 1)),
         ("40{}x", json("CONNECT", 2)),
         ("41{}", payload("DISCONNECT", "nothing")),
