@@ -1,1 +1,23 @@
-//! End-to-end tests of the workspace with real clients.
+//! What the end-to-end tests are made of: servers on free ports, real clients as processes, and
+//! waits that end.
+//!
+//! A test serves with [`Host`] in its own process, or starts the whole program with [`OpenHands`];
+//! drives a client of the npm registry or of PyPI as a [`Script`], or sockets of `socket.io-client`
+//! as [`SocketIo`]; and puts a [`Link`] between where the network should fail. Whatever does not
+//! happen in [`DEADLINE`] fails the test with a line that says what was awaited.
+
+mod deadline;
+mod host;
+mod install;
+mod link;
+mod openhands;
+mod script;
+mod socket_io;
+
+pub use deadline::{DEADLINE, within};
+pub use host::Host;
+pub use install::{Tool, install};
+pub use link::Link;
+pub use openhands::OpenHands;
+pub use script::Script;
+pub use socket_io::{SocketIo, bytes};

@@ -1,0 +1,38 @@
+// What a script has in common with the test that runs it: reports out, orders in, JSON lines both.
+// Bytes travel as {"$bytes": [1, 2]}.
+
+import { createInterface } from "node:readline";
+
+/** Tells the test one thing. */
+export function report(name, value = null) {
+  process.stdout.write(`${JSON.stringify([name, shown(value)])}\n`);
+}
+
+/** Calls `take` with each order of the test, as arguments. */
+export function onOrder(take) {
+  lines.on("line", (line) => take(...revived(JSON.parse(line))));
+}
+
+/** A value with its bytes as JSON. */
+export function shown(value) {
+  if (value instanceof ArrayBuffer) return { $bytes: [...new Uint8Array(value)] };
+  if (ArrayBuffer.isView(value)) return { $bytes: [...value] };
+  return mapped(value, shown);
+}
+
+/** The reverse of `shown`. */
+export function revived(value) {
+  if (value?.$bytes) return Buffer.from(value.$bytes);
+  return mapped(value, revived);
+}
+
+function mapped(value, map) {
+  if (Array.isArray(value)) return value.map(map);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, map(part)]));
+}
+
+// The test is gone when the input ends: then this process has no one to report to.
+const lines = createInterface({ input: process.stdin });
+lines.on("close", () => process.exit(0));
+process.stdin.unref();

@@ -1,0 +1,178 @@
+//! The whole server as its own process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+use crate::{install, within};
+
+/// A running server on a free port, with its data in a folder of its own. Dropping it kills the
+/// process and removes the folder.
+#[derive(Debug)]
+pub struct OpenHands {
+    child: Child,
+    address: SocketAddr,
+    said: Said,
+    data: Arc<TempDir>,
+}
+
+/// All that the process printed.
+type Said = Arc<Mutex<String>>;
+
+impl OpenHands {
+    /// Starts a server with an empty data folder.
+    ///
+    /// # Panics
+    /// With what it printed when it does not come up.
+    pub async fn start(flags: &[&str]) -> Self {
+        match tempfile::tempdir() {
+            Ok(data) => Self::start_with(Arc::new(data), flags).await,
+            Err(error) => panic!("no temporary folder: {error}"),
+        }
+    }
+
+    async fn start_with(data: Arc<TempDir>, flags: &[&str]) -> Self {
+        let mut command = Self::command();
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data.path()).args(flags);
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("{command:?} does not start: {error}"),
+        };
+        let said = Said::default();
+        let (found, address) = oneshot::channel();
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(listen(stdout, Arc::clone(&said), Some(found)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(listen(stderr, Arc::clone(&said), None));
+        }
+        let Ok(address) = within("address of openhands", address).await else {
+            let status = within("end of openhands", child.wait()).await;
+            panic!("openhands ends with {status:?}:\n{}", read(&said));
+        };
+        Self { child, address, said, data }
+    }
+
+    /// The program, for runs that are not to come up. Its output is piped; settings of whoever
+    /// runs the tests do not reach it.
+    pub fn command() -> Command {
+        let mut command = Command::new(program());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("OPENHANDS_") {
+                command.env_remove(name);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true);
+        command
+    }
+
+    /// `http://` and the address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What it has printed so far.
+    pub fn said(&self) -> String {
+        read(&self.said)
+    }
+
+    /// Asks it to stop, with SIGTERM, and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.end(Signal::TERM).await
+    }
+
+    /// Ends it where it stands, with SIGKILL.
+    pub async fn kill(&mut self) -> ExitStatus {
+        self.end(Signal::KILL).await
+    }
+
+    async fn end(&mut self, signal: Signal) -> ExitStatus {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(Err(error)) = pid.map(|pid| kill_process(pid, signal)) {
+            panic!("openhands takes no signal: {error}");
+        }
+        match within("end of openhands", self.child.wait()).await {
+            Ok(status) => status,
+            Err(error) => panic!("openhands has no exit status: {error}"),
+        }
+    }
+
+    /// Starts it again on the same data; the address is another one.
+    pub async fn restart(mut self, flags: &[&str]) -> Self {
+        self.kill().await;
+        Self::start_with(Arc::clone(&self.data), flags).await
+    }
+}
+
+async fn listen(
+    output: impl AsyncRead + Unpin,
+    said: Said,
+    mut found: Option<oneshot::Sender<SocketAddr>>,
+) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.push_str(&line);
+            said.push('\n');
+        }
+        if let Some(address) = address_in(&line)
+            && let Some(found) = found.take()
+        {
+            let _ = found.send(address);
+        }
+    }
+}
+
+/// The address in a line such as `listening on http://127.0.0.1:3000/`.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    let end = rest.find(|c: char| c.is_whitespace() || c == '/').unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+fn read(said: &Said) -> String {
+    said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Built by cargo beside this package's tests.
+fn program() -> PathBuf {
+    let name = format!("openhands-under-test{}", std::env::consts::EXE_SUFFIX);
+    install::profile().join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_what_a_server_says() {
+        for (line, address) in [
+            ("listening on http://127.0.0.1:3000", Some("127.0.0.1:3000")),
+            ("  open http://127.0.0.1:41/?x=1 in a browser", Some("127.0.0.1:41")),
+            ("serves http://[::1]:8080/socket.io/", Some("[::1]:8080")),
+            ("data in /tmp/x", None),
+            ("see http://localhost/", None),
+        ] {
+            assert_eq!(address_in(line), address.and_then(|text| text.parse().ok()), "{line}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Messages of every kind come back as they were sent.
+
+use engineio::server::{Config, Server, Socket};
+use serde_json::json;
+use tests::{Host, Script};
+
+async fn echo(mut socket: Socket) {
+    while let Some(message) = socket.recv().await {
+        socket.ready().await;
+        if socket.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+async fn every_message_comes_back(transports: &str) {
+    let server = Server::new(Config::default(), echo);
+    let host = Host::engineio(&server).await;
+    let mut client = Script::node("engineio/echo.mjs", &[&host.url(), transports]);
+
+    let first = transports.split(',').next();
+    assert_eq!(client.expect("open").await, json!(first));
+    for kind in [
+        "text",
+        "empty text",
+        "unicode",
+        "json",
+        "binary",
+        "large text",
+        "large unicode",
+        "large binary",
+        "empty binary",
+    ] {
+        assert_eq!(client.expect(kind).await, true, "{kind}");
+    }
+    assert_eq!(client.expect("close").await, "forced close");
+    client.finish().await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_over_polling() {
+    every_message_comes_back("polling").await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_over_websocket() {
+    every_message_comes_back("websocket").await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_across_an_upgrade() {
+    every_message_comes_back("polling,websocket").await;
+}

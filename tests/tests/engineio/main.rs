@@ -1,0 +1,6 @@
+//! `engine.io-client` of the npm registry against the server of `engineio`.
+
+mod close;
+mod echo;
+mod heartbeat;
+mod upgrade;
