@@ -81,6 +81,8 @@ pub struct Session {
     phase: Phase,
     getting: bool,
     posting: bool,
+    /// The close packet is in a POST.
+    said_close: bool,
     /// The websocket to probe is to be asked for.
     wants_websocket: bool,
     hang_up: bool,
@@ -121,6 +123,7 @@ impl Session {
             phase: Phase::Opening,
             getting: false,
             posting: false,
+            said_close: false,
             wants_websocket: false,
             hang_up: false,
             control: None,
@@ -163,7 +166,7 @@ impl Session {
     /// The POST was answered `ok`.
     pub fn handle_posted(&mut self) {
         self.posting = false;
-        if self.phase == Phase::Closing && self.control.is_none() && self.outbox.is_empty() {
+        if self.said_close {
             self.end(CloseReason::ForcedClose);
         }
     }
@@ -254,7 +257,8 @@ impl Session {
         }
     }
 
-    /// Ends the session when what waits is sent, at the latest after `timeout`.
+    /// Ends the session when what waits is sent, at the latest after `timeout`. Before the
+    /// handshake it ends at once, and what waits is dropped.
     pub fn close(&mut self, now: Time) {
         match self.phase {
             Phase::Opening => self.end(CloseReason::ForcedClose),
@@ -405,8 +409,10 @@ impl Session {
             encoder.push(packet);
             self.outbox.pop();
         }
-        if self.phase == Phase::Closing && self.outbox.is_empty() {
+        let last = self.phase == Phase::Closing && self.outbox.is_empty();
+        if last && encoder.fits(&Packet::Close) {
             encoder.push(Packet::Close);
+            self.said_close = true;
         }
         (!encoder.is_empty()).then(|| encoder.finish())
     }

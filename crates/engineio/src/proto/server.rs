@@ -552,8 +552,11 @@ impl Session {
             if encoder.is_empty() && noop {
                 encoder.push(Packet::Noop);
             }
-            encoder.push(Packet::Close);
-            self.end(CloseReason::ForcedClose, Packet::Close);
+            // Without room for it, it goes with the next GET.
+            if encoder.fits(&Packet::Close) {
+                encoder.push(Packet::Close);
+                self.end(CloseReason::ForcedClose, Packet::Close);
+            }
         } else if encoder.is_empty() && probed {
             encoder.push(Packet::Noop);
         }

@@ -1,5 +1,6 @@
 //! The two roles run against each other in virtual time; and each row of the server's table.
 
+mod closing;
 mod pair;
 mod properties;
 mod upgrade;
