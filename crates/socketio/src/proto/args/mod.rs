@@ -41,15 +41,25 @@ impl Args {
             Some(b'"' | b'-' | b'0'..=b'9') => {}
             _ => return None,
         }
-        let len = head.len - 1;
-        let json = json.slice(..=head.end);
-        Some(Self { json, name: head.first, start: head.rest_at, len, attachments: Vec::new() })
+        let ArrayHead { first, rest_at, end, len } = head;
+        Some(Self::between(json, first, rest_at, end, len - 1))
     }
 
     pub(crate) fn of_ack(json: &Bytes, head: ArrayHead) -> Self {
         let start = head.first.start;
-        let json = json.slice(..=head.end);
-        Self { json, name: 0..0, start, len: head.len, attachments: Vec::new() }
+        Self::between(json, start..start, start, head.end, head.len)
+    }
+
+    /// Cuts away the white space around the array.
+    fn between(json: &Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
+        let open = json.iter().position(|byte| *byte == b'[').unwrap_or_default();
+        Self {
+            json: json.slice(open..=end),
+            name: name.start - open..name.end - open,
+            start: start - open,
+            len,
+            attachments: Vec::new(),
+        }
     }
 
     /// Completes the arguments. Every placeholder must name one of `attachments`.

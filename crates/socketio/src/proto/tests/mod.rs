@@ -111,6 +111,7 @@ const ONLY_READ: &[(&str, &str)] = &[
     // White space is none of the id's digits.
     (r#"42 ["a" , 1 ] "#, r#"EVENT / "a" 1(1) +0"#),
     (r#"42/admin, [ "a" ]"#, r#"EVENT /admin "a" 0() +0"#),
+    (r#"431 [ 1 ] "#, r#"ACK / #1 "" 1(1) +0"#),
     (r#"42007["a"]"#, r#"EVENT / #7 "a" 0() +0"#),
     (r#"430[ ]"#, r#"ACK / #0 "" 0() +0"#),
     (
@@ -133,9 +134,13 @@ fn every_vector_reads_and_writes() {
 }
 
 #[test]
-fn other_forms_read_the_same() {
+fn other_forms_read_the_same_and_are_written_as_packets() {
     for (wire, means) in ONLY_READ {
-        assert_eq!(meaning(&complete(wire).unwrap()), *means, "{wire}");
+        let packet = complete(wire).unwrap();
+        assert_eq!(meaning(&packet), *means, "{wire}");
+        let written = encode::packet(&packet);
+        let again = complete(std::str::from_utf8(written.text().wire()).unwrap());
+        assert_eq!(again, Ok(packet), "{wire}");
     }
 }
 
