@@ -23,6 +23,8 @@ pub struct OpenHands {
     data: Arc<TempDir>,
 }
 
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// All that the process printed.
 type Said = Arc<Mutex<String>>;
 
@@ -33,14 +35,14 @@ impl OpenHands {
     /// With what it printed when it does not come up.
     pub async fn start(flags: &[&str]) -> Self {
         match tempfile::tempdir() {
-            Ok(data) => Self::start_with(Arc::new(data), flags).await,
+            Ok(data) => Self::start_with(Arc::new(data), ANY_PORT, flags).await,
             Err(error) => panic!("no temporary folder: {error}"),
         }
     }
 
-    async fn start_with(data: Arc<TempDir>, flags: &[&str]) -> Self {
+    async fn start_with(data: Arc<TempDir>, address: &str, flags: &[&str]) -> Self {
         let mut command = Self::command();
-        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data.path()).args(flags);
+        command.args(["--listen", address, "--data-dir"]).arg(data.path()).args(flags);
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("{command:?} does not start: {error}"),
@@ -115,10 +117,11 @@ impl OpenHands {
         }
     }
 
-    /// Starts it again on the same data; the address is another one.
+    /// Kills it, and starts it again on the same data and the same address.
     pub async fn restart(mut self, flags: &[&str]) -> Self {
         self.kill().await;
-        Self::start_with(Arc::clone(&self.data), flags).await
+        let address = self.address.to_string();
+        Self::start_with(Arc::clone(&self.data), &address, flags).await
     }
 }
 

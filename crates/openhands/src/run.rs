@@ -74,6 +74,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
         .layer(axum::middleware::from_fn_with_state(origins, origin::check));
     let app = Router::new().nest_service("/socket.io", sockets.service()).merge(rest);
 
+    let stop = stop_signal().map_err(|source| StartError::Runtime { source })?;
     greet(address, &config.data_dir, &name);
     let close = async {
         let left = sockets.shutdown(serve::GRACE).await;
@@ -81,7 +82,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
             tracing::warn!(left, "connections were cut");
         }
     };
-    serve::serve(listener, app, config.max_connections, stopped(), close).await;
+    serve::serve(listener, app, config.max_connections, stop, close).await;
     hub.shutdown().await;
     Ok(())
 }
@@ -129,21 +130,24 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Ready when the server is told to stop.
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
+/// A future that is ready when the server is told to stop. From this call on a signal is heard.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
             tokio::select! {
-                _ = interrupt => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
-        }
+        })
     }
-    let _ = interrupt.await;
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
 
 /// Why the server does not run.

@@ -1,0 +1,149 @@
+//! REST, as much as a script needs to begin.
+
+use serde_json::{Value, json};
+use tests::{OpenHands, within};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+pub(super) async fn get(server: &OpenHands, path: &str) -> (u16, Value) {
+    request(server, "GET", path, "", "").await
+}
+
+async fn post(server: &OpenHands, path: &str, body: &Value) -> (u16, Value) {
+    request(server, "POST", path, "content-type: application/json\r\n", &body.to_string()).await
+}
+
+async fn request(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, Value) {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let (host, length) = (server.address(), body.len());
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+         content-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within("answer", stream.read_to_string(&mut answer)).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_else(|_| json!(body)))
+}
+
+#[tokio::test]
+async fn a_conversation_is_created_listed_found_and_read() {
+    let server = OpenHands::start(&["--agent", "none"]).await;
+    let (status, created) =
+        post(&server, "/api/conversations", &json!({"initial_user_msg": "hello"})).await;
+    assert_eq!(status, 200);
+    let id = created["conversation_id"].as_str().unwrap();
+    assert_eq!(id.len(), 32);
+    assert_eq!(
+        created,
+        json!({"status": "ok", "conversation_id": id, "message": null, "conversation_status": "STARTING"})
+    );
+    let (_, second) = post(&server, "/api/conversations", &json!({})).await;
+
+    let (_, list) = get(&server, "/api/conversations").await;
+    assert_eq!(list["results"][0]["conversation_id"], second["conversation_id"], "newest first");
+    assert_eq!(list["results"][1]["conversation_id"], id);
+    assert_eq!(list["next_page_id"], json!(null));
+    let (_, page) = get(&server, "/api/conversations?limit=1").await;
+    let next = page["next_page_id"].as_str().unwrap();
+    let (_, rest) = get(&server, &format!("/api/conversations?limit=1&page_id={next}")).await;
+    assert_eq!(rest["results"], json!([list["results"][1]]));
+
+    let (_, found) = get(&server, &format!("/api/conversations/{id}")).await;
+    assert_eq!(found, list["results"][1]);
+    assert_eq!(found["conversation_version"], "V0");
+    assert_eq!(get(&server, "/api/conversations/missing").await, (200, json!(null)));
+
+    let path = format!("/api/conversations/{id}/events");
+    let (_, events) = get(&server, &path).await;
+    assert_eq!(events["events"][0]["message"], "hello");
+    assert_eq!(events["has_more"], false);
+    for text in ["b", "c"] {
+        let path = format!("/api/conversations/{id}/message");
+        let sent = post(&server, &path, &json!({"message": text})).await;
+        assert_eq!(sent, (200, json!({"success": true})));
+    }
+    let action = json!({"action": "message", "args": {"content": "d"}});
+    assert_eq!(post(&server, &path, &action).await, (200, json!({"success": true})));
+    let ids = |events: &Value| -> Vec<u64> {
+        events["events"].as_array().unwrap().iter().map(|e| e["id"].as_u64().unwrap()).collect()
+    };
+    for (query, expected, more) in [
+        ("", vec![0, 1, 2, 3], false),
+        ("?start_id=1&end_id=2", vec![1, 2], false),
+        ("?limit=2", vec![0, 1], true),
+        ("?reverse=true&limit=2", vec![3, 2], true),
+        ("?reverse=true&start_id=1", vec![3, 2, 1], false),
+        ("?start_id=9", vec![], false),
+        ("?limit=0", vec![], true),
+    ] {
+        let (status, events) = get(&server, &format!("{path}{query}")).await;
+        assert_eq!(
+            (status, ids(&events), &events["has_more"]),
+            (200, expected, &json!(more)),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn errors_are_in_the_originals_form() {
+    let server = OpenHands::start(&["--agent", "none"]).await;
+    post(&server, "/api/conversations", &json!({})).await;
+    let (_, list) = get(&server, "/api/conversations").await;
+    let id = list["results"][0]["conversation_id"].as_str().unwrap();
+    for (path, status, detail) in [
+        ("/api/nope".to_owned(), 404, json!("Not Found")),
+        (
+            "/api/conversations/missing/events".to_owned(),
+            404,
+            json!("Conversation missing not found"),
+        ),
+        (format!("/api/conversations/{id}/events?limit=101"), 400, json!("Invalid limit")),
+        (format!("/api/conversations/{id}/events?limit=-1"), 400, json!("Invalid limit")),
+        ("/api/conversations?page_id=x".to_owned(), 400, json!("Invalid page_id")),
+        (
+            "/api/conversations/..%2Fx".to_owned(),
+            400,
+            json!("a conversation id does not contain \"/\""),
+        ),
+    ] {
+        assert_eq!(get(&server, &path).await, (status, json!({"detail": detail})), "{path}");
+    }
+    let (status, body) =
+        get(&server, &format!("/api/conversations/{id}/events?start_id=abc")).await;
+    assert_eq!(status, 422);
+    assert_eq!(body["detail"][0]["loc"], json!(["query", "start_id"]));
+    assert_eq!(body["detail"][0]["type"], "int_parsing");
+    assert_eq!(post(&server, "/api/conversations", &json!({"nope": 1})).await.0, 422);
+    assert_eq!(request(&server, "DELETE", "/alive", "", "").await.0, 405);
+    assert_eq!(get(&server, "/alive").await, (200, json!({"status": "ok"})));
+}
+
+#[tokio::test]
+async fn foreign_pages_are_refused() {
+    let server =
+        OpenHands::start(&["--agent", "none", "--allow-origin", "https://a.example"]).await;
+    for (origin, status) in [
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("https://a.example", 200),
+        ("http://localhost:5173", 200),
+    ] {
+        let header = format!("origin: {origin}\r\n");
+        let polling = "/socket.io/?EIO=4&transport=polling";
+        for path in ["/api/conversations", polling] {
+            let answer = request(&server, "GET", path, &header, "").await;
+            assert_eq!(answer.0, status, "{origin} {path}");
+        }
+    }
+    assert!(server.said().contains("--allow-origin"), "{}", server.said());
+}
