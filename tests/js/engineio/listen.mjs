@@ -2,7 +2,7 @@
 // usage: listen.mjs URL TRANSPORTS
 
 import { Socket } from "engine.io-client";
-import { onOrder, report } from "../lib/reports.mjs";
+import { ignoreOrders, onOrder, report } from "../lib/reports.mjs";
 
 const [url, transports] = process.argv.slice(2);
 const socket = new Socket(url, { transports: transports.split(",") });
@@ -11,7 +11,10 @@ socket.on("open", () => report("open", socket.transport.name));
 socket.on("upgrade", (transport) => report("upgrade", transport.name));
 socket.on("message", (message) => report("message", message));
 socket.on("ping", () => report("ping"));
-socket.on("close", (reason) => report("close", reason));
+socket.on("close", (reason) => {
+  report("close", reason);
+  ignoreOrders();
+});
 socket.on("error", (error) => report("error", error.message));
 
 onOrder((order, message) => {

@@ -8,9 +8,15 @@ export function report(name, value = null) {
   process.stdout.write(`${JSON.stringify([name, shown(value)])}\n`);
 }
 
-/** Calls `take` with each order of the test, as arguments. */
+/** Calls `take` with each order of the test, as arguments, until `ignoreOrders`. */
 export function onOrder(take) {
   lines.on("line", (line) => take(...revived(JSON.parse(line))));
+  process.stdin.ref();
+}
+
+/** From here on no order keeps the process alive. */
+export function ignoreOrders() {
+  process.stdin.unref();
 }
 
 /** A value with its bytes as JSON. */
@@ -35,4 +41,4 @@ function mapped(value, map) {
 // The test is gone when the input ends: then this process has no one to report to.
 const lines = createInterface({ input: process.stdin });
 lines.on("close", () => process.exit(0));
-process.stdin.unref();
+ignoreOrders();

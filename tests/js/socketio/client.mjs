@@ -1,7 +1,7 @@
 // Sockets of socket.io-client that do as the test says and report all that happens to them.
 
 import { io } from "socket.io-client";
-import { onOrder, report } from "../lib/reports.mjs";
+import { ignoreOrders, onOrder, report } from "../lib/reports.mjs";
 
 const sockets = new Map();
 
@@ -38,6 +38,7 @@ const orders = {
   },
   end() {
     for (const socket of sockets.values()) socket.offAny().off().disconnect();
+    ignoreOrders();
   },
 };
 

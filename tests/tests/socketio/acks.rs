@@ -1,0 +1,113 @@
+//! Acks, asked for by either side.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use socketio::proto::Args;
+use socketio::server::{Ack, AckSender, Data, Server, Socket};
+use tests::{Host, SocketIo, bytes};
+
+over_every_transport! {
+    the_server_acks
+    the_client_acks
+    a_thousand_emits_in_one_tick_are_acked_in_order
+    what_no_handler_can_take_is_refused_by_ack
+}
+
+async fn the_server_acks(options: Value) {
+    let server = Server::default();
+    server
+        .of("/")
+        .expect("a name")
+        .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) })
+        .on("pair", || async { Ack(("first", 2)) })
+        .on("nothing", || async {})
+        .on("echo", |args: Args| async move { args })
+        .on("bytes", || async { Ack((Bytes::from_static(&[1, 2]), Bytes::from_static(&[3]))) })
+        .on("later", |ack: AckSender| async move {
+            tokio::task::yield_now().await;
+            ack.send("by hand").expect("an open socket");
+        })
+        .on("fails", || async { Err::<(), _>("out of tea") });
+    let host = Host::socketio(&server).await;
+    let mut client = SocketIo::start();
+    client.open("it", &host.url(), options).await;
+    client.expect("it", "connect").await;
+
+    for (event, ack) in [
+        (json!(["add", 2, 3]), json!([5])),
+        (json!(["pair"]), json!(["first", 2])),
+        (json!(["nothing"]), json!([])),
+        (json!(["echo", 1, { "a": [null] }]), json!([1, { "a": [null] }])),
+        (json!(["echo", bytes(&[9]), [bytes(&[8])]]), json!([bytes(&[9]), [bytes(&[8])]])),
+        (json!(["bytes"]), json!([bytes(&[1, 2]), bytes(&[3])])),
+        (json!(["later"]), json!(["by hand"])),
+        (json!(["fails"]), json!([{ "error": "out of tea" }])),
+    ] {
+        client.ask("it", event.clone()).await;
+        assert_eq!(client.expect("it", "ack").await, ack, "{event}");
+    }
+    client.finish().await;
+}
+
+async fn the_client_acks(options: Value) {
+    let server = Server::default();
+    server.of("/").expect("a name").on("start", |socket: Socket| async move {
+        let picture = (Bytes::from_static(&[1, 2]), "text", None::<()>);
+        let answer = socket.emit_with_ack("question", &picture).await.expect("an ack");
+        let again = socket.emit_args_with_ack("again", &answer).await.expect("an ack");
+        socket.emit_args("done", &again).expect("an open socket");
+    });
+    let host = Host::socketio(&server).await;
+    let mut client = SocketIo::start();
+    client.open("it", &host.url(), options).await;
+    client.expect("it", "connect").await;
+
+    client.emit("it", json!(["start"])).await;
+    for name in ["question", "again", "done"] {
+        let event = client.expect("it", "event").await;
+        assert_eq!(event, json!([name, bytes(&[1, 2]), "text", null]));
+    }
+    client.finish().await;
+}
+
+async fn a_thousand_emits_in_one_tick_are_acked_in_order(options: Value) {
+    let server = Server::default();
+    server.of("/").expect("a name").on("number", |Data(n): Data<u32>| async move { Ack(n) });
+    let host = Host::socketio(&server).await;
+    let mut client = SocketIo::start();
+    client.open("it", &host.url(), options).await;
+    client.expect("it", "connect").await;
+
+    let numbers = 0..1_000;
+    client.ask_at_once("it", numbers.clone().map(|n| json!(["number", n])).collect()).await;
+    for n in numbers {
+        assert_eq!(client.expect("it", "ack").await, json!([n]));
+    }
+    client.finish().await;
+}
+
+async fn what_no_handler_can_take_is_refused_by_ack(options: Value) {
+    let server = Server::default();
+    server
+        .of("/")
+        .expect("a name")
+        .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) });
+    let host = Host::socketio(&server).await;
+    let mut client = SocketIo::start();
+    client.open("it", &host.url(), options).await;
+    client.expect("it", "connect").await;
+
+    for (event, said) in [
+        (json!(["add", 1, "two"]), "invalid type"),
+        (json!(["add", 1]), "argument"),
+        (json!(["multiply", 1, 2]), "multiply"),
+    ] {
+        client.ask("it", event.clone()).await;
+        let ack = client.expect("it", "ack").await;
+        let error = ack[0]["error"].as_str().unwrap_or_default();
+        assert!(error.contains(said), "{event} is refused with {ack}");
+    }
+    client.ask("it", json!(["add", 1, 2])).await;
+    assert_eq!(client.expect("it", "ack").await, json!([3]), "the connection lives on");
+    client.finish().await;
+}

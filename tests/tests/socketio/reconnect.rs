@@ -1,0 +1,92 @@
+//! A client whose connection is lost comes back by itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socketio::server::{Ack, Server, Socket};
+use tests::{Host, Link, SocketIo, within};
+use tokio::sync::mpsc;
+
+over_every_transport! {
+    a_client_comes_back_after_the_server_closed_its_connection
+    a_client_comes_back_after_its_link_was_cut
+}
+
+fn quick(mut options: Value) -> Value {
+    options["reconnectionDelay"] = json!(10);
+    options["reconnectionDelayMax"] = json!(50);
+    options
+}
+
+fn server() -> Server {
+    let server = Server::default();
+    server
+        .of("/")
+        .expect("a name")
+        .on("hang up", |socket: Socket| async move { socket.close() })
+        .on("hello", |socket: Socket| async move { Ack(socket.id().as_str().to_owned()) });
+    server
+}
+
+/// The client is back under another id, and what it sent meanwhile arrives.
+async fn comes_back(client: &mut SocketIo, first: Value) {
+    let second = loop {
+        match client.next("it").await {
+            (kind, id) if kind == "connect" => break id,
+            (kind, _) if kind == "connect_error" => {}
+            (kind, value) => panic!("{kind} {value} before the client is back"),
+        }
+    };
+    assert_ne!(first, second);
+    client.ask("it", json!(["hello"])).await;
+    assert_eq!(client.expect("it", "ack").await, json!([second]));
+}
+
+/// A client between two polls notices nothing; then it is cut again.
+async fn cut_until_noticed(link: &Link, client: &mut SocketIo) -> Value {
+    loop {
+        link.cut();
+        let noticed = client.expect("it", "disconnect");
+        if let Ok(reason) = tokio::time::timeout(Duration::from_millis(100), noticed).await {
+            return reason;
+        }
+    }
+}
+
+async fn a_client_comes_back_after_the_server_closed_its_connection(options: Value) {
+    let server = server();
+    let host = Host::socketio(&server).await;
+    let mut client = SocketIo::start();
+    client.open("it", &host.url(), quick(options)).await;
+    let first = client.expect("it", "connect").await;
+
+    client.emit("it", json!(["hang up"])).await;
+    assert_eq!(client.expect("it", "disconnect").await, "transport close");
+    comes_back(&mut client, first).await;
+    client.finish().await;
+}
+
+async fn a_client_comes_back_after_its_link_was_cut(options: Value) {
+    let (left, mut reasons) = mpsc::unbounded_channel();
+    let server = server();
+    server.of("/").expect("a name").on_disconnect(move |socket: Socket, _| {
+        let _ = left.send(socket.id().as_str().to_owned());
+        std::future::ready(())
+    });
+    let host = Host::socketio(&server).await;
+    let link = Link::to(host.address()).await;
+    let mut client = SocketIo::start();
+    let upgrades = options["transports"].as_array().is_some_and(|all| all.len() > 1);
+    client.open("it", &link.url(), quick(options)).await;
+    let first = client.expect("it", "connect").await;
+    if upgrades {
+        client.upgraded("it").await;
+    }
+
+    let reason = within("disconnect", cut_until_noticed(&link, &mut client)).await;
+    assert!(reason == "transport close" || reason == "transport error", "{reason}");
+    let gone = within("disconnect on the server", reasons.recv()).await;
+    assert_eq!(gone.as_deref(), first.as_str());
+    comes_back(&mut client, first).await;
+    client.finish().await;
+}
