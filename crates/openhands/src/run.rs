@@ -82,6 +82,13 @@ async fn run(config: &Config) -> Result<(), StartError> {
             tracing::warn!(left, "connections were cut");
         }
     };
+    if config.agent != AgentChoice::None {
+        match hub.resume().await {
+            Ok(0) => {}
+            Ok(resumed) => tracing::info!(resumed, "agents go on where they were interrupted"),
+            Err(error) => tracing::error!(%error, "agents not resumed"),
+        }
+    }
     serve::serve(listener, app, config.max_connections, stop, close).await;
     hub.shutdown().await;
     Ok(())

@@ -1,5 +1,7 @@
 //! The `openhands` server as a program, with the clients its users have.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod guide;
 mod history;
 mod inbound;

@@ -9,7 +9,7 @@ pub(super) async fn get(server: &OpenHands, path: &str) -> (u16, Value) {
     request(server, "GET", path, "", "").await
 }
 
-async fn post(server: &OpenHands, path: &str, body: &Value) -> (u16, Value) {
+pub(super) async fn post(server: &OpenHands, path: &str, body: &Value) -> (u16, Value) {
     request(server, "POST", path, "content-type: application/json\r\n", &body.to_string()).await
 }
 

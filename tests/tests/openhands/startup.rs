@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use tests::{OpenHands, within};
 
 /// Runs the program to its end: exit code and what it said on standard error.
@@ -33,6 +34,22 @@ async fn it_says_what_runs_where() {
         assert!(server.said().contains(&part), "{part} in {said}");
     }
     assert!(server.stop().await.success(), "SIGTERM is a clean end");
+}
+
+#[tokio::test]
+async fn what_an_agent_left_unanswered_is_answered_after_a_restart() {
+    let server = OpenHands::start(&["--agent", "none"]).await;
+    let path = "/api/conversations";
+    super::rest::post(&server, path, &json!({"initial_user_msg": "hello"})).await;
+    let before = super::rest::get(&server, path).await.1["results"][0].clone();
+    let server = server.restart(&["--agent", "demo"]).await;
+    // The list does not load a conversation: nobody but the server itself wakes the agent.
+    let answered = async {
+        while super::rest::get(&server, path).await.1["results"][0] == before {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    within("answer of the agent", answered).await;
 }
 
 #[tokio::test]

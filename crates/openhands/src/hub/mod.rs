@@ -91,6 +91,19 @@ impl Hub {
         }
     }
 
+    /// Loads conversations whose agent has something to do, as after a crash; says how many. What
+    /// is not among the first [`RESUMED`] goes on when somebody asks for it.
+    ///
+    /// # Errors
+    /// [`HubError`] of the first that cannot be loaded.
+    pub async fn resume(&self) -> Result<usize, HubError> {
+        let unread = self.log.unread(RESUMED.min(self.config.conversations / 2)).await?;
+        for id in &unread {
+            self.conversation(id, Create::No).await?;
+        }
+        Ok(unread.len())
+    }
+
     /// The conversation of this id if it is in memory.
     pub fn loaded(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
         self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
@@ -245,6 +258,9 @@ fn workspace(root: &Path, key: ConversationKey, id: &ConversationId) -> PathBuf 
     name.extend(id.as_str().chars().map(plain));
     root.join(name)
 }
+
+/// Most conversations that are loaded at the start because their agent was interrupted.
+pub const RESUMED: usize = 1_000;
 
 const MIN_IDLE: Duration = Duration::from_secs(1);
 

@@ -43,6 +43,10 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Listing, LogError>>;
 
+    /// At most `limit` conversations in which the user wrote something that the agent cursor has
+    /// not passed, oldest first.
+    fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>>;
+
     /// Gives a conversation another title. `false` when there is none of this id.
     fn set_title<'a>(
         &'a self,

@@ -233,6 +233,10 @@ impl EventLog for Flaky {
         self.log.list(before, limit)
     }
 
+    fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
+        self.log.unread(limit)
+    }
+
     fn set_title<'a>(
         &'a self,
         id: &'a ConversationId,

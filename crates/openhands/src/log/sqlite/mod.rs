@@ -164,6 +164,10 @@ impl EventLog for SqliteLog {
         self.readers.read(move |db| readers::list(db, before, limit)).boxed()
     }
 
+    fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
+        self.readers.read(move |db| readers::unread(db, limit)).boxed()
+    }
+
     fn set_title<'a>(
         &'a self,
         id: &'a ConversationId,

@@ -98,6 +98,24 @@ pub(super) fn list(
     Ok(Ok(Listing { conversations, next }))
 }
 
+pub(super) fn unread(db: &Connection, limit: usize) -> Answer<Vec<ConversationId>> {
+    let mut query = db.prepare_cached(&format!(
+        "{METADATA} WHERE EXISTS (SELECT 1 FROM events INDEXED BY from_user \
+         WHERE source = 'user' AND row BETWEEN (key << 32) + agent_cursor AND (key << 32) + ?1) \
+         ORDER BY key LIMIT ?2"
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = query.query_map(params![MAX_ID.cast_signed(), limit], metadata)?;
+    let mut ids = Vec::new();
+    for one in found {
+        match one? {
+            Ok(one) => ids.push(one.id),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(ids))
+}
+
 pub(super) fn head(db: &Connection, key: ConversationKey) -> Answer<Head> {
     let mut query =
         db.prepare_cached("SELECT next_id, agent_cursor FROM conversations WHERE key = ?1")?;
