@@ -37,8 +37,8 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentChoice>,
 
-    /// Let pages of this origin connect, as https://chat.example.org. May be given several times;
-    /// pages served from this machine are always let in
+    /// Let pages of this origin connect, as `https://chat.example.org`; may be given several times.
+    /// Pages served from this machine are always let in
     #[arg(long, env = "OPENHANDS_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origin: Option<Vec<String>>,
