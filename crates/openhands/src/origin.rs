@@ -1,8 +1,9 @@
 //! Which pages may speak to this server: the same answer for REST and for Socket.IO.
 //!
-//! A browser lets any page post to `127.0.0.1`, and shows the user's cookies to whoever asks in the
-//! right name. A page is let in when it is served from this machine or stands in the list. The
-//! `Host` header is not trusted for more: a foreign name can point at this machine.
+//! A browser lets any page post to `127.0.0.1`, so a page is let in only when it is served from this
+//! machine or stands in the list. And a foreign name can be made to point at this machine, so that
+//! its pages need no `Origin` (DNS rebinding): a request is answered only under an address, under
+//! `localhost`, or under the host of a listed origin.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http::uri::Authority;
 use http::{StatusCode, header};
 use serde_json::json;
 
@@ -35,6 +37,38 @@ impl AllowedOrigins {
         }
         allowed
     }
+
+    /// Whether the server answers under this `Host`.
+    fn knows_host(&self, host: &str) -> bool {
+        let Ok(authority) = host.parse::<Authority>() else { return false };
+        let name = authority.host();
+        is_address(name)
+            || name.eq_ignore_ascii_case("localhost")
+            || self.0.iter().any(|origin| {
+                let listed = origin.split_once("://").map(|(_, host)| host);
+                listed.is_some_and(|listed| listed.eq_ignore_ascii_case(host))
+            })
+    }
+}
+
+/// Middleware for everything: 403 under a name that is not this server's.
+pub(crate) async fn check_host(
+    State(allowed): State<AllowedOrigins>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = request.headers().get(header::HOST);
+    // Without a Host no browser is asking.
+    if host.is_some_and(|host| !host.to_str().is_ok_and(|host| allowed.knows_host(host))) {
+        tracing::warn!(
+            ?host,
+            "request under a foreign name refused; if it is yours, start the server with \
+             --allow-origin"
+        );
+        let body = Json(json!({"detail": "Host not allowed"}));
+        return (StatusCode::FORBIDDEN, body).into_response();
+    }
+    next.run(request).await
 }
 
 /// Middleware for REST: 403 for a page that may not.
@@ -57,14 +91,37 @@ fn is_loopback(origin: &str) -> bool {
         return false;
     }
     let host = uri.host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|a| a.is_loopback())
+}
+
+fn is_address(host: &str) -> bool {
+    address(host).is_some()
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_foreign_name_that_points_here_is_no_host_of_this_server() {
+        let allowed = AllowedOrigins::new(vec!["https://chat.example.org".to_owned()]);
+        for (host, expected) in [
+            ("localhost:3000", true),
+            ("127.0.0.1:3000", true),
+            ("[::1]:3000", true),
+            ("192.0.2.7:3000", true),
+            ("chat.example.org", true),
+            ("evil.example:3000", false),
+            ("localhost.evil.example", false),
+            ("", false),
+        ] {
+            assert_eq!(allowed.knows_host(host), expected, "{host}");
+        }
+    }
 
     #[test]
     fn pages_of_this_machine_and_listed_ones_are_let_in() {

@@ -71,8 +71,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let origins = AllowedOrigins::new(config.allow_origin.clone());
     let sockets = sockets(config, Arc::clone(&hub), origins.clone())?;
     let rest = http::router(Arc::clone(&hub))
-        .layer(axum::middleware::from_fn_with_state(origins, origin::check));
-    let app = Router::new().nest_service("/socket.io", sockets.service()).merge(rest);
+        .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
+    let app = Router::new()
+        .nest_service("/socket.io", sockets.service())
+        .merge(rest)
+        .layer(axum::middleware::from_fn_with_state(origins, origin::check_host));
 
     let stop = stop_signal().map_err(|source| StartError::Runtime { source })?;
     greet(address, &config.data_dir, &name);

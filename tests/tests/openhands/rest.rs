@@ -20,10 +20,21 @@ async fn request(
     headers: &str,
     body: &str,
 ) -> (u16, Value) {
+    let headers = format!("host: {}\r\n{headers}", server.address());
+    raw(server, method, path, &headers, body).await
+}
+
+async fn raw(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, Value) {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let (host, length) = (server.address(), body.len());
+    let length = body.len();
     let text = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nconnection: close\r\n\
          content-length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -144,6 +155,10 @@ async fn foreign_pages_are_refused() {
             let answer = request(&server, "GET", path, &header, "").await;
             assert_eq!(answer.0, status, "{origin} {path}");
         }
+    }
+    let rebound = "host: evil.example:3000\r\n";
+    for path in ["/api/conversations", "/socket.io/?EIO=4&transport=polling"] {
+        assert_eq!(raw(&server, "GET", path, rebound, "").await.0, 403, "{path}");
     }
     assert!(server.said().contains("--allow-origin"), "{}", server.said());
 }
