@@ -75,7 +75,11 @@ impl Args {
     /// cannot hold, becomes U+FFFD.
     pub fn name(&self) -> Cow<'_, str> {
         match placeholder::unescape(&self.json[self.name.clone()]) {
-            Cow::Borrowed(name) => String::from_utf8_lossy(name),
+            // Cut from text that was checked; the other arm is for those who break that promise.
+            Cow::Borrowed(name) => match std::str::from_utf8(name) {
+                Ok(name) => name.into(),
+                Err(_) => String::from_utf8_lossy(name),
+            },
             Cow::Owned(name) => String::from_utf8_lossy(&name).into_owned().into(),
         }
     }

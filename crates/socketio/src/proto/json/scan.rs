@@ -108,7 +108,11 @@ impl Scanner<'_> {
     fn key(&mut self) -> Result<(), JsonError> {
         self.string()?;
         self.space();
-        self.literal(b":")
+        if self.peek() != Some(b':') {
+            return Err(self.fault());
+        }
+        self.at += 1;
+        Ok(())
     }
 
     fn literal(&mut self, text: &[u8]) -> Result<(), JsonError> {
@@ -120,7 +124,10 @@ impl Scanner<'_> {
     }
 
     pub(super) fn string(&mut self) -> Result<(), JsonError> {
-        self.literal(b"\"")?;
+        if self.peek() != Some(b'"') {
+            return Err(self.fault());
+        }
+        self.at += 1;
         loop {
             self.at += plain_len(&self.bytes[self.at..]);
             match self.peek() {
@@ -181,14 +188,15 @@ impl Scanner<'_> {
 fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let below = |word: u64, n: u8| word.wrapping_sub(ONES * u64::from(n)) & !word & HIGH;
+    let borrow = |word: u64, n: u8| word.wrapping_sub(ONES * u64::from(n));
     let (words, tail) = bytes.as_chunks::<8>();
     for (i, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        // A borrow can mark a byte wrongly only above one that is marked rightly.
-        let marks = below(word, 0x20) | quote | backslash;
+        let quote = borrow(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = borrow(word ^ (ONES * u64::from(b'\\')), 1);
+        // Both are ASCII, so that one look at the top bits serves all three. A borrow can mark a
+        // byte wrongly only above one that is marked rightly.
+        let marks = (borrow(word, 0x20) | quote | backslash) & !word & HIGH;
         if marks != 0 {
             return i * 8 + marks.trailing_zeros() as usize / 8;
         }
