@@ -11,12 +11,12 @@ export function report(name, value = null) {
 /** Calls `take` with each order of the test, as arguments, until `ignoreOrders`. */
 export function onOrder(take) {
   lines.on("line", (line) => take(...revived(JSON.parse(line))));
-  process.stdin.ref();
+  process.stdin.ref?.();
 }
 
-/** From here on no order keeps the process alive. */
+/** From here on no order keeps the process alive. (Input from a file never does.) */
 export function ignoreOrders() {
-  process.stdin.unref();
+  process.stdin.unref?.();
 }
 
 /** A value with its bytes as JSON. */

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use socketio::server::{Ack, Server, Socket};
+use socketio::server::{Ack, Config, Server, Socket};
 use tests::{Host, Link, SocketIo, within};
 use tokio::sync::mpsc;
 
@@ -19,7 +19,11 @@ fn quick(mut options: Value) -> Value {
 }
 
 fn server() -> Server {
-    let server = Server::default();
+    let mut config = Config::default();
+    // When a poll is cut on its way to the server, only the heartbeat tells that the client is gone.
+    config.engine.session.ping_interval = Duration::from_secs(3);
+    config.engine.session.ping_timeout = Duration::from_secs(5);
+    let server = Server::new(config);
     server
         .of("/")
         .expect("a name")
