@@ -45,14 +45,30 @@ impl<T> Acks<T> {
     /// # Errors
     /// [`TooManyAcks`] when `max_pending_acks` are pending; the waiter is dropped.
     pub fn insert(&mut self, deadline: Option<Time>, waiter: T) -> Result<u64, TooManyAcks> {
+        let id = self.next_id;
+        self.insert_as(id, deadline, waiter)?;
+        Ok(id)
+    }
+
+    /// As [`Acks::insert`], under an id from elsewhere, such as one that many sockets share. Ids
+    /// that are given afterwards are higher. A waiter that has this id already is replaced.
+    ///
+    /// # Errors
+    /// As [`Acks::insert`].
+    pub fn insert_as(
+        &mut self,
+        id: u64,
+        deadline: Option<Time>,
+        waiter: T,
+    ) -> Result<(), TooManyAcks> {
         if self.pending.len() >= self.max {
             return Err(TooManyAcks { pending: self.pending.len(), max: self.max });
         }
-        let id = self.next_id;
-        self.next_id += 1;
+        self.take(id);
+        self.next_id = self.next_id.max(id.saturating_add(1));
         self.pending.insert(id, Pending { deadline, waiter });
         self.deadlines.extend(deadline.map(|at| (at, id)));
-        Ok(id)
+        Ok(())
     }
 
     /// The waiter for `id`. None for an id that is not pending: answered before, expired or never
@@ -113,6 +129,16 @@ mod tests {
         assert_eq!(acks.insert(None, 'b'), Ok(1));
         assert_eq!(acks.take(0), None);
         assert_eq!(acks.take(1), Some('b'));
+    }
+
+    #[test]
+    fn ids_from_elsewhere_are_not_given_again() {
+        let mut acks = Acks::new(9);
+        acks.insert_as(4, Some(at(1)), 'a').unwrap();
+        assert_eq!(acks.insert(None, 'b'), Ok(5));
+        acks.insert_as(4, None, 'c').unwrap();
+        assert_eq!((acks.len(), acks.poll_timeout()), (2, None));
+        assert_eq!(acks.take(4), Some('c'));
     }
 
     #[test]

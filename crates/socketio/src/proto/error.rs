@@ -241,6 +241,12 @@ pub enum ArgsError {
     /// The type refused the arguments together.
     #[error("arguments refused: {0}")]
     Refused(String),
+    /// A handler asks for a value that the server does not have; fix the program.
+    #[error("the server has no state of type {of}")]
+    NoState {
+        /// The type.
+        of: &'static str,
+    },
 }
 
 /// As many acks are awaited as may be.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{EmitError, Socket};
+use super::{EmitError, HandlerError, Socket};
 use crate::proto::{Args, encode};
 
 /// Answers one event. Sends at most one ack; without a request for one it sends nothing.
@@ -12,11 +12,18 @@ use crate::proto::{Args, encode};
 pub struct AckSender {
     socket: Socket,
     id: Option<u64>,
+    /// The event that is answered, for who asks why it failed.
+    args: Option<Args>,
 }
 
 impl AckSender {
     pub(crate) fn new(socket: Socket, id: Option<u64>) -> Self {
-        Self { socket, id }
+        Self { socket, id, args: None }
+    }
+
+    /// Remembers the event that is answered.
+    pub(crate) fn answering(self, args: Args) -> Self {
+        Self { args: Some(args), ..self }
     }
 
     /// Whether the client asked for an ack.
@@ -30,7 +37,10 @@ impl AckSender {
     /// As [`Socket::emit`].
     pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), EmitError> {
         match self.id.take() {
-            Some(id) => self.socket.send(&encode::ack(self.socket.namespace_name(), id, args)?),
+            Some(id) => {
+                let packet = encode::ack(self.socket.namespace_name(), id, args)?;
+                self.socket.transmit(&self.socket.context().wire(&packet))
+            }
             None => Ok(()),
         }
     }
@@ -41,7 +51,10 @@ impl AckSender {
     /// As [`Socket::emit`].
     pub fn send_args(mut self, args: &Args) -> Result<(), EmitError> {
         match self.id.take() {
-            Some(id) => self.socket.send(&encode::ack_args(self.socket.namespace_name(), id, args)),
+            Some(id) => {
+                let packet = encode::ack_args(self.socket.namespace_name(), id, args);
+                self.socket.transmit(&self.socket.context().wire(&packet))
+            }
             None => Ok(()),
         }
     }
@@ -58,13 +71,13 @@ impl AckSender {
 
     /// Gives the sender away and leaves one that sends nothing.
     pub(crate) fn take(&mut self) -> Self {
-        Self { socket: self.socket.clone(), id: self.id.take() }
+        Self { socket: self.socket.clone(), id: self.id.take(), args: None }
     }
 
     /// A copy for the case that the handler is lost; the first of the two that sends is one too
     /// many only if both do.
     pub(crate) fn spare(&self) -> Self {
-        Self { socket: self.socket.clone(), id: self.id }
+        Self { socket: self.socket.clone(), id: self.id, args: None }
     }
 
     fn log(self, send: impl FnOnce(Self) -> Result<(), EmitError>) {
@@ -116,7 +129,12 @@ impl<R: Reply, E: fmt::Display + Send> Reply for Result<R, E> {
         match self {
             Ok(reply) => reply.reply(ack),
             Err(error) => {
-                tracing::debug!(socket = %ack.socket.id(), %error, "handler failed");
+                let event = ack.args.as_ref().map(|args| args.name().into_owned());
+                let failed = HandlerError::Failed {
+                    event: event.unwrap_or_default(),
+                    error: error.to_string(),
+                };
+                ack.socket.context().hooks.report(&ack.socket, &failed);
                 ack.refuse(error);
             }
         }

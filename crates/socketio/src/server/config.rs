@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::adapter::Adapters;
 use crate::proto;
 
 /// Configuration of a [`Server`](super::Server).
@@ -21,6 +22,62 @@ pub struct Config {
     pub connect_before_read: bool,
     /// Time a client has to ack, unless the call says otherwise. Default 10 s.
     pub ack_timeout: Duration,
+    /// Most rooms of one socket, that of its own id not counted. Default 1,024.
+    /// One more is refused by [`Socket::join`](super::Socket::join).
+    pub max_rooms: usize,
+    /// What happens to a client that reads too slowly for a broadcast. Default: it is closed.
+    pub slow_consumer: SlowConsumer,
+    /// Most namespaces that clients made by joining dynamic ones. Default 4,096.
+    /// When full, one more is answered `Invalid namespace`. One that is empty goes by itself.
+    pub max_dynamic_namespaces: usize,
+    /// Whether clients that were lost may recover their sessions. Default none.
+    pub recovery: Option<Recovery>,
+    /// Whether [`Server::shutdown`](super::Server::shutdown) disconnects every socket by a packet.
+    /// Default true. The reference's client then stays away until it is told to connect; without
+    /// the packet it sees its transport close, and comes back by itself.
+    pub disconnect_on_shutdown: bool,
+    /// How namespaces reach their sockets. Default: this node is all there is.
+    pub adapters: Adapters,
+}
+
+/// What happens to a client whose outbox is full when a broadcast reaches it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// Its connection closes: no event is lost in silence. With recovery it may come back for it.
+    #[default]
+    Close,
+    /// It misses the event. [`Counts::slow_dropped`](super::Counts::slow_dropped) tells how often.
+    Drop,
+}
+
+/// Limits of connection state recovery, for each namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Time a lost client has to come back, and that events are kept. Default 2 min.
+    pub window: Duration,
+    /// Most events kept. Default 4,096. One more drops the oldest; a client that has missed a
+    /// dropped one gets a fresh session.
+    pub max_events: usize,
+    /// Most bytes of events kept. Default 8 MiB. When full as above.
+    pub max_bytes: usize,
+    /// Most lost sessions kept. Default 16,384. One more drops the oldest.
+    pub max_sessions: usize,
+    /// Whether middlewares do not run for a client that recovers. Default true.
+    pub skip_middlewares: bool,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(120),
+            max_events: 4_096,
+            max_bytes: 8 << 20,
+            max_sessions: 16_384,
+            skip_middlewares: true,
+        }
+    }
 }
 
 impl Default for Config {
@@ -31,6 +88,12 @@ impl Default for Config {
             handler_queue: 256,
             connect_before_read: false,
             ack_timeout: Duration::from_secs(10),
+            max_rooms: 1_024,
+            slow_consumer: SlowConsumer::default(),
+            max_dynamic_namespaces: 4_096,
+            recovery: None,
+            disconnect_on_shutdown: true,
+            adapters: Adapters::default(),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use engineio::proto::{CloseReason, Full, SendError};
 use serde::Serialize;
 
-use crate::proto::{EncodeError, RawJson, TooManyAcks};
+use super::adapter::AdapterError;
+use crate::proto::{self, EncodeError, RawJson, TooManyAcks};
 
 /// The refusal of a CONNECT, as the client sees it: `44{"message":…,"data":…}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub enum EmitError {
     /// The socket is disconnected.
     #[error("the socket is disconnected")]
     Disconnected,
+    /// Other nodes could not be told. The sockets of this node were.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
 }
 
 impl From<SendError> for EmitError {
@@ -80,7 +84,8 @@ pub enum AckError {
     Disconnected,
 }
 
-/// Why a socket is disconnected; [`DisconnectReason::as_str`] is the reference's string.
+/// Why a socket is disconnected; [`DisconnectReason::as_str`] is the reference's string, `Display`
+/// adds the details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -88,12 +93,16 @@ pub enum DisconnectReason {
     Client,
     /// This side disconnected the socket.
     Server,
+    /// The server is shutting down.
+    ShuttingDown,
     /// The connection closed below.
     Engine(CloseReason),
+    /// The client came back by another connection before this one was found lost.
+    TakenOver,
     /// The client broke the protocol: a packet that makes no sense now, or none joined in time.
-    ForcedServerClose,
+    ForcedServerClose(proto::Error),
     /// The client broke the protocol: bytes that are no packet.
-    ForcedClose,
+    ForcedClose(proto::Error),
 }
 
 impl DisconnectReason {
@@ -102,9 +111,27 @@ impl DisconnectReason {
         match self {
             Self::Client => "client namespace disconnect",
             Self::Server => "server namespace disconnect",
+            Self::ShuttingDown => "server shutting down",
             Self::Engine(reason) => reason.as_str(),
-            Self::ForcedServerClose => "forced server close",
-            Self::ForcedClose => "forced close",
+            Self::TakenOver => "transport close",
+            Self::ForcedServerClose(_) => "forced server close",
+            Self::ForcedClose(_) => "forced close",
+        }
+    }
+
+    /// Whether the client may come back and recover its session: it did not leave, and was not
+    /// asked to.
+    pub fn is_recoverable(&self) -> bool {
+        !matches!(self, Self::Client | Self::Server | Self::TakenOver)
+    }
+
+    /// Why, for a client that broke the protocol.
+    pub(crate) fn of(error: proto::Error) -> Self {
+        match &error {
+            proto::Error::Peer(peer) if peer.close_reason() == "forced server close" => {
+                Self::ForcedServerClose(error)
+            }
+            _ => Self::ForcedClose(error),
         }
     }
 }
@@ -113,6 +140,10 @@ impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Engine(reason) => reason.fmt(f),
+            Self::ForcedServerClose(proto::Error::Peer(error))
+            | Self::ForcedClose(proto::Error::Peer(error)) => {
+                write!(f, "{}: {error}", self.as_str())
+            }
             other => f.write_str(other.as_str()),
         }
     }

@@ -1,12 +1,15 @@
 //! Handlers: async functions of what they need from an event.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::{AckSender, Reply, Socket};
+use super::{AckSender, HandlerError, Reply, Socket};
 use crate::proto::{Args, ArgsError};
 
 /// One event on its way to its handler.
@@ -36,13 +39,17 @@ impl Event {
 /// | [`Socket`] | the socket |
 /// | [`Data<T>`](Data) | the arguments as a `T`: a tuple for several, any other type for the first |
 /// | [`Args`] | the arguments raw, with their attachments |
+/// | [`State<T>`](State) | the value of this type that [`Server::insert_state`] put there |
 /// | [`AckSender`] | the ack, to be sent by hand; what the handler returns is then not sent |
+///
+/// [`Server::insert_state`]: super::Server::insert_state
 pub trait FromEvent: Sized + Send {
     /// Takes it from the event.
     ///
     /// # Errors
     /// When the arguments are not of the type asked for. The handler is then not called; the client
-    /// is told so by its ack, if it asked for one.
+    /// is told so by its ack, if it asked for one, and
+    /// [`Server::on_error`](super::Server::on_error) is told.
     fn from_event(event: &mut Event) -> Result<Self, ArgsError>;
 }
 
@@ -53,6 +60,25 @@ pub struct Data<T>(pub T);
 impl<T: DeserializeOwned + Send> FromEvent for Data<T> {
     fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
         event.args.parse().map(Self)
+    }
+}
+
+/// A value that all handlers of a server share.
+#[derive(Debug)]
+pub struct State<T>(pub Arc<T>);
+
+impl<T> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Any + Send + Sync> FromEvent for State<T> {
+    fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
+        let state = event.socket.state().map(Self);
+        state.ok_or(ArgsError::NoState { of: std::any::type_name::<T>() })
     }
 }
 
@@ -96,10 +122,10 @@ macro_rules! handler {
             fn call(&self, mut event: Event) -> BoxFuture<'static, ()> {
                 $(let $param = match $param::from_event(&mut event) {
                     Ok(param) => param,
-                    Err(error) => return refuse(event, &error),
+                    Err(error) => return refuse(event, error),
                 };)*
                 let handled = self($($param),*);
-                let ack = event.ack;
+                let ack = event.ack.answering(event.args);
                 Box::pin(async move { handled.await.reply(ack) })
             }
         }
@@ -111,10 +137,17 @@ handler!(A);
 handler!(A B);
 handler!(A B C);
 handler!(A B C D);
+handler!(A B C D E);
+handler!(A B C D E G);
 
-fn refuse(event: Event, error: &ArgsError) -> BoxFuture<'static, ()> {
-    let why = Chain(error).to_string();
-    tracing::debug!(socket = %event.socket.id(), event = %event.args.name(), %why, "arguments refused");
+fn refuse(event: Event, error: ArgsError) -> BoxFuture<'static, ()> {
+    let why = match &error {
+        // This server's fault: the client learns no more than that.
+        ArgsError::NoState { .. } => "internal error".to_owned(),
+        error => Chain(error).to_string(),
+    };
+    let refused = HandlerError::Args { event: event.args.name().into_owned(), error };
+    event.socket.context().hooks.report(&event.socket, &refused);
     event.ack.refuse(why);
     Box::pin(std::future::ready(()))
 }

@@ -21,41 +21,62 @@
 //! ```
 
 mod ack;
+mod acks;
+pub mod adapter;
+mod broadcast;
 mod config;
+mod context;
 mod error;
 mod handler;
+mod handlers;
+mod hooks;
+mod joined;
+mod local;
+mod mailbox;
 mod namespace;
+mod namespaces;
+mod pattern;
+mod remote;
+mod room;
+mod server_side;
 mod session;
 mod socket;
 
-use std::collections::HashMap;
+use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use ack::{Ack, AckSender, Reply};
-pub use config::Config;
-pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
-pub use handler::{Data, Event, FromEvent, Handler};
-pub use namespace::Namespace;
-pub use socket::Socket;
+use serde::Serialize;
 
-use crate::proto::{self, Misuse};
+pub use ack::{Ack, AckSender, Reply};
+pub use acks::{Acks, BroadcastAck, BroadcastAcks};
+pub use broadcast::Broadcast;
+pub use config::{Config, Recovery, SlowConsumer};
+pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
+pub use handler::{Data, Event, FromEvent, Handler, State};
+pub use hooks::{Counts, HandlerError};
+pub use local::{Local, Restored, StoredSession};
+pub use namespace::Namespace;
+pub use remote::{Handshake, RemoteSocket, SocketInfo};
+pub use room::{Room, RoomEvent, Rooms, TooManyRooms};
+pub use socket::{Emission, Socket};
+
+use crate::proto::{self, Misuse, RawJson, encode};
+use adapter::AdapterError;
+use context::Context;
+use namespaces::Namespaces;
+use pattern::{Matcher, Pattern};
 use session::Session;
 
 /// A Socket.IO server. Clones are handles to the same one.
+///
+/// Its own methods that send are those of the namespace `/`.
 #[derive(Clone)]
 pub struct Server {
-    inner: Arc<Inner>,
+    context: Arc<Context>,
+    namespaces: Arc<Namespaces>,
     engine: engineio::server::Server,
-}
-
-pub(crate) struct Inner {
-    pub(crate) config: Config,
-    pub(crate) connection: Arc<proto::Config>,
-    pub(crate) namespaces: RwLock<HashMap<proto::Namespace, Namespace>>,
-    /// Times of all connections count from here.
-    pub(crate) origin: tokio::time::Instant,
 }
 
 impl Server {
@@ -63,17 +84,15 @@ impl Server {
     /// [`Server::of`] makes one.
     pub fn new(config: Config) -> Self {
         let engine = config.engine.clone();
-        let inner = Arc::new(Inner {
-            connection: Arc::new(config.connection.clone()),
-            config,
-            namespaces: RwLock::default(),
-            origin: tokio::time::Instant::now(),
-        });
-        let sessions = Arc::clone(&inner);
-        let engine = engineio::server::Server::new(engine, move |socket| {
-            Session::new(Arc::clone(&sessions), socket)
-        });
-        Self { inner, engine }
+        let context = Arc::new(Context::new(config));
+        let namespaces = Arc::new(Namespaces::new(Arc::clone(&context)));
+        let engine = {
+            let (context, namespaces) = (Arc::clone(&context), Arc::clone(&namespaces));
+            engineio::server::Server::new(engine, move |socket| {
+                Session::new(Arc::clone(&context), Arc::clone(&namespaces), socket)
+            })
+        };
+        Self { context, namespaces, engine }
     }
 
     /// The namespace of this name; made if it is not there.
@@ -81,9 +100,65 @@ impl Server {
     /// # Errors
     /// [`Misuse::Namespace`] for a name that does not begin with `/`.
     pub fn of(&self, name: &str) -> Result<Namespace, Misuse> {
-        let name: proto::Namespace = name.parse()?;
-        let mut namespaces = self.inner.namespaces.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(namespaces.entry(name).or_insert_with_key(|name| Namespace::new(name.clone())).clone())
+        Ok(self.namespaces.of(name.parse()?))
+    }
+
+    /// Namespaces whose names fit a pattern, such as `/tenant-{id}`: each is made when its first
+    /// client joins, with the handlers and middlewares that are set here, and goes when its last
+    /// client is gone. A parameter takes one character or more, but no `/`;
+    /// [`Namespace::param`] gives it. A namespace of [`Server::of`] goes before, and patterns in
+    /// the order they were added.
+    ///
+    /// What this gives has no sockets itself.
+    ///
+    /// # Errors
+    /// [`Misuse::Namespace`] for a text that is no pattern.
+    pub fn of_pattern(&self, pattern: &str) -> Result<Namespace, Misuse> {
+        let matcher = Matcher::Pattern(Pattern::new(pattern)?);
+        Ok(self.namespaces.add_template(matcher, Some(pattern.parse()?)))
+    }
+
+    /// As [`Server::of_pattern`], for names that `predicate` takes; it is also given what the
+    /// client's CONNECT carries. To look somebody up, use a middleware: it is async.
+    pub fn of_matching<F>(&self, predicate: F) -> Namespace
+    where
+        F: Fn(&str, Option<&RawJson>) -> bool + Send + Sync + 'static,
+    {
+        self.namespaces.add_template(Matcher::Predicate(Arc::new(predicate)), None)
+    }
+
+    /// Adds what is told of each namespace that a client made by joining.
+    pub fn on_namespace(&self, hook: impl Fn(&Namespace) + Send + Sync + 'static) -> &Self {
+        self.namespaces.on_new(Arc::new(hook));
+        self
+    }
+
+    /// Closes a namespace: its sockets are disconnected, and a CONNECT is answered
+    /// `Invalid namespace` until [`Server::of`] makes it again. Whether there was one.
+    pub async fn close_namespace(&self, name: &str) -> bool {
+        let Some(namespace) = self.namespaces.remove(name) else { return false };
+        namespace.close();
+        namespace.sockets().iter().for_each(Socket::disconnect);
+        namespace.adapter(false).close().await;
+        true
+    }
+
+    /// Keeps a value for all handlers, which ask for it by its type: [`State`].
+    pub fn insert_state<T: Any + Send + Sync>(&self, value: T) -> &Self {
+        self.context.insert_state(value);
+        self
+    }
+
+    /// Sets what is told of every failure of a handler: wrong arguments, errors, panics. They are
+    /// counted by [`Server::counts`] too, and logged; the socket stays connected.
+    pub fn on_error(&self, hook: impl Fn(&Socket, &HandlerError) + Send + Sync + 'static) -> &Self {
+        self.context.hooks.on_error(Arc::new(hook));
+        self
+    }
+
+    /// What failed and what was dropped since the server began.
+    pub fn counts(&self) -> Counts {
+        self.context.hooks.counts()
     }
 
     /// The service that answers requests. It looks at the query only: mount it under a path, by
@@ -97,18 +172,40 @@ impl Server {
         &self.engine
     }
 
-    /// Refuses new connections from now on, closes all others when what waits is sent, and waits
-    /// for that at most for `deadline`. Returns how many were left then.
+    /// Disconnects all sockets, with reason `server shutting down`; refuses new connections from
+    /// now on, closes all others when what waits is sent, and waits for that at most for
+    /// `deadline`. Returns how many were left then. What clients are told,
+    /// [`Config::disconnect_on_shutdown`] says.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the closing.
     pub async fn shutdown(&self, deadline: Duration) -> usize {
-        self.engine.shutdown(deadline).await
+        let namespaces = self.namespaces.all();
+        for namespace in &namespaces {
+            namespace.close();
+            let packet = self.context.wire(&encode::disconnect(namespace.name()));
+            for socket in namespace.sockets() {
+                if self.context.config.disconnect_on_shutdown {
+                    // A client that does not read learns it from its transport.
+                    let _ = socket.transmit(&packet);
+                }
+                socket.shut_down();
+            }
+        }
+        let left = self.engine.shutdown(deadline).await;
+        for namespace in namespaces {
+            namespace.adapter(false).close().await;
+        }
+        left
+    }
+
+    /// All sockets of the namespace `/`.
+    pub fn everyone(&self) -> Broadcast {
+        self.namespaces.of(proto::Namespace::default()).everyone()
     }
 }
 
-impl Inner {
-    pub(crate) fn find(&self, name: &proto::Namespace) -> Option<Namespace> {
-        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-}
+namespace::broadcasts!(Server, everyone);
 
 impl Default for Server {
     fn default() -> Self {

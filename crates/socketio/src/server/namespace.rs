@@ -1,16 +1,23 @@
 //! A namespace: its handlers and its sockets.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use super::{ConnectError, DisconnectReason, EmitError, Event, Handler, Reply, Socket};
-use crate::proto::{self, Encoded, encode};
+use super::acks::Acks;
+use super::adapter::{Adapter, AdapterError, Memory, Target};
+use super::context::Context;
+use super::handlers::{Erased, EventHandler, EventHandlers, Listener};
+use super::{
+    Broadcast, ConnectError, DisconnectReason, EmitError, Handler, Local, RemoteSocket, RoomEvent,
+    Rooms, Socket,
+};
+use crate::proto::{self, Args};
 
 /// A channel of its own in each connection, with its own handlers. Clones are handles to the same
 /// one.
@@ -23,32 +30,56 @@ pub struct Namespace {
 
 struct Inner {
     name: proto::Namespace,
+    context: Arc<Context>,
+    local: Local,
+    adapter: Arc<dyn Adapter>,
+    /// For broadcasts that stay on this node.
+    memory: Arc<Memory>,
     handlers: RwLock<Handlers>,
-    sockets: Mutex<HashMap<Sid, Socket>>,
+    /// The dynamic namespace that this one was made from: its handlers serve here too.
+    template: Option<Namespace>,
+    params: Vec<(String, String)>,
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
 struct Handlers {
     middlewares: Vec<Middleware>,
     connect: Option<Erased<Socket>>,
+    disconnecting: Option<Erased<(Socket, DisconnectReason)>>,
     disconnect: Option<Erased<(Socket, DisconnectReason)>>,
-    events: HashMap<String, Erased<Event>>,
-    any: Option<Erased<Event>>,
+    events: EventHandlers,
 }
 
 pub(crate) type Middleware =
     Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), ConnectError>> + Send + Sync>;
-type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Namespace {
-    pub(crate) fn new(name: proto::Namespace) -> Self {
-        let (handlers, sockets) = (RwLock::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { name, handlers, sockets }) }
+    pub(crate) fn new(
+        name: proto::Namespace,
+        context: Arc<Context>,
+        local: Local,
+        adapter: Arc<dyn Adapter>,
+        template: Option<Self>,
+        params: Vec<(String, String)>,
+    ) -> Self {
+        let memory = Arc::new(Memory::new(local.clone()));
+        let handlers = RwLock::default();
+        let closed = AtomicBool::new(false);
+        let inner =
+            Inner { name, context, local, adapter, memory, handlers, template, params, closed };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The name.
     pub fn name(&self) -> &proto::Namespace {
         &self.inner.name
+    }
+
+    /// What a parameter of the pattern stands for in the name of a dynamic namespace.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let mut params = self.inner.params.iter();
+        params.find(|(param, _)| param == name).map(|(_, value)| &value[..])
     }
 
     /// Adds a middleware: it runs before the client is let in, in the order they were added. The
@@ -72,7 +103,20 @@ impl Namespace {
         self.change(|handlers| handlers.connect = Some(handler))
     }
 
-    /// Sets what runs when a socket is gone, after all events that came before.
+    /// Sets what runs when a socket is gone, after all events that came before, while
+    /// [`Socket::rooms`] still tells the rooms it was in.
+    pub fn on_disconnecting<F, Fut>(&self, handler: F) -> &Self
+    where
+        F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler: Erased<(Socket, DisconnectReason)> =
+            Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
+        self.change(|handlers| handlers.disconnecting = Some(handler))
+    }
+
+    /// Sets what runs when a socket is gone, after all events that came before and after
+    /// [`Namespace::on_disconnecting`]. Its rooms are forgotten then.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -85,94 +129,272 @@ impl Namespace {
 
     /// Sets the handler of an event; the one before is replaced.
     pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
-        let handler: Erased<Event> = Arc::new(move |event| handler.call(event));
-        self.change(|handlers| handlers.events.insert(event.into(), handler))
+        self.set(event.into(), EventHandler::new(handler))
+    }
+
+    /// As [`Namespace::on`]; up to `limit` events of one socket are handled at once, beside the
+    /// events behind them. When so many are, the next waits, and those behind it.
+    pub fn on_concurrent<P, H: Handler<P>>(
+        &self,
+        event: impl Into<String>,
+        limit: usize,
+        handler: H,
+    ) -> &Self {
+        self.set(event.into(), EventHandler::concurrent(handler, limit))
     }
 
     /// Sets the handler of events that have none of their own.
     pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
-        let handler: Erased<Event> = Arc::new(move |event| handler.call(event));
-        self.change(|handlers| handlers.any = Some(handler))
+        self.change(|handlers| handlers.events.any = Some(EventHandler::new(handler)))
     }
 
-    /// Sends an event to every socket, encoded once. A client whose outbox is full is a slow
-    /// consumer: its connection closes rather than lose one event in silence.
-    ///
-    /// # Errors
-    /// [`EmitError::Encode`].
-    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
-        let encoded = encode::event(self.name(), None, event, args)?;
-        self.sockets().into_iter().for_each(|socket| send_or_close(&socket, &encoded));
-        Ok(())
+    /// Takes away the handler of an event.
+    pub fn off(&self, event: &str) -> &Self {
+        self.change(|handlers| handlers.events.events.remove(event))
     }
 
-    /// The sockets that are connected now.
+    /// Looks at every event that comes, before middlewares and handlers: the reference's `onAny`.
+    pub fn on_incoming(&self, listener: impl Fn(&Socket, &Args) + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| handlers.events.incoming.push(Arc::new(listener)))
+    }
+
+    /// Looks at every event that is sent, once for each socket: the reference's `onAnyOutgoing`.
+    /// Events are read for it; without listeners they are not.
+    pub fn on_outgoing(&self, listener: impl Fn(&Socket, &Args) + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| handlers.events.outgoing.push(Arc::new(listener)))
+    }
+
+    /// Adds what is told of rooms on this node: created, joined, left, deleted. The rooms of single
+    /// sockets' ids are not told.
+    pub fn on_room(&self, listener: impl Fn(&RoomEvent) + Send + Sync + 'static) -> &Self {
+        self.inner.local.on_room(Arc::new(listener));
+        self
+    }
+
+    /// Sets what runs when another node's server tells this one something; what it gives is the
+    /// answer, if one was asked for.
+    pub fn on_server_side_emit<F, Fut, T>(&self, event: impl Into<String>, handler: F) -> &Self
+    where
+        F: Fn(Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+        T: Serialize,
+    {
+        self.inner.local.server_side().on(event.into(), handler);
+        self
+    }
+
+    /// The sockets of this node that are connected now.
     pub fn sockets(&self) -> Vec<Socket> {
-        self.lock().values().cloned().collect()
+        self.inner.local.select(&Target::default())
     }
 
-    pub(crate) fn insert(&self, socket: Socket) {
-        self.lock().insert(socket.id(), socket);
+    /// This node's part of it, for what only an adapter would need.
+    pub fn node(&self) -> &Local {
+        &self.inner.local
     }
 
-    pub(crate) fn remove(&self, socket: &Socket) {
-        self.lock().remove(&socket.id());
+    pub(crate) fn adapter(&self, local: bool) -> Arc<dyn Adapter> {
+        if local { self.inner.memory.clone() } else { Arc::clone(&self.inner.adapter) }
     }
 
+    pub(crate) fn context(&self) -> &Context {
+        &self.inner.context
+    }
+
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.inner.template.is_some()
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Lets no more sockets in.
+    pub(crate) fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::Acquire)
+    }
+
+    /// Those of the template come first.
     pub(crate) fn middlewares(&self) -> Vec<Middleware> {
-        self.read(|handlers| handlers.middlewares.clone())
+        let mut middlewares =
+            self.inner.template.as_ref().map(Self::middlewares).unwrap_or_default();
+        self.read(|handlers| middlewares.extend(handlers.middlewares.iter().cloned()));
+        middlewares
     }
 
     pub(crate) fn connect(&self, socket: &Socket) -> Option<BoxFuture<'static, ()>> {
-        let handler = self.read(|handlers| handlers.connect.clone())?;
+        let handler = self.first(|handlers| handlers.connect.clone())?;
         Some(handler(socket.clone()))
     }
 
-    pub(crate) fn disconnect(
-        &self,
-        socket: &Socket,
-        reason: DisconnectReason,
-    ) -> Option<BoxFuture<'static, ()>> {
-        let handler = self.read(|handlers| handlers.disconnect.clone())?;
-        Some(handler((socket.clone(), reason)))
+    /// What is to be run, in this order, for a socket that is gone.
+    pub(crate) fn disconnect(&self) -> [Option<Erased<(Socket, DisconnectReason)>>; 2] {
+        [
+            self.first(|handlers| handlers.disconnecting.clone()),
+            self.first(|handlers| handlers.disconnect.clone()),
+        ]
     }
 
-    /// Runs the handler of an event. One that nobody handles is refused by its ack.
-    pub(crate) fn event(&self, event: Event) -> BoxFuture<'static, ()> {
-        let name = event.args.name();
-        let handler = self
-            .read(|handlers| handlers.events.get(name.as_ref()).or(handlers.any.as_ref()).cloned());
-        match handler {
-            Some(handler) => handler(event),
-            None => {
-                tracing::debug!(socket = %event.socket.id(), event = %name, "no handler");
-                let why = format!("no handler for event {name:?}");
-                Err::<(), _>(why).reply(event.ack);
-                Box::pin(std::future::ready(()))
-            }
-        }
+    pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
+        self.first(|handlers| handlers.events.find(event))
+    }
+
+    pub(crate) fn any_handler(&self) -> Option<EventHandler> {
+        self.first(|handlers| handlers.events.any.clone())
+    }
+
+    /// Listeners, those of the template first.
+    pub(crate) fn listeners(
+        &self,
+        which: impl Fn(&EventHandlers) -> &Vec<Listener> + Copy,
+    ) -> Vec<Listener> {
+        let template = self.inner.template.as_ref();
+        let mut listeners = template.map(|t| t.listeners(which)).unwrap_or_default();
+        self.read(|handlers| listeners.extend(which(&handlers.events).iter().cloned()));
+        listeners
+    }
+
+    pub(crate) fn has_listeners(
+        &self,
+        which: impl Fn(&EventHandlers) -> &Vec<Listener> + Copy,
+    ) -> bool {
+        self.first(|handlers| (!which(&handlers.events).is_empty()).then_some(())).is_some()
+    }
+
+    fn set(&self, event: String, handler: EventHandler) -> &Self {
+        self.change(|handlers| handlers.events.events.insert(event, handler))
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Handlers) -> R) -> &Self {
-        change(&mut self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner));
+        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        // What a handler drops may be foreign code: not under the lock.
+        let dropped = change(&mut handlers);
+        drop(handlers);
+        drop(dropped);
         self
+    }
+
+    /// What this namespace has, or else its template.
+    fn first<R>(&self, read: impl Fn(&Handlers) -> Option<R> + Copy) -> Option<R> {
+        self.read(read).or_else(|| self.inner.template.as_ref()?.first(read))
     }
 
     fn read<R>(&self, read: impl FnOnce(&Handlers) -> R) -> R {
         read(&self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Socket>> {
-        self.inner.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+/// Methods that begin a [`Broadcast`] to all sockets of a namespace.
+macro_rules! broadcasts {
+    ($of:ident, $everyone:ident) => {
+        impl $of {
+            /// As [`Broadcast::to`].
+            pub fn to(&self, rooms: impl Rooms) -> Broadcast {
+                self.$everyone().to(rooms)
+            }
+
+            /// As [`Broadcast::within`].
+            pub fn within(&self, rooms: impl Rooms) -> Broadcast {
+                self.$everyone().to(rooms)
+            }
+
+            /// As [`Broadcast::except`].
+            pub fn except(&self, rooms: impl Rooms) -> Broadcast {
+                self.$everyone().except(rooms)
+            }
+
+            /// As [`Broadcast::local`].
+            pub fn local(&self) -> Broadcast {
+                self.$everyone().local()
+            }
+
+            /// As [`Broadcast::volatile`].
+            pub fn volatile(&self) -> Broadcast {
+                self.$everyone().volatile()
+            }
+
+            /// As [`Broadcast::compress`].
+            pub fn compress(&self, compress: bool) -> Broadcast {
+                self.$everyone().compress(compress)
+            }
+
+            /// As [`Broadcast::timeout`].
+            pub fn timeout(&self, within: Duration) -> Broadcast {
+                self.$everyone().timeout(within)
+            }
+
+            /// Sends an event to every socket, as [`Broadcast::emit`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::emit`].
+            pub fn emit<T: Serialize + ?Sized>(
+                &self,
+                event: &str,
+                args: &T,
+            ) -> Result<(), EmitError> {
+                self.$everyone().emit(event, args)
+            }
+
+            /// Asks every socket for an ack, as [`Broadcast::emit_with_ack`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::emit_with_ack`].
+            pub fn emit_with_ack<T: Serialize + ?Sized>(
+                &self,
+                event: &str,
+                args: &T,
+            ) -> Result<Acks, EmitError> {
+                self.$everyone().emit_with_ack(event, args)
+            }
+
+            /// As [`Broadcast::fetch_sockets`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::fetch_sockets`].
+            pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, AdapterError> {
+                self.$everyone().fetch_sockets().await
+            }
+
+            /// As [`Broadcast::sockets_join`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::sockets_join`].
+            pub fn sockets_join(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
+                self.$everyone().sockets_join(rooms)
+            }
+
+            /// As [`Broadcast::sockets_leave`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::sockets_leave`].
+            pub fn sockets_leave(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
+                self.$everyone().sockets_leave(rooms)
+            }
+
+            /// As [`Broadcast::disconnect_sockets`].
+            ///
+            /// # Errors
+            /// As [`Broadcast::disconnect_sockets`].
+            pub fn disconnect_sockets(&self, close: bool) -> Result<(), AdapterError> {
+                self.$everyone().disconnect_sockets(close)
+            }
+        }
+    };
+}
+pub(super) use broadcasts;
+
+impl Namespace {
+    /// All its sockets.
+    pub fn everyone(&self) -> Broadcast {
+        Broadcast::new(self.clone())
     }
 }
 
-fn send_or_close(socket: &Socket, encoded: &Encoded) {
-    if let Err(EmitError::Full(full)) = socket.send(encoded) {
-        tracing::warn!(socket = %socket.id(), %full, "slow consumer closed");
-        socket.close();
-    }
-}
+broadcasts!(Namespace, everyone);
 
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

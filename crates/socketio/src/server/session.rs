@@ -1,58 +1,33 @@
 //! One connection: packets in, handlers run, answers out; polled by the engine's own task.
-//!
-//! ```text
-//! socket        next
-//! AUTHORIZING   middlewares pass: `40`, on_connect -> RUNNING; one refuses: `44`, gone
-//! RUNNING       the handler of one event at a time; then the next of the queue
-//! LEAVING       on_disconnect, behind the events that came before; then gone
-//! ```
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio::proto::{CloseReason, Time};
 use engineio::server::{Socket as Engine, random_sid};
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::task::AtomicWaker;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
+use serde::Deserialize;
 use tokio::time::Sleep;
 
+use super::joined::{Joined, Running, Step, part};
+use super::local::Restored;
+use super::mailbox::{Command, Mailbox};
 use super::namespace::Middleware;
-use super::{AckSender, ConnectError, DisconnectReason, Event, Inner, Socket};
-use crate::proto::{self, Args, Connection, Encoded, PeerError, RawJson};
-
-/// What other tasks ask of a connection.
-pub(crate) enum Command {
-    Spawn(Socket, BoxFuture<'static, ()>),
-    Disconnect(Socket),
-}
-
-/// Where they ask.
-#[derive(Default)]
-pub(crate) struct Mailbox {
-    commands: Mutex<Vec<Command>>,
-    waker: AtomicWaker,
-}
-
-impl Mailbox {
-    pub(crate) fn send(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
-        self.waker.wake();
-    }
-
-    fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut self.commands.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+use super::namespaces::Namespaces;
+use super::socket::Origin;
+use super::{ConnectError, DisconnectReason, Socket};
+use crate::proto::encode::INVALID_NAMESPACE;
+use crate::proto::{self, Connection, Encoded, RawJson};
+use crate::server::context::{Context as Server, Wire};
+use crate::server::hooks::Hooks;
 
 /// The future of one connection.
 pub(crate) struct Session {
-    server: Arc<Inner>,
+    server: Arc<Server>,
+    namespaces: Arc<Namespaces>,
     engine: Engine,
     connection: Connection,
     mailbox: Arc<Mailbox>,
@@ -66,30 +41,15 @@ pub(crate) struct Session {
     ended: bool,
 }
 
-/// A socket and what runs for it.
-struct Joined {
-    socket: Socket,
-    running: Running,
-    queue: VecDeque<Item>,
-    tasks: FuturesUnordered<BoxFuture<'static, ()>>,
-}
-
-enum Item {
-    Event(Args, Option<u64>),
-    Disconnect(DisconnectReason),
-}
-
-enum Running {
-    Nothing,
-    Authorizing(BoxFuture<'static, Result<(), ConnectError>>),
-    /// A handler, and the ack it would leave open if it panicked.
-    Handler(BoxFuture<'static, ()>, Option<AckSender>),
-    Leaving(BoxFuture<'static, ()>),
-    Gone,
+/// What a CONNECT says of a session to be recovered.
+#[derive(Default, Deserialize)]
+struct Claim {
+    pid: Option<String>,
+    offset: Option<String>,
 }
 
 impl Session {
-    pub(crate) fn new(server: Arc<Inner>, engine: Engine) -> Self {
+    pub(crate) fn new(server: Arc<Server>, namespaces: Arc<Namespaces>, engine: Engine) -> Self {
         let now = Time::from_origin(server.origin.elapsed());
         let connecting = server.config.connect_before_read;
         engine.set_read_ahead(!connecting);
@@ -97,6 +57,7 @@ impl Session {
             connecting,
             connection: Connection::new(Arc::clone(&server.connection), now),
             server,
+            namespaces,
             engine,
             mailbox: Arc::default(),
             sockets: Vec::new(),
@@ -111,8 +72,11 @@ impl Session {
 
     fn send(&self, packet: Option<Encoded>) {
         let Some(packet) = packet else { return };
-        let messages: Vec<_> = packet.messages().collect();
-        if let Err(error) = self.engine.send_all(&messages) {
+        let sent = match self.server.wire(&packet) {
+            Wire::One(message) => self.engine.send(message),
+            Wire::Several(messages) => self.engine.send_all(&messages),
+        };
+        if let Err(error) = sent {
             tracing::debug!(sid = %self.engine.sid(), %error, "answer not sent");
             // A client that does not even read the answers to its own packets is closed.
             self.engine.close();
@@ -132,7 +96,7 @@ impl Session {
             };
             match self.connection.handle_message(self.now(), message) {
                 Ok(events) => events.for_each(|event| self.event(event)),
-                Err(error) => self.fail(&error),
+                Err(error) => self.fail(error),
             }
             let answer = self.connection.poll_transmit();
             self.send(answer);
@@ -142,11 +106,10 @@ impl Session {
 
     fn keeps_up(&self) -> bool {
         let max = self.server.config.handler_queue;
-        let busy = |joined: &Joined| !matches!(joined.running, Running::Nothing);
-        if self.connecting && self.sockets.iter().any(busy) {
+        if self.connecting && self.sockets.iter().any(Joined::is_busy) {
             return false;
         }
-        self.sockets.iter().all(|joined| joined.queue.len() < max)
+        self.sockets.iter().all(|joined| joined.waiting() < max)
     }
 
     fn event(&mut self, event: proto::Event) {
@@ -154,7 +117,7 @@ impl Session {
             proto::Event::Connect { namespace, auth } => self.connect(&namespace, auth),
             proto::Event::Event { namespace, args, ack_id } => {
                 if let Some(joined) = self.find(&namespace) {
-                    joined.queue.push_back(Item::Event(args, ack_id));
+                    joined.push(args, ack_id);
                 }
             }
             // Not queued: a handler may be waiting for it.
@@ -178,33 +141,36 @@ impl Session {
     }
 
     fn connect(&mut self, name: &proto::Namespace, auth: Option<RawJson>) {
-        let Some(namespace) = self.server.find(name) else {
-            let refusal = self.connection.refuse(name, "Invalid namespace", None);
+        let Some(visit) = self.namespaces.enter(name, auth.as_ref()) else {
+            let refusal = self.connection.refuse(name, INVALID_NAMESPACE, None);
             return self.send(refusal);
         };
-        let Ok(id) = random_sid() else {
+        let recovery = self.server.config.recovery.as_ref();
+        let pid = recovery.map_or(Ok(None), |_| random_sid().map(|pid| Some(pid.to_string())));
+        let (Ok(id), Ok(pid)) = (random_sid(), pid) else {
             let refusal = self.connection.refuse(name, "Server error", None);
             return self.send(refusal);
         };
-        let middlewares = namespace.middlewares();
-        let engine = self.engine.sender();
-        let mailbox = Arc::clone(&self.mailbox);
-        let socket = Socket::new(id, namespace, engine, auth, mailbox, &self.server.config);
-        self.sockets.push(Joined {
-            running: Running::Authorizing(Box::pin(authorize(middlewares, socket.clone()))),
-            socket,
-            queue: VecDeque::new(),
-            tasks: FuturesUnordered::new(),
+        let claim = match (&auth, recovery) {
+            (Some(auth), Some(_)) => auth.parse::<Claim>().unwrap_or_default(),
+            _ => Claim::default(),
+        };
+        let socket = Socket::new(Origin {
+            id,
+            pid,
+            namespace: visit.namespace().clone(),
+            engine: self.engine.sender(),
+            auth,
+            mailbox: Arc::clone(&self.mailbox),
         });
+        let authorizing = Box::pin(authorize(socket.clone(), claim));
+        self.sockets.push(Joined::new(socket, visit, authorizing));
     }
 
     /// The peer broke the protocol: everything ends.
-    fn fail(&mut self, error: &proto::Error) {
-        let (text, reason) = match error {
-            proto::Error::Peer(error) => (error.to_string(), reason_of(error)),
-            error => (error.to_string(), DisconnectReason::ForcedClose),
-        };
-        tracing::debug!(sid = %self.engine.sid(), error = %text, "connection closed");
+    fn fail(&mut self, error: proto::Error) {
+        let reason = DisconnectReason::of(error);
+        tracing::debug!(sid = %self.engine.sid(), %reason, "connection closed");
         self.end(&reason);
         self.engine.close();
     }
@@ -223,39 +189,63 @@ impl Session {
         for command in commands {
             match command {
                 Command::Spawn(socket, task) => {
-                    let mut sockets = self.sockets.iter_mut();
-                    if let Some(joined) = sockets.find(|j| j.socket.is(&socket))
+                    if let Some(joined) = self.joined(&socket)
                         && socket.is_connected()
                     {
-                        joined.tasks.push(task);
+                        joined.spawn(task);
                     }
                 }
-                Command::Disconnect(socket) => self.disconnect(&socket),
+                Command::Disconnect(socket, reason) => self.disconnect(&socket, reason),
+                Command::Close => {
+                    let sockets = self.sockets.iter().filter(|joined| joined.is_in());
+                    let sockets: Vec<_> = sockets.map(|joined| joined.socket.clone()).collect();
+                    for socket in sockets {
+                        self.disconnect(&socket, DisconnectReason::Server);
+                    }
+                    self.engine.close();
+                }
+                Command::TakenOver(socket) => {
+                    if let Some(joined) = self.joined(&socket)
+                        && joined.is_in()
+                    {
+                        joined.leave(DisconnectReason::TakenOver);
+                    }
+                    self.engine.close();
+                }
             }
         }
         moved
     }
 
-    fn disconnect(&mut self, socket: &Socket) {
-        let Some(at) = self.sockets.iter().position(|joined| joined.socket.is(socket)) else {
-            return;
-        };
+    fn joined(&mut self, socket: &Socket) -> Option<&mut Joined> {
+        self.sockets.iter_mut().find(|joined| joined.socket.is(socket))
+    }
+
+    fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason) {
         let answer = self.connection.disconnect(socket.namespace_name());
-        self.send(answer);
-        let joined = &mut self.sockets[at];
+        let Some(joined) = self.joined(socket).filter(|joined| joined.is_in()) else { return };
         // What the client sent before it knew is dropped, as in the reference.
-        joined.queue.clear();
-        joined.leave(DisconnectReason::Server);
+        joined.forget_events();
+        // At a shutdown the client has been told.
+        let is_told = reason == DisconnectReason::ShuttingDown;
+        joined.leave(reason);
+        self.send(answer.filter(|_| !is_told));
     }
 
     fn run_sockets(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         for at in 0..self.sockets.len() {
-            while self.run(at, cx) {
-                moved = true;
-            }
-            let joined = &mut self.sockets[at];
-            while let Poll::Ready(Some(())) = joined.tasks.poll_next_unpin(cx) {
+            loop {
+                match self.sockets[at].run(cx) {
+                    Step::Waits => break,
+                    Step::Moved => {}
+                    Step::Authorized(result) => self.admit(at, result),
+                    // The first handler that ends is that of the first connect.
+                    Step::Handled if std::mem::take(&mut self.connecting) => {
+                        self.engine.set_read_ahead(true);
+                    }
+                    Step::Handled => {}
+                }
                 moved = true;
             }
         }
@@ -263,67 +253,39 @@ impl Session {
         moved
     }
 
-    /// Runs what runs for a socket, or starts what is next; false when it waits.
-    fn run(&mut self, at: usize, cx: &mut Context<'_>) -> bool {
-        let joined = &mut self.sockets[at];
-        match &mut joined.running {
-            Running::Gone => return false,
-            Running::Nothing => return joined.start_next(),
-            Running::Authorizing(future) => {
-                let Poll::Ready(result) = future.poll_unpin(cx) else { return false };
-                self.admit(at, result);
-            }
-            Running::Handler(future, ack) => {
-                match guard(|| future.poll_unpin(cx)) {
-                    Ok(Poll::Pending) => return false,
-                    Ok(Poll::Ready(())) => {}
-                    Err(Panicked) => {
-                        tracing::error!(socket = %joined.socket.id(), "a handler panicked");
-                        if let Some(ack) = ack.take() {
-                            ack.refuse("internal error");
-                        }
-                    }
-                }
-                joined.running = Running::Nothing;
-                // The first handler that ends is that of the first connect.
-                if std::mem::take(&mut self.connecting) {
-                    self.engine.set_read_ahead(true);
-                }
-            }
-            Running::Leaving(future) => {
-                match guard(|| future.poll_unpin(cx)) {
-                    Ok(Poll::Pending) => return false,
-                    Ok(Poll::Ready(())) => {}
-                    Err(Panicked) => {
-                        tracing::error!(socket = %joined.socket.id(), "on_disconnect panicked");
-                    }
-                }
-                joined.running = Running::Gone;
-            }
-        }
-        true
-    }
-
     /// The middlewares have spoken.
-    fn admit(&mut self, at: usize, result: Result<(), ConnectError>) {
+    fn admit(&mut self, at: usize, result: Result<Option<Box<Restored>>, ConnectError>) {
         let joined = &mut self.sockets[at];
-        let (socket, name) = (&joined.socket, joined.socket.namespace_name());
-        let answer = match result {
-            Ok(()) => {
-                let answer = self.connection.accept(name, socket.id().as_str());
-                socket.namespace().insert(socket.clone());
-                let handler = socket.namespace().connect(socket);
-                joined.running =
-                    handler.map_or(Running::Nothing, |handler| Running::Handler(handler, None));
-                answer
+        let (socket, name) = (joined.socket.clone(), joined.socket.namespace_name());
+        let refusal = match result {
+            Ok(restored) if joined.is_in() && !socket.namespace().is_closed() => {
+                let answer =
+                    self.connection.accept_with_pid(name, socket.id().as_str(), socket.pid());
+                let Some(answer) = answer else {
+                    joined.running = Running::Gone;
+                    return;
+                };
+                if let Err(error) =
+                    socket.namespace().node().admit(&socket, &answer, restored.map(|it| *it))
+                {
+                    tracing::debug!(socket = %socket.id(), %error, "answer not sent");
+                    self.engine.close();
+                }
+                return joined.admit();
             }
-            Err(ConnectError { message, data }) => {
-                let answer = self.connection.refuse(name, &message, data.as_ref());
-                socket.leave();
-                joined.running = Running::Gone;
-                answer
+            Ok(restored) => {
+                // The client may come back for it.
+                if let Some(restored) = restored {
+                    socket.namespace().adapter(false).persist_session(restored.session);
+                }
+                ConnectError::new(INVALID_NAMESPACE)
             }
+            Err(refusal) => refusal,
         };
+        let ConnectError { message, data } = refusal;
+        let answer = self.connection.refuse(name, &message, data.as_ref());
+        socket.end(&DisconnectReason::Server);
+        joined.running = Running::Gone;
         self.send(answer);
     }
 
@@ -344,7 +306,7 @@ impl Session {
         }
         self.sleep = None;
         if let Err(error) = self.connection.handle_timeout(self.now()) {
-            self.fail(&error);
+            self.fail(error);
         }
         true
     }
@@ -355,12 +317,14 @@ impl Future for Session {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.mailbox.waker.register(cx.waker());
+        this.mailbox.waker().register(cx.waker());
         loop {
+            // What this side decided goes before what the client, or the end of its connection, says.
+            let told = this.commands();
             let received = this.receive(cx);
             let ran = this.run_sockets(cx);
-            let moved = this.commands() | this.tick(cx);
-            if !(received || ran || moved) {
+            let ticked = this.tick(cx);
+            if !(told || received || ran || ticked) {
                 break;
             }
         }
@@ -371,79 +335,43 @@ impl Future for Session {
 impl Drop for Session {
     /// The runtime may drop the task at its shutdown: the sockets are gone then.
     fn drop(&mut self) {
+        let reason = DisconnectReason::Engine(CloseReason::ForcedClose);
         for joined in &self.sockets {
-            joined.socket.leave();
-            joined.socket.namespace().remove(&joined.socket);
+            joined.socket.end(&reason);
+            part(&joined.socket, &reason);
         }
     }
 }
 
-impl Joined {
-    /// Whether the client is in, or about to be.
-    fn is_in(&self) -> bool {
-        !matches!(self.running, Running::Leaving(_) | Running::Gone)
-            && !matches!(self.queue.back(), Some(Item::Disconnect(_)))
+/// Finds the session that the client claims, and runs the middlewares.
+async fn authorize(socket: Socket, claim: Claim) -> Result<Option<Box<Restored>>, ConnectError> {
+    let middlewares = socket.namespace().middlewares();
+    let Some(pid) = claim.pid else {
+        return run(middlewares, &socket).await.map(|()| None);
+    };
+    let context = socket.context();
+    let adapter = socket.namespace().adapter(false);
+    let restored = adapter.restore_session(&pid, claim.offset.as_deref()).await;
+    let Some(restored) = restored else {
+        Hooks::count(&context.hooks.not_recovered);
+        return run(middlewares, &socket).await.map(|()| None);
+    };
+    socket.recover(&restored.session);
+    Hooks::count(&context.hooks.recovered);
+    if context.config.recovery.as_ref().is_some_and(|recovery| !recovery.skip_middlewares) {
+        run(middlewares, &socket).await?;
     }
-
-    /// Nothing more is sent from here on; what came before is still handled.
-    fn leave(&mut self, reason: DisconnectReason) {
-        self.socket.leave();
-        self.tasks.clear();
-        self.queue.push_back(Item::Disconnect(reason));
-    }
-
-    fn start_next(&mut self) -> bool {
-        let socket = &self.socket;
-        let namespace = socket.namespace();
-        self.running = match self.queue.pop_front() {
-            None => return false,
-            Some(Item::Event(args, ack_id)) => {
-                let ack = AckSender::new(socket.clone(), ack_id);
-                let spare = ack_id.is_some().then(|| ack.spare());
-                let event = Event { socket: socket.clone(), args, ack };
-                match guard(|| namespace.event(event)) {
-                    Ok(future) => Running::Handler(future, spare),
-                    Err(Panicked) => Running::Handler(Box::pin(panicked()), spare),
-                }
-            }
-            Some(Item::Disconnect(reason)) => {
-                namespace.remove(socket);
-                let handler = namespace.disconnect(socket, reason);
-                handler.map_or(Running::Gone, Running::Leaving)
-            }
-        };
-        true
-    }
+    Ok(Some(Box::new(restored)))
 }
 
-async fn authorize(middlewares: Vec<Middleware>, socket: Socket) -> Result<(), ConnectError> {
+async fn run(middlewares: Vec<Middleware>, socket: &Socket) -> Result<(), ConnectError> {
     for middleware in middlewares {
         // A panic is this server's fault: the client is told no more than that.
         let run = AssertUnwindSafe(async { middleware(socket.clone()).await }).catch_unwind();
         run.await.unwrap_or_else(|_| {
-            tracing::error!(socket = %socket.id(), "a middleware panicked");
+            socket.report_panic("a middleware");
             Err(ConnectError::new("Server error"))
         })?;
     }
     Ok(())
-}
-
-/// A handler that panicked before it gave a future does so when it is polled.
-async fn panicked() {
-    std::panic::resume_unwind(Box::new("handler"));
-}
-
-struct Panicked;
-
-/// Runs foreign code; its panic ends here.
-fn guard<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
-}
-
-fn reason_of(error: &PeerError) -> DisconnectReason {
-    if error.close_reason() == DisconnectReason::ForcedServerClose.as_str() {
-        DisconnectReason::ForcedServerClose
-    } else {
-        DisconnectReason::ForcedClose
-    }
 }

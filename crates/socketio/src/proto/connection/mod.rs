@@ -143,9 +143,19 @@ impl Connection {
     /// Lets the client join; send the answer before anything else in this namespace. None when it
     /// waits no more.
     pub fn accept(&mut self, namespace: &Namespace, sid: &str) -> Option<Encoded> {
+        self.accept_with_pid(namespace, sid, None)
+    }
+
+    /// As [`Connection::accept`], with the private id by which the client may recover its session.
+    pub fn accept_with_pid(
+        &mut self,
+        namespace: &Namespace,
+        sid: &str,
+        pid: Option<&str>,
+    ) -> Option<Encoded> {
         let state = self.namespaces.get_mut(namespace)?;
         let State::Connecting { implicit } = *state else { return None };
-        let answer = encode::connect(namespace, sid);
+        let answer = encode::connect_with_pid(namespace, sid, pid);
         *state = State::Joined { again: implicit.then(|| answer.clone()) };
         self.connect_deadline = None;
         Some(answer)

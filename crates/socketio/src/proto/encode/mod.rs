@@ -2,6 +2,7 @@
 //!
 //! Pure. Data is written once, by `serde_json`; bytes anywhere in it leave as attachments.
 
+mod amend;
 mod attach;
 mod spread;
 #[cfg(test)]
@@ -148,8 +149,18 @@ fn finish(mut wire: Vec<u8>, args: &Args) -> Encoded {
 
 /// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
 pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
+    connect_with_pid(namespace, sid, None)
+}
+
+/// As [`connect`], with the private id by which the client may recover its session:
+/// `40{"sid":"…","pid":"…"}`.
+pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
     let mut data = b"{\"sid\":".to_vec();
     write_string(&mut data, sid);
+    if let Some(pid) = pid {
+        data.extend_from_slice(b",\"pid\":");
+        write_string(&mut data, pid);
+    }
     data.push(b'}');
     control(CONNECT, namespace, &data)
 }

@@ -1,0 +1,197 @@
+//! Acks of a broadcast: one from every socket that received it.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use engineio::proto::Sid;
+use futures_util::stream::{BoxStream, Stream, StreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
+
+use super::context::Wire;
+use super::{AckError, Socket};
+use crate::proto::Args;
+
+/// What one socket answered to a broadcast.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BroadcastAck {
+    /// The socket. None when another node answered that does not tell.
+    pub socket: Option<Sid>,
+    /// Its ack, or why there is none.
+    pub result: Result<Args, AckError>,
+}
+
+impl BroadcastAck {
+    /// An answer from another node.
+    pub fn new(socket: Option<Sid>, result: Result<Args, AckError>) -> Self {
+        Self { socket, result }
+    }
+}
+
+/// The acks of a broadcast as they come: a stream with one item for every socket. Dropping it
+/// forgets the rest.
+pub struct Acks {
+    stream: BoxStream<'static, BroadcastAck>,
+}
+
+impl Acks {
+    pub(crate) fn new(stream: BoxStream<'static, BroadcastAck>) -> Self {
+        Self { stream }
+    }
+
+    /// Waits for all of them.
+    pub async fn gather(self) -> Vec<BroadcastAck> {
+        self.stream.collect().await
+    }
+}
+
+impl Stream for Acks {
+    type Item = BroadcastAck;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BroadcastAck>> {
+        self.stream.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for Acks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acks")
+    }
+}
+
+/// Who waits for an ack of one socket.
+pub(crate) enum Waiter {
+    One(oneshot::Sender<Args>),
+    Broadcast(Answer),
+}
+
+/// One socket's answer to a broadcast; dropped, it says that the socket is gone.
+pub(crate) struct Answer {
+    socket: Sid,
+    to: Option<mpsc::Sender<BroadcastAck>>,
+}
+
+impl Waiter {
+    pub(crate) fn answer(self, args: Args) {
+        match self {
+            // Whoever asked has given up.
+            Self::One(waiter) => drop(waiter.send(args)),
+            Self::Broadcast(answer) => answer.send(Ok(args)),
+        }
+    }
+}
+
+impl Answer {
+    fn send(mut self, result: Result<Args, AckError>) {
+        if let Some(to) = self.to.take() {
+            // There is room for one of each socket.
+            let _ = to.try_send(BroadcastAck { socket: Some(self.socket), result });
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(to) = self.to.take() {
+            let result = Err(AckError::Disconnected);
+            let _ = to.try_send(BroadcastAck { socket: Some(self.socket), result });
+        }
+    }
+}
+
+/// The acks of the sockets of this node.
+pub struct BroadcastAcks {
+    id: u64,
+    waiting: HashMap<Sid, Socket>,
+    /// Known without waiting.
+    ready: VecDeque<BroadcastAck>,
+    answers: mpsc::Receiver<BroadcastAck>,
+    within: Duration,
+    sleep: Pin<Box<Sleep>>,
+    receivers: usize,
+}
+
+impl BroadcastAcks {
+    /// Sends a packet that carries `id` to `sockets`.
+    pub(crate) fn send(
+        sockets: Vec<Socket>,
+        id: u64,
+        wire: &Wire,
+        volatile: bool,
+        within: Duration,
+    ) -> Self {
+        let (to, answers) = mpsc::channel(sockets.len().max(1));
+        let (mut waiting, mut ready) = (HashMap::new(), VecDeque::new());
+        let mut receivers = 0;
+        for socket in sockets {
+            let sid = socket.id();
+            if volatile && !socket.is_writable() {
+                // Counts it as dropped; nobody waits for its ack.
+                socket.deliver(wire, true);
+                continue;
+            }
+            receivers += 1;
+            let answer = Answer { socket: sid, to: Some(to.clone()) };
+            match socket.ask(id, Waiter::Broadcast(answer), wire) {
+                Ok(()) => drop(waiting.insert(sid, socket)),
+                Err(error) => ready.push_back(BroadcastAck::new(Some(sid), Err(error))),
+            }
+        }
+        let sleep = Box::pin(tokio::time::sleep(within));
+        Self { id, waiting, ready, answers, within, sleep, receivers }
+    }
+
+    /// Sockets that were asked.
+    pub fn receivers(&self) -> usize {
+        self.receivers
+    }
+}
+
+impl Stream for BroadcastAcks {
+    type Item = BroadcastAck;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BroadcastAck>> {
+        let this = &mut *self;
+        if let Some(ack) = this.ready.pop_front() {
+            return Poll::Ready(Some(ack));
+        }
+        if this.waiting.is_empty() {
+            return Poll::Ready(None);
+        }
+        while let Poll::Ready(Some(ack)) = this.answers.poll_recv(cx) {
+            // What came after its time has been told already.
+            if ack.socket.is_some_and(|socket| this.waiting.remove(&socket).is_some()) {
+                return Poll::Ready(Some(ack));
+            }
+        }
+        if this.sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        for (sid, socket) in this.waiting.drain() {
+            socket.forget_ack(this.id);
+            let result = Err(AckError::Timeout(this.within));
+            this.ready.push_back(BroadcastAck { socket: Some(sid), result });
+        }
+        Poll::Ready(this.ready.pop_front())
+    }
+}
+
+impl Drop for BroadcastAcks {
+    fn drop(&mut self) {
+        self.waiting.values().for_each(|socket| socket.forget_ack(self.id));
+    }
+}
+
+impl fmt::Debug for BroadcastAcks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BroadcastAcks")
+            .field("receivers", &self.receivers)
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
+    }
+}

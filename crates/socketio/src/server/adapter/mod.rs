@@ -1,0 +1,190 @@
+//! Adapters: how a namespace reaches its sockets, on this node and on others.
+//!
+//! A namespace does nothing with several sockets by itself: it asks its adapter. [`Memory`], the
+//! default, is one node. An adapter of a cluster does the same on its own node, through the
+//! [`Local`] it was made with, and tells the other nodes, where their adapters do so with theirs.
+
+mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio::proto::Sid;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+pub use self::memory::Memory;
+use super::local::{Local, Restored, StoredSession};
+use super::{BroadcastAck, Room, SocketInfo, TooManyRooms};
+use crate::proto::{Args, Encoded, RawJson};
+
+/// The sockets of one namespace on all nodes.
+///
+/// Methods without a future must not wait: an adapter with a network queues what it has to tell.
+pub trait Adapter: fmt::Debug + Send + Sync + 'static {
+    /// Puts a socket of this node into rooms.
+    ///
+    /// # Errors
+    /// When it would be in too many; it is then in none of them more than before.
+    fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms>;
+
+    /// Takes a socket of this node out of a room.
+    fn del(&self, socket: Sid, room: &str);
+
+    /// A socket of this node is gone, from all rooms.
+    fn del_all(&self, socket: Sid);
+
+    /// Sends an event to all sockets that `target` names. The packet has no ack id.
+    ///
+    /// # Errors
+    /// When other nodes cannot be told. The sockets of this node have it all the same.
+    fn broadcast(&self, packet: &Encoded, target: &Target) -> Result<(), AdapterError>;
+
+    /// As [`Adapter::broadcast`]; every socket is asked for an ack. The stream ends when every
+    /// socket has acked, is gone, or had `within`.
+    fn broadcast_with_ack(
+        &self,
+        packet: &Encoded,
+        target: &Target,
+        within: Duration,
+    ) -> BoxStream<'static, BroadcastAck>;
+
+    /// The ids of the sockets that `target` names.
+    fn sockets(&self, target: &Target) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>>;
+
+    /// What is known of the sockets that `target` names.
+    fn fetch_sockets(
+        &self,
+        target: &Target,
+    ) -> BoxFuture<'static, Result<Vec<SocketInfo>, AdapterError>>;
+
+    /// Puts sockets into rooms.
+    ///
+    /// # Errors
+    /// As [`Adapter::broadcast`].
+    fn add_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError>;
+
+    /// Takes sockets out of rooms.
+    ///
+    /// # Errors
+    /// As [`Adapter::broadcast`].
+    fn del_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError>;
+
+    /// Disconnects sockets; with `close` their whole connections.
+    ///
+    /// # Errors
+    /// As [`Adapter::broadcast`].
+    fn disconnect_sockets(&self, target: &Target, close: bool) -> Result<(), AdapterError>;
+
+    /// Tells the other nodes' servers something. `args` are an event's: a name and arguments.
+    ///
+    /// # Errors
+    /// As [`Adapter::broadcast`].
+    fn server_side_emit(&self, args: &Args) -> Result<(), AdapterError>;
+
+    /// As [`Adapter::server_side_emit`]; gives the answer of every other node.
+    fn server_side_emit_with_ack(
+        &self,
+        args: &Args,
+    ) -> BoxFuture<'static, Result<Vec<RawJson>, AdapterError>>;
+
+    /// Nodes of the cluster, this one included.
+    fn server_count(&self) -> BoxFuture<'static, Result<usize, AdapterError>>;
+
+    /// Keeps the session of a socket whose connection was lost.
+    fn persist_session(&self, session: StoredSession);
+
+    /// Gives back the session of a client that knows its `pid`, with what it missed behind
+    /// `offset`, or since it connected if it received nothing that carried one. None when it
+    /// cannot be complete.
+    fn restore_session(
+        &self,
+        pid: &str,
+        offset: Option<&str>,
+    ) -> BoxFuture<'static, Option<Restored>>;
+
+    /// The namespace is closed.
+    fn close(&self) -> BoxFuture<'static, ()>;
+}
+
+/// Which sockets, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Target {
+    /// Sockets in any of these rooms; all sockets if there are none.
+    pub rooms: Vec<Room>,
+    /// But none in these.
+    pub except: Vec<Room>,
+    /// How.
+    #[serde(default)]
+    pub flags: Flags,
+}
+
+/// How an event is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Flags {
+    /// To sockets of this node only.
+    pub local: bool,
+    /// Sockets that are behind with reading do not get it.
+    pub volatile: bool,
+    /// Whether the transport may compress it. Without effect while the engine does not compress.
+    pub compress: bool,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self { local: false, volatile: false, compress: true }
+    }
+}
+
+/// Why other nodes were not told, or did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// Some nodes did not answer in time.
+    #[error("{received} of {expected} nodes answered within {within:?}")]
+    Timeout {
+        /// Answers that came.
+        received: usize,
+        /// Answers that were awaited.
+        expected: usize,
+        /// The time they had.
+        within: Duration,
+    },
+    /// The network of the adapter failed.
+    #[error("the adapter cannot reach other nodes")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Makes the adapter of each namespace.
+#[derive(Clone)]
+pub struct Adapters {
+    make: Arc<dyn Fn(Local) -> Arc<dyn Adapter> + Send + Sync>,
+}
+
+impl Adapters {
+    /// Adapters made by `make`, once for each namespace.
+    pub fn new<A: Adapter>(make: impl Fn(Local) -> A + Send + Sync + 'static) -> Self {
+        Self { make: Arc::new(move |local| Arc::new(make(local))) }
+    }
+
+    pub(crate) fn make(&self, local: Local) -> Arc<dyn Adapter> {
+        (self.make)(local)
+    }
+}
+
+impl Default for Adapters {
+    fn default() -> Self {
+        Self::new(Memory::new)
+    }
+}
+
+impl fmt::Debug for Adapters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Adapters")
+    }
+}

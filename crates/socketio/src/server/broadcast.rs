@@ -1,0 +1,251 @@
+//! Sending to many sockets: which ones, and how.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio::proto::{Sid, Text};
+use serde::Serialize;
+
+use super::acks::Acks;
+use super::adapter::{Adapter, AdapterError, Target};
+use super::{EmitError, Namespace, RemoteSocket, Rooms};
+use crate::proto::{self, Args, Body, EncodeError, Encoded, RawJson, encode};
+
+/// Some sockets of a namespace, on all nodes; all of them until a room is named.
+///
+/// ```
+/// # use socketio::server::Server;
+/// # let server = Server::default();
+/// let chat = server.of("/chat")?;
+/// chat.to("room").except(["muted", "away"]).emit("message", &("bob", "hello"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "names sockets and does nothing to them by itself"]
+pub struct Broadcast {
+    namespace: Namespace,
+    target: Target,
+    timeout: Option<Duration>,
+}
+
+impl Broadcast {
+    pub(crate) fn new(namespace: Namespace) -> Self {
+        Self { namespace, target: Target::default(), timeout: None }
+    }
+
+    /// Sockets in one of these rooms. Called again, rooms are added; a socket in several of them
+    /// counts once.
+    pub fn to(mut self, rooms: impl Rooms) -> Self {
+        self.target.rooms.extend(rooms.into_rooms());
+        self
+    }
+
+    /// As [`Broadcast::to`]; the reference's `in`, which is a keyword here.
+    pub fn within(self, rooms: impl Rooms) -> Self {
+        self.to(rooms)
+    }
+
+    /// But no sockets in these rooms.
+    pub fn except(mut self, rooms: impl Rooms) -> Self {
+        self.target.except.extend(rooms.into_rooms());
+        self
+    }
+
+    /// Sockets of this node only.
+    pub fn local(mut self) -> Self {
+        self.target.flags.local = true;
+        self
+    }
+
+    /// Sockets whose clients are behind with reading do not get the event.
+    pub fn volatile(mut self) -> Self {
+        self.target.flags.volatile = true;
+        self
+    }
+
+    /// Whether transports may compress the event. Default true; without effect while the engine
+    /// does not compress.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.target.flags.compress = compress;
+        self
+    }
+
+    /// Time that every client has to ack. Default [`Config::ack_timeout`](super::Config).
+    pub fn timeout(mut self, within: Duration) -> Self {
+        self.timeout = Some(within);
+        self
+    }
+
+    /// Sends an event, encoded once, with arguments as in [`Socket::emit`](super::Socket::emit).
+    /// What happens to a client that does not read, [`Config::slow_consumer`] says.
+    ///
+    /// [`Config::slow_consumer`]: super::Config::slow_consumer
+    ///
+    /// # Errors
+    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be told.
+    pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
+        let packet = encode::event(self.name(), None, event, args)?;
+        self.send(&packet)
+    }
+
+    /// As [`Broadcast::emit`], with arguments that were received, byte for byte.
+    ///
+    /// # Errors
+    /// As [`Broadcast::emit`].
+    pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
+        let packet = encode::event_args(self.name(), None, event, args);
+        self.send(&packet.map_err(EncodeError::from)?)
+    }
+
+    /// As [`Broadcast::emit`], for an event that is encoded already, without ack id.
+    ///
+    /// # Errors
+    /// [`EmitError::Adapter`].
+    pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
+        Ok(self.adapter().broadcast(packet, &self.target)?)
+    }
+
+    /// Sends an event and asks every client for an ack.
+    ///
+    /// ```
+    /// # use futures_util::StreamExt as _;
+    /// # use socketio::server::{EmitError, Namespace};
+    /// # async fn ask(namespace: &Namespace) -> Result<(), EmitError> {
+    /// let mut acks = namespace.to("room").emit_with_ack("ready?", &())?;
+    /// while let Some(ack) = acks.next().await {
+    ///     println!("{:?} says {:?}", ack.socket, ack.result);
+    /// }
+    /// let all = namespace.to("room").emit_with_ack("ready?", &())?.gather().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`EmitError::Encode`]. What went wrong with one socket, its item of the stream says.
+    pub fn emit_with_ack<T: Serialize + ?Sized>(
+        self,
+        event: &str,
+        args: &T,
+    ) -> Result<Acks, EmitError> {
+        let packet = encode::event(self.name(), None, event, args)?;
+        let within = self.timeout.unwrap_or(self.namespace.context().config.ack_timeout);
+        Ok(Acks::new(self.adapter().broadcast_with_ack(&packet, &self.target, within)))
+    }
+
+    /// The ids of these sockets.
+    ///
+    /// # Errors
+    /// When other nodes do not answer.
+    pub async fn sockets(self) -> Result<Vec<Sid>, AdapterError> {
+        let sockets = self.adapter().sockets(&self.target);
+        sockets.await
+    }
+
+    /// What is known of these sockets, and handles to them.
+    ///
+    /// # Errors
+    /// When other nodes do not answer.
+    pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, AdapterError> {
+        let infos = self.adapter().fetch_sockets(&self.target).await?;
+        let everyone = Self::new(self.namespace);
+        Ok(infos.into_iter().map(|info| RemoteSocket::new(info, &everyone)).collect())
+    }
+
+    /// Puts these sockets into rooms. One that would be in more than
+    /// [`Config::max_rooms`](super::Config) stays as it is.
+    ///
+    /// # Errors
+    /// When other nodes cannot be told.
+    pub fn sockets_join(self, rooms: impl Rooms) -> Result<(), AdapterError> {
+        self.adapter().add_sockets(&self.target, &rooms.into_rooms())
+    }
+
+    /// Takes these sockets out of rooms.
+    ///
+    /// # Errors
+    /// When other nodes cannot be told.
+    pub fn sockets_leave(self, rooms: impl Rooms) -> Result<(), AdapterError> {
+        self.adapter().del_sockets(&self.target, &rooms.into_rooms())
+    }
+
+    /// Disconnects these sockets; with `close` their whole connections.
+    ///
+    /// # Errors
+    /// When other nodes cannot be told.
+    pub fn disconnect_sockets(self, close: bool) -> Result<(), AdapterError> {
+        self.adapter().disconnect_sockets(&self.target, close)
+    }
+
+    fn name(&self) -> &proto::Namespace {
+        self.namespace.name()
+    }
+
+    /// The namespace's adapter, or only this node's when nobody else shall know.
+    fn adapter(&self) -> Arc<dyn Adapter> {
+        self.namespace.adapter(self.target.flags.local)
+    }
+}
+
+impl Namespace {
+    /// Tells the other nodes' servers something, never this one: their handlers of
+    /// [`Namespace::on_server_side_emit`] run.
+    ///
+    /// # Errors
+    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be told.
+    pub fn server_side_emit<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        let args = server_args(event, args)?;
+        Ok(self.adapter(false).server_side_emit(&args)?)
+    }
+
+    /// As [`Namespace::server_side_emit`]; gives the answer of every other node.
+    ///
+    /// # Errors
+    /// As [`Namespace::server_side_emit`], and when some do not answer in time.
+    pub async fn server_side_emit_with_ack<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &T,
+    ) -> Result<Vec<RawJson>, EmitError> {
+        let args = server_args(event, args)?;
+        let answers = self.adapter(false).server_side_emit_with_ack(&args);
+        Ok(answers.await?)
+    }
+}
+
+fn server_args<T: Serialize + ?Sized>(event: &str, args: &T) -> Result<Args, EncodeError> {
+    let packet = encode::event(&proto::Namespace::default(), None, event, args)?;
+    read_args(&packet).ok_or(EncodeError::Misuse(proto::Misuse::Utf8))
+}
+
+/// The arguments of an event that was encoded, for those who look at what leaves.
+pub(crate) fn read_args(packet: &Encoded) -> Option<Args> {
+    let text: &Text = packet.text();
+    // Limits are for peers; this is our own.
+    let max = usize::MAX;
+    let config =
+        proto::Config { max_attachments: max, max_namespace_len: max, ..proto::Config::default() };
+    let mut body = proto::parse(text, &config).ok()?.packet.body;
+    if let Some(args) = body.args_mut()
+        && !packet.attachments().is_empty()
+    {
+        args.attach(packet.attachments().to_vec()).ok()?;
+    }
+    match body {
+        Body::Event { args, .. } => Some(args),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("namespace", self.name())
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}

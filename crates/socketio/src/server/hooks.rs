@@ -1,0 +1,131 @@
+//! What went wrong in handlers, told and counted; and what was dropped.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Socket;
+use crate::proto::ArgsError;
+
+/// What went wrong while an event was handled. The socket stays connected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The arguments are not what the handler asks for; it was not called.
+    #[error("arguments of event {event:?} refused")]
+    Args {
+        /// The event's name.
+        event: String,
+        /// What is wrong with them.
+        #[source]
+        error: ArgsError,
+    },
+    /// A middleware of the socket refused the event.
+    #[error("event {event:?} refused: {error}")]
+    Refused {
+        /// The event's name.
+        event: String,
+        /// What the middleware said.
+        error: String,
+    },
+    /// The handler gave an error.
+    #[error("handler of event {event:?} failed: {error}")]
+    Failed {
+        /// The event's name.
+        event: String,
+        /// The error's text.
+        error: String,
+    },
+    /// A handler, middleware or task panicked.
+    #[error("{what} panicked")]
+    Panicked {
+        /// What it was.
+        what: &'static str,
+    },
+}
+
+/// Counts since the server began. They only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Events whose arguments were refused.
+    pub args_refused: u64,
+    /// Events that a socket's middleware refused.
+    pub events_refused: u64,
+    /// Handlers that gave an error.
+    pub handlers_failed: u64,
+    /// Handlers, middlewares and tasks that panicked.
+    pub panics: u64,
+    /// Connections closed because the client read too slowly for a broadcast.
+    pub slow_closed: u64,
+    /// Events that a socket missed in a broadcast because its client read too slowly.
+    pub slow_dropped: u64,
+    /// Volatile events dropped because a client was behind with reading.
+    pub volatile_dropped: u64,
+    /// Sessions recovered.
+    pub recovered: u64,
+    /// Clients that asked for their session and got a fresh one.
+    pub not_recovered: u64,
+}
+
+type OnError = Arc<dyn Fn(&Socket, &HandlerError) + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Hooks {
+    on_error: RwLock<Option<OnError>>,
+    args_refused: AtomicU64,
+    events_refused: AtomicU64,
+    handlers_failed: AtomicU64,
+    panics: AtomicU64,
+    pub(crate) slow_closed: AtomicU64,
+    pub(crate) slow_dropped: AtomicU64,
+    pub(crate) volatile_dropped: AtomicU64,
+    pub(crate) recovered: AtomicU64,
+    pub(crate) not_recovered: AtomicU64,
+}
+
+impl Hooks {
+    pub(crate) fn on_error(&self, hook: OnError) {
+        *self.on_error.write().unwrap_or_else(PoisonError::into_inner) = Some(hook);
+    }
+
+    pub(crate) fn report(&self, socket: &Socket, error: &HandlerError) {
+        let count = match error {
+            HandlerError::Args { .. } => &self.args_refused,
+            HandlerError::Refused { .. } => &self.events_refused,
+            HandlerError::Failed { .. } => &self.handlers_failed,
+            HandlerError::Panicked { .. } => &self.panics,
+        };
+        Self::count(count);
+        match error {
+            HandlerError::Panicked { .. } => tracing::error!(socket = %socket.id(), %error),
+            _ => tracing::debug!(socket = %socket.id(), %error),
+        }
+        let hook = self.on_error.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hook) = hook {
+            // A hook that panics has been told enough.
+            let told = std::panic::AssertUnwindSafe(|| hook(socket, error));
+            if std::panic::catch_unwind(told).is_err() {
+                tracing::error!("the error hook panicked");
+            }
+        }
+    }
+
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            args_refused: read(&self.args_refused),
+            events_refused: read(&self.events_refused),
+            handlers_failed: read(&self.handlers_failed),
+            panics: read(&self.panics),
+            slow_closed: read(&self.slow_closed),
+            slow_dropped: read(&self.slow_dropped),
+            volatile_dropped: read(&self.volatile_dropped),
+            recovered: read(&self.recovered),
+            not_recovered: read(&self.not_recovered),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! A socket in its connection, and what runs for it.
+//!
+//! ```text
+//! socket        next
+//! AUTHORIZING   middlewares pass: `40`, on_connect -> RUNNING; one refuses: `44`, gone
+//! RUNNING       the handler of one event at a time; then the next of the queue
+//! LEAVING       on_disconnecting, on_disconnect, behind the events that came before; then gone
+//! ```
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::handlers::EventHandler;
+use super::local::Restored;
+use super::namespaces::Visit;
+use super::{AckSender, ConnectError, DisconnectReason, Event, Socket};
+use crate::proto::Args;
+
+pub(crate) type Authorizing = BoxFuture<'static, Result<Option<Box<Restored>>, ConnectError>>;
+
+pub(crate) struct Joined {
+    pub(crate) socket: Socket,
+    pub(crate) running: Running,
+    /// The client was let in.
+    admitted: bool,
+    queue: VecDeque<Item>,
+    /// Handlers that run beside each other; each gives which one it was.
+    concurrent: FuturesUnordered<BoxFuture<'static, Arc<usize>>>,
+    /// How many of each.
+    counts: Vec<(Arc<usize>, usize)>,
+    tasks: FuturesUnordered<BoxFuture<'static, ()>>,
+    _visit: Visit,
+}
+
+enum Item {
+    Event(Args, Option<u64>),
+    Disconnect(DisconnectReason),
+}
+
+pub(crate) enum Running {
+    Nothing,
+    Authorizing(Authorizing),
+    /// A handler, and the ack it would leave open if it panicked.
+    Handler(BoxFuture<'static, ()>, Option<AckSender>),
+    Leaving(BoxFuture<'static, ()>),
+    Gone,
+}
+
+/// What came of running once.
+pub(crate) enum Step {
+    Waits,
+    Moved,
+    /// A handler is done.
+    Handled,
+    /// The middlewares have spoken.
+    Authorized(Result<Option<Box<Restored>>, ConnectError>),
+}
+
+impl Joined {
+    pub(crate) fn new(socket: Socket, visit: Visit, authorizing: Authorizing) -> Self {
+        Self {
+            socket,
+            running: Running::Authorizing(authorizing),
+            admitted: false,
+            queue: VecDeque::new(),
+            concurrent: FuturesUnordered::new(),
+            counts: Vec::new(),
+            tasks: FuturesUnordered::new(),
+            _visit: visit,
+        }
+    }
+
+    /// Whether the client is in, or about to be.
+    pub(crate) fn is_in(&self) -> bool {
+        !matches!(self.running, Running::Leaving(_) | Running::Gone)
+            && !matches!(self.queue.back(), Some(Item::Disconnect(_)))
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.running, Running::Nothing)
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The client is in from here on.
+    pub(crate) fn admit(&mut self) {
+        self.admitted = true;
+        let handler = self.socket.namespace().connect(&self.socket);
+        self.running = handler.map_or(Running::Nothing, |run| Running::Handler(run, None));
+    }
+
+    pub(crate) fn push(&mut self, args: Args, ack_id: Option<u64>) {
+        self.queue.push_back(Item::Event(args, ack_id));
+    }
+
+    pub(crate) fn spawn(&mut self, task: BoxFuture<'static, ()>) {
+        self.tasks.push(task);
+    }
+
+    /// Drops the events that wait.
+    pub(crate) fn forget_events(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Nothing more is sent from here on; what came before is still handled.
+    pub(crate) fn leave(&mut self, reason: DisconnectReason) {
+        self.socket.end(&reason);
+        self.tasks.clear();
+        if self.admitted {
+            part(&self.socket, &reason);
+        }
+        self.queue.push_back(Item::Disconnect(reason));
+    }
+
+    /// Runs what runs, or starts what is next.
+    pub(crate) fn run(&mut self, cx: &mut Context<'_>) -> Step {
+        while let Poll::Ready(Some(done)) = self.concurrent.poll_next_unpin(cx) {
+            self.counts.retain_mut(|(handler, count)| {
+                *count -= usize::from(Arc::ptr_eq(handler, &done));
+                *count > 0
+            });
+        }
+        while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(cx) {}
+        match &mut self.running {
+            Running::Gone => Step::Waits,
+            Running::Nothing => self.start_next(),
+            Running::Authorizing(future) => match future.poll_unpin(cx) {
+                Poll::Ready(result) => Step::Authorized(result),
+                Poll::Pending => Step::Waits,
+            },
+            Running::Handler(future, ack) => {
+                match guard(|| future.poll_unpin(cx)) {
+                    Ok(Poll::Pending) => return Step::Waits,
+                    Ok(Poll::Ready(())) => {}
+                    Err(Panicked) => {
+                        self.socket.report_panic("a handler");
+                        if let Some(ack) = ack.take() {
+                            ack.refuse("internal error");
+                        }
+                    }
+                }
+                self.running = Running::Nothing;
+                Step::Handled
+            }
+            Running::Leaving(future) => match future.poll_unpin(cx) {
+                Poll::Pending => Step::Waits,
+                Poll::Ready(()) => {
+                    self.running = Running::Gone;
+                    Step::Moved
+                }
+            },
+        }
+    }
+
+    fn start_next(&mut self) -> Step {
+        let handler = match self.queue.front() {
+            None => return Step::Waits,
+            Some(Item::Event(args, _)) => self.socket.handler(&args.name()),
+            // What runs beside the others came before.
+            Some(Item::Disconnect(_)) if !self.concurrent.is_empty() => return Step::Waits,
+            Some(Item::Disconnect(_)) => None,
+        };
+        let concurrent = handler.as_ref().and_then(|handler| handler.concurrent.clone());
+        let is_full = |limit: &Arc<usize>| {
+            let same = self.counts.iter().find(|(handler, _)| Arc::ptr_eq(handler, limit));
+            same.is_some_and(|(_, count)| *count >= **limit)
+        };
+        if concurrent.as_ref().is_some_and(is_full) {
+            return Step::Waits;
+        }
+        match (self.queue.pop_front(), concurrent) {
+            (None, _) => return Step::Waits,
+            (Some(Item::Event(args, ack_id)), None) => {
+                let (future, spare) = self.start(args, ack_id, handler);
+                self.running = Running::Handler(future, spare);
+            }
+            (Some(Item::Event(args, ack_id)), Some(which)) => {
+                let (future, spare) = self.start(args, ack_id, handler);
+                self.start_beside(which, future, spare);
+            }
+            (Some(Item::Disconnect(reason)), _) => {
+                self.running = if self.admitted {
+                    Running::Leaving(Box::pin(leaving(self.socket.clone(), reason)))
+                } else {
+                    Running::Gone
+                };
+            }
+        }
+        Step::Moved
+    }
+
+    fn start(
+        &self,
+        args: Args,
+        ack_id: Option<u64>,
+        handler: Option<EventHandler>,
+    ) -> (BoxFuture<'static, ()>, Option<AckSender>) {
+        let socket = &self.socket;
+        let ack = AckSender::new(socket.clone(), ack_id);
+        let spare = ack_id.is_some().then(|| ack.spare());
+        let event = Event { socket: socket.clone(), args, ack };
+        let future = match handler {
+            Some(handler) if handler.is_plain() && !socket.has_extras() => {
+                match guard(|| (handler.run)(event)) {
+                    Ok(future) => future,
+                    Err(Panicked) => Box::pin(panicked()),
+                }
+            }
+            handler => Box::pin(socket.clone().handle(event, handler)),
+        };
+        (future, spare)
+    }
+
+    fn start_beside(
+        &mut self,
+        which: Arc<usize>,
+        future: BoxFuture<'static, ()>,
+        spare: Option<AckSender>,
+    ) {
+        match self.counts.iter_mut().find(|(handler, _)| Arc::ptr_eq(handler, &which)) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((Arc::clone(&which), 1)),
+        }
+        let socket = self.socket.clone();
+        self.concurrent.push(Box::pin(async move {
+            if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+                socket.report_panic("a handler");
+                if let Some(ack) = spare {
+                    ack.refuse("internal error");
+                }
+            }
+            which
+        }));
+    }
+}
+
+/// Takes a socket out of its namespace; keeps its session if its client may come back.
+pub(crate) fn part(socket: &Socket, reason: &DisconnectReason) {
+    let namespace = socket.namespace();
+    if let Some((rooms, session)) = namespace.node().part(socket, reason.is_recoverable()) {
+        socket.set_last_rooms(rooms);
+        let adapter = namespace.adapter(false);
+        adapter.del_all(socket.id());
+        if let Some(session) = session {
+            adapter.persist_session(session);
+        }
+    }
+}
+
+async fn leaving(socket: Socket, reason: DisconnectReason) {
+    let [disconnecting, disconnect] = socket.namespace().disconnect();
+    for (handler, what) in [(disconnecting, "on_disconnecting"), (disconnect, "on_disconnect")] {
+        if let Some(handler) = handler {
+            let (socket, reason) = (socket.clone(), reason.clone());
+            let run = async { handler((socket.clone(), reason)).await };
+            socket.clone().guarded(what, run).await;
+        }
+        socket.set_last_rooms(Vec::new());
+    }
+}
+
+/// A handler that panicked before it gave a future does so when it is polled.
+async fn panicked() {
+    std::panic::resume_unwind(Box::new("handler"));
+}
+
+struct Panicked;
+
+/// Runs foreign code; its panic ends here.
+fn guard<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
+}

@@ -1,0 +1,197 @@
+//! Who is in which room.
+
+use std::collections::{HashMap, HashSet};
+
+use engineio::proto::Sid;
+
+use crate::server::adapter::Target;
+use crate::server::{Room, RoomEvent, Socket, TooManyRooms};
+
+/// The sockets of one namespace on this node, and their rooms.
+#[derive(Default)]
+pub(super) struct Index {
+    members: HashMap<Sid, Member>,
+    rooms: HashMap<Room, HashSet<Sid>>,
+}
+
+/// A socket that is in.
+pub(super) struct Member {
+    pub(super) socket: Socket,
+    pub(super) stays: Vec<Stay>,
+    /// The event logged last when the client came first.
+    pub(super) started: u64,
+    /// The logged event that was sent to it last.
+    pub(super) sent: u64,
+}
+
+/// A time in a room, counted in logged events: those behind `from`, up to `until`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stay {
+    pub(super) room: Room,
+    pub(super) from: u64,
+    /// None while it lasts.
+    pub(super) until: Option<u64>,
+}
+
+impl Stay {
+    pub(super) fn covers(&self, room: &str, event: u64) -> bool {
+        &*self.room == room && self.from < event && self.until.is_none_or(|until| event <= until)
+    }
+}
+
+impl Index {
+    /// Lets a socket in, with the rooms it had before.
+    pub(super) fn insert(&mut self, member: Member, told: &mut Vec<RoomEvent>) {
+        let id = member.socket.id();
+        for stay in member.stays.iter().filter(|stay| stay.until.is_none()) {
+            self.enter(&stay.room, id, told);
+        }
+        self.members.insert(id, member);
+    }
+
+    /// Lets a socket out, unless another one has its place.
+    pub(super) fn remove(&mut self, socket: &Socket, told: &mut Vec<RoomEvent>) -> Option<Member> {
+        let id = socket.id();
+        if !self.members.get(&id)?.socket.is(socket) {
+            return None;
+        }
+        let member = self.members.remove(&id)?;
+        for stay in member.stays.iter().filter(|stay| stay.until.is_none()) {
+            self.exit(&stay.room, id, told);
+        }
+        Some(member)
+    }
+
+    /// Puts a socket into all of `rooms`, or none. One that is not in is left alone.
+    pub(super) fn join(
+        &mut self,
+        id: Sid,
+        rooms: &[Room],
+        (head, max): (u64, usize),
+        told: &mut Vec<RoomEvent>,
+    ) -> Result<(), TooManyRooms> {
+        let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
+        let mut new: Vec<Room> = Vec::new();
+        for room in rooms {
+            if **room != *id.as_str() && !member.is_in(room) && !new.contains(room) {
+                new.push(room.clone());
+            }
+        }
+        let count = member.rooms().count() + new.len();
+        if count > max {
+            return Err(TooManyRooms { rooms: count, max });
+        }
+        let stays = new.iter().map(|room| Stay { room: room.clone(), from: head, until: None });
+        member.stays.extend(stays);
+        for room in new {
+            self.enter(&room, id, told);
+        }
+        Ok(())
+    }
+
+    /// Takes a socket out of a room. `keep` says up to which logged event it was in, if that
+    /// matters to anybody later.
+    pub(super) fn leave(
+        &mut self,
+        id: Sid,
+        room: &str,
+        keep: Option<(u64, usize)>,
+        told: &mut Vec<RoomEvent>,
+    ) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let is_open = |stay: &Stay| *stay.room == *room && stay.until.is_none();
+        let Some(at) = member.stays.iter().position(is_open) else { return };
+        let room = member.stays[at].room.clone();
+        match keep {
+            Some((head, max)) if member.stays[at].from < head => {
+                member.stays[at].until = Some(head);
+                let mut ended = member.stays.iter().filter(|stay| stay.until.is_some());
+                // A socket that comes and goes for ever forgets its oldest stays.
+                if ended.clone().count() > max
+                    && let Some(oldest) = ended.next().cloned()
+                {
+                    member.stays.retain(|stay| *stay != oldest);
+                }
+            }
+            _ => drop(member.stays.swap_remove(at)),
+        }
+        self.exit(&room, id, told);
+    }
+
+    pub(super) fn get(&self, id: Sid) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Sid) -> Option<&mut Member> {
+        self.members.get_mut(&id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The sockets that `target` names, each once.
+    pub(super) fn select(&self, target: &Target) -> Vec<Socket> {
+        let except: HashSet<Sid> =
+            target.except.iter().flat_map(|room| self.members_of(room)).collect();
+        let socket = |id: &Sid| self.members.get(id).map(|member| member.socket.clone());
+        match &target.rooms[..] {
+            [] => {
+                let members = self.members.iter().filter(|(id, _)| !except.contains(*id));
+                members.map(|(_, member)| member.socket.clone()).collect()
+            }
+            [room] => {
+                let ids = self.members_of(room).filter(|id| !except.contains(id));
+                ids.filter_map(|id| socket(&id)).collect()
+            }
+            rooms => {
+                let ids: HashSet<Sid> =
+                    rooms.iter().flat_map(|room| self.members_of(room)).collect();
+                ids.iter().filter(|id| !except.contains(*id)).filter_map(socket).collect()
+            }
+        }
+    }
+
+    /// The members of a room; of a socket's id, that socket.
+    fn members_of(&self, room: &str) -> impl Iterator<Item = Sid> {
+        let own = room.parse().ok().filter(|id| self.members.contains_key(id));
+        self.rooms.get(room).into_iter().flatten().copied().chain(own)
+    }
+
+    /// The names of all rooms that are more than one socket's own.
+    pub(super) fn names(&self) -> Vec<Room> {
+        self.rooms.keys().cloned().collect()
+    }
+
+    fn enter(&mut self, room: &Room, id: Sid, told: &mut Vec<RoomEvent>) {
+        let members = self.rooms.entry(room.clone()).or_insert_with(|| {
+            told.push(RoomEvent::Created(room.clone()));
+            HashSet::new()
+        });
+        if members.insert(id) {
+            told.push(RoomEvent::Joined(room.clone(), id));
+        }
+    }
+
+    fn exit(&mut self, room: &Room, id: Sid, told: &mut Vec<RoomEvent>) {
+        let Some(members) = self.rooms.get_mut(room) else { return };
+        if members.remove(&id) {
+            told.push(RoomEvent::Left(room.clone(), id));
+        }
+        if members.is_empty() {
+            self.rooms.remove(room);
+            told.push(RoomEvent::Deleted(room.clone()));
+        }
+    }
+}
+
+impl Member {
+    /// The rooms it is in, without that of its own id.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.stays.iter().filter(|stay| stay.until.is_none()).map(|stay| &stay.room)
+    }
+
+    fn is_in(&self, room: &str) -> bool {
+        self.rooms().any(|name| **name == *room)
+    }
+}

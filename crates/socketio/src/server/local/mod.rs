@@ -1,0 +1,385 @@
+//! This node's part of a namespace: its sockets, their rooms, and what they may have missed.
+
+mod index;
+mod recovery;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use engineio::proto::Sid;
+use futures_util::future::BoxFuture;
+
+use self::index::{Index, Member};
+use self::recovery::Recovery;
+pub(crate) use self::recovery::Values;
+pub use self::recovery::{Restored, StoredSession};
+use super::adapter::Target;
+use super::context::Context;
+use super::server_side::ServerSide;
+use super::{BroadcastAcks, EmitError, Room, RoomEvent, Socket, SocketInfo, TooManyRooms};
+use crate::proto::{self, Args, Encoded, RawJson};
+
+/// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches
+/// them. Clones are handles to the same ones.
+#[derive(Clone)]
+pub struct Local {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: proto::Namespace,
+    context: Arc<Context>,
+    /// Ids of acks that are asked for in this namespace count from 0, as in the reference.
+    acks: AtomicU64,
+    state: Mutex<State>,
+    on_room: RwLock<Vec<OnRoom>>,
+    server_side: ServerSide,
+}
+
+struct State {
+    index: Index,
+    recovery: Option<Recovery>,
+}
+
+pub(crate) type OnRoom = Arc<dyn Fn(&RoomEvent) + Send + Sync>;
+
+impl Local {
+    pub(crate) fn new(name: proto::Namespace, context: Arc<Context>) -> Self {
+        let recovery = context.config.recovery.clone().map(Recovery::new);
+        let state = Mutex::new(State { index: Index::default(), recovery });
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                context,
+                acks: AtomicU64::new(0),
+                state,
+                on_room: RwLock::default(),
+                server_side: ServerSide::default(),
+            }),
+        }
+    }
+
+    /// The namespace's name.
+    pub fn name(&self) -> &proto::Namespace {
+        &self.inner.name
+    }
+
+    /// As [`Adapter::add`](super::adapter::Adapter::add), on this node.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms> {
+        let limits = self.inner.context.config.max_rooms;
+        self.tell(|state, told| {
+            let head = state.recovery.as_ref().map_or(0, Recovery::head);
+            state.index.join(socket, rooms, (head, limits), told)
+        })
+    }
+
+    /// As [`Adapter::del`](super::adapter::Adapter::del), on this node.
+    pub fn del(&self, socket: Sid, room: &str) {
+        let max = self.inner.context.config.max_rooms;
+        self.tell(|state, told| {
+            let keep = state.recovery.as_ref().map(|recovery| (recovery.head(), max));
+            state.index.leave(socket, room, keep, told);
+        });
+    }
+
+    /// The ids of the sockets of this node that `target` names.
+    pub fn ids(&self, target: &Target) -> Vec<Sid> {
+        self.select(target).iter().map(Socket::id).collect()
+    }
+
+    /// What is known of the sockets of this node that `target` names.
+    pub fn fetch_sockets(&self, target: &Target) -> Vec<SocketInfo> {
+        self.select(target).iter().map(SocketInfo::of).collect()
+    }
+
+    /// The rooms of one socket, that of its own id first.
+    pub fn rooms_of(&self, socket: Sid) -> Vec<Room> {
+        let state = self.lock();
+        let own = state.index.get(socket).map(|_| socket.as_str().into());
+        let others = state.index.get(socket).into_iter().flat_map(|member| member.rooms().cloned());
+        own.into_iter().chain(others).collect()
+    }
+
+    /// All rooms that have a socket of this node, without those of single sockets' ids.
+    pub fn rooms(&self) -> Vec<Room> {
+        self.lock().index.names()
+    }
+
+    /// Puts the sockets of this node that `target` names into rooms. One that would be in too many
+    /// is left as it is, and logged.
+    pub fn add_sockets(&self, target: &Target, rooms: &[Room]) {
+        for socket in self.select(target) {
+            if let Err(error) = self.add(socket.id(), rooms) {
+                tracing::warn!(socket = %socket.id(), %error, "socket not put into rooms");
+            }
+        }
+    }
+
+    /// Takes the sockets of this node that `target` names out of rooms.
+    pub fn del_sockets(&self, target: &Target, rooms: &[Room]) {
+        for socket in self.select(target) {
+            rooms.iter().for_each(|room| self.del(socket.id(), room));
+        }
+    }
+
+    /// Disconnects the sockets of this node that `target` names; with `close` their connections.
+    pub fn disconnect_sockets(&self, target: &Target, close: bool) {
+        for socket in self.select(target) {
+            if close { socket.close() } else { socket.disconnect() }
+        }
+    }
+
+    /// Sends an event to the sockets of this node that `target` names. What it is on the wire is
+    /// made once.
+    pub fn broadcast(&self, packet: &Encoded, target: &Target) {
+        let volatile = target.flags.volatile;
+        let mut state = self.lock();
+        let sockets = state.index.select(target);
+        match state.stamp(&self.inner.name, packet, volatile) {
+            None => {
+                drop(state);
+                let wire = self.inner.context.wire(packet);
+                sockets.iter().for_each(|socket| socket.deliver(&wire, volatile));
+            }
+            // Offsets must reach every socket in their order: nobody else sends meanwhile.
+            Some(stamped) => {
+                let wire = self.inner.context.wire(&stamped);
+                for socket in &sockets {
+                    socket.deliver(&wire, volatile);
+                    if !volatile {
+                        state.mark_sent(socket.id());
+                    }
+                }
+                if !volatile {
+                    state.log(stamped, target);
+                }
+                drop(state);
+            }
+        }
+        Socket::notify_outgoing(&sockets, packet);
+    }
+
+    /// As [`Local::broadcast`]; every socket is asked for an ack, for which it has `within`.
+    pub fn broadcast_with_ack(
+        &self,
+        packet: &Encoded,
+        target: &Target,
+        within: Duration,
+    ) -> BroadcastAcks {
+        let sockets = self.select(target);
+        let id = self.next_ack_id();
+        let packet = packet.with_ack_id(&self.inner.name, id);
+        let wire = self.inner.context.wire(&packet);
+        Socket::notify_outgoing(&sockets, &packet);
+        BroadcastAcks::send(sockets, id, &wire, target.flags.volatile, within)
+    }
+
+    /// Another node's server tells this one something; gives the answer to send back. None when no
+    /// handler answers.
+    pub fn server_side_event(&self, args: Args) -> BoxFuture<'static, Option<RawJson>> {
+        self.inner.server_side.handle(args)
+    }
+
+    /// As [`Adapter::persist_session`](super::adapter::Adapter::persist_session), in this node's
+    /// memory.
+    pub fn persist_session(&self, session: StoredSession) {
+        if let Some(recovery) = &mut self.lock().recovery {
+            recovery.persist(session);
+        }
+    }
+
+    /// As [`Adapter::restore_session`](super::adapter::Adapter::restore_session), from this node's
+    /// memory. A socket that is still in is taken over: its transport is lost without having
+    /// noticed.
+    pub fn restore_session(&self, pid: &str, offset: Option<&str>) -> Option<Restored> {
+        let (restored, old) = self.tell(|state, told| {
+            let State { index, recovery: Some(recovery) } = state else { return (None, None) };
+            let mut old = None;
+            let session = recovery.take(pid).or_else(|| {
+                let socket = index.get(*recovery.live.get(pid)?)?.socket.clone();
+                let member = index.remove(&socket, told)?;
+                recovery.live.remove(pid);
+                old = Some(socket);
+                Some(StoredSession::of(member, pid.to_owned(), recovery.head()))
+            });
+            let restored = session.and_then(|session| {
+                let missed = recovery.missed(&session, offset)?;
+                Some(Restored { session, missed: missed.packets, upto: Some(missed.head) })
+            });
+            (restored, old)
+        });
+        if let Some(old) = old {
+            old.taken_over();
+        }
+        restored
+    }
+
+    /// Lets a socket in: sends `answer` and what it missed, with nothing between or behind them
+    /// that it would not get.
+    pub(crate) fn admit(
+        &self,
+        socket: &Socket,
+        answer: &Encoded,
+        restored: Option<Restored>,
+    ) -> Result<(), EmitError> {
+        self.tell(|state, told| {
+            let head = state.recovery.as_ref().map_or(0, Recovery::head);
+            let mut packets = vec![answer.clone()];
+            let (mut stays, mut started) = (Vec::new(), head);
+            if let Some(Restored { session, missed, upto }) = restored {
+                packets.extend(missed);
+                if let (Some(recovery), Some(upto)) = (&state.recovery, upto) {
+                    packets.extend(recovery.since(upto, &session));
+                }
+                (stays, started) = session.into_stays();
+            }
+            let sent = self.inner.context.send_all(socket, &packets);
+            let member = Member { socket: socket.clone(), stays, started, sent: head };
+            state.index.insert(member, told);
+            if let (Some(recovery), Some(pid)) = (&mut state.recovery, socket.pid()) {
+                recovery.live.insert(pid.to_owned(), socket.id());
+            }
+            sent
+        })
+    }
+
+    /// Lets a socket out; gives its rooms, and its session if it may come back.
+    pub(crate) fn part(
+        &self,
+        socket: &Socket,
+        may_return: bool,
+    ) -> Option<(Vec<Room>, Option<StoredSession>)> {
+        self.tell(|state, told| {
+            let member = state.index.remove(socket, told)?;
+            let own = socket.id().as_str().into();
+            let rooms = std::iter::once(own).chain(member.rooms().cloned()).collect();
+            let session = state.recovery.as_mut().zip(socket.pid()).and_then(|(recovery, pid)| {
+                recovery.live.remove(pid);
+                let head = recovery.head();
+                may_return.then(|| StoredSession::of(member, pid.to_owned(), head))
+            });
+            Some((rooms, session))
+        })
+    }
+
+    /// Sends an event to one socket. With recovery it is logged, and reaches whoever has the
+    /// socket's id now; nobody if its client is lost and may come back for it.
+    pub(crate) fn emit(&self, socket: &Socket, packet: &Encoded) -> Result<(), EmitError> {
+        if self.inner.context.config.recovery.is_none() {
+            return socket.transmit(&self.inner.context.wire(packet));
+        }
+        let id = socket.id();
+        let mut state = self.lock();
+        let holder = state.index.get(id).map(|member| member.socket.clone());
+        let is_lost = holder.is_none() && state.is_lost(id);
+        match state.stamp(&self.inner.name, packet, false) {
+            Some(stamped) if holder.is_some() || is_lost => {
+                if let Some(holder) = holder {
+                    holder.transmit(&self.inner.context.wire(&stamped))?;
+                    state.mark_sent(id);
+                }
+                let rooms = vec![id.as_str().into()];
+                state.log(stamped, &Target { rooms, ..Target::default() });
+                Ok(())
+            }
+            _ => {
+                drop(state);
+                socket.transmit(&self.inner.context.wire(packet))
+            }
+        }
+    }
+
+    /// Sends an event that may be dropped to one socket.
+    pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded) {
+        let state = self.lock();
+        match state.stamp(&self.inner.name, packet, true) {
+            Some(stamped) => socket.deliver(&self.inner.context.wire(&stamped), true),
+            None => {
+                drop(state);
+                socket.deliver(&self.inner.context.wire(packet), true);
+            }
+        }
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.inner.acks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn select(&self, target: &Target) -> Vec<Socket> {
+        self.lock().index.select(target)
+    }
+
+    /// Whether no socket is in, and none can come back.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mut state = self.lock();
+        state.index.is_empty() && state.recovery.as_mut().is_none_or(Recovery::is_idle)
+    }
+
+    pub(crate) fn on_room(&self, listener: OnRoom) {
+        self.inner.on_room.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    pub(crate) fn server_side(&self) -> &ServerSide {
+        &self.inner.server_side
+    }
+
+    /// One change under the lock; listeners hear of it when the lock is free again.
+    fn tell<R>(&self, change: impl FnOnce(&mut State, &mut Vec<RoomEvent>) -> R) -> R {
+        let mut told = Vec::new();
+        let result = change(&mut self.lock(), &mut told);
+        if !told.is_empty() {
+            let listeners = self.inner.on_room.read().unwrap_or_else(PoisonError::into_inner);
+            let listeners = listeners.clone();
+            listeners.iter().for_each(|listener| told.iter().for_each(|event| listener(event)));
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The packet with an offset as its last argument; None when it needs none. A volatile event
+    /// is not logged, but the reference's client takes any string that comes last for an offset:
+    /// it gets that of the event before.
+    fn stamp(&self, name: &proto::Namespace, packet: &Encoded, volatile: bool) -> Option<Encoded> {
+        let recovery = self.recovery.as_ref()?;
+        let ends_in_string = || packet.text().as_bytes().ends_with(b"\"]");
+        if !packet.is_plain_event(name) || (volatile && !ends_in_string()) {
+            return None;
+        }
+        let offset = recovery.head() + u64::from(!volatile);
+        Some(packet.with_last_arg(&offset.to_string()))
+    }
+
+    fn log(&mut self, packet: Encoded, target: &Target) {
+        if let Some(recovery) = &mut self.recovery {
+            recovery.push(packet, target.clone());
+        }
+    }
+
+    /// The event that is about to be logged was sent to a socket.
+    fn mark_sent(&mut self, id: Sid) {
+        let Self { index, recovery: Some(recovery) } = self else { return };
+        if let Some(member) = index.get_mut(id) {
+            member.sent = recovery.head() + 1;
+        }
+    }
+
+    fn is_lost(&self, id: Sid) -> bool {
+        self.recovery.as_ref().is_some_and(|recovery| recovery.is_lost(id))
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("namespace", self.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,243 @@
+//! What clients may have missed: logged events, and the sessions of those that were lost.
+//!
+//! Every logged event has a number, its offset on the wire. A client that comes back tells the
+//! last it saw. What it missed is complete when no event between was dropped from the log, or when
+//! the dropped ones were not for it: it had seen all that was sent to it, and was lost later.
+
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use engineio::proto::Sid;
+use tokio::time::Instant;
+
+use super::index::{Member, Stay};
+use crate::proto::{Encoded, RawJson};
+use crate::server::adapter::Target;
+use crate::server::{Recovery as Config, Room};
+
+/// Values of a socket by their types.
+pub(crate) type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
+/// The session of a client that was lost and may come back.
+#[non_exhaustive]
+pub struct StoredSession {
+    /// Its socket's id, which it gets again.
+    pub sid: Sid,
+    /// The private id that it must know.
+    pub pid: String,
+    /// Its rooms, without that of its own id.
+    pub rooms: Vec<Room>,
+    /// Its data, as other nodes know it.
+    pub data: Option<RawJson>,
+    local: Past,
+}
+
+/// What only this node knows of a session.
+#[derive(Default)]
+struct Past {
+    values: Values,
+    stays: Vec<Stay>,
+    started: u64,
+    sent: u64,
+    /// The event logged last when it was lost.
+    parted: u64,
+    expires: Option<(Instant, u64)>,
+}
+
+/// A session that was found again.
+#[derive(Debug)]
+pub struct Restored {
+    pub(crate) session: StoredSession,
+    pub(super) missed: Vec<Encoded>,
+    /// The last event that was looked at; None when another store than this node's was.
+    pub(super) upto: Option<u64>,
+}
+
+impl Restored {
+    /// A session from another store than this node's, with the packets its client missed.
+    pub fn new(session: StoredSession, missed: Vec<Encoded>) -> Self {
+        Self { session, missed, upto: None }
+    }
+}
+
+impl StoredSession {
+    /// A session as another store kept it.
+    pub fn new(sid: Sid, pid: String, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
+        let stay = |room: &Room| Stay { room: room.clone(), from: 0, until: None };
+        let stays = rooms.iter().map(stay).collect();
+        Self { sid, pid, rooms, data, local: Past { stays, ..Past::default() } }
+    }
+
+    /// The session of a socket that is lost now.
+    pub(super) fn of(member: Member, pid: String, head: u64) -> Self {
+        let (values, data) = member.socket.copy_values();
+        let rooms = member.rooms().cloned().collect();
+        let Member { socket, stays, started, sent } = member;
+        let local = Past { values, stays, started, sent, parted: head, expires: None };
+        Self { sid: socket.id(), pid, rooms, data, local }
+    }
+
+    /// The values that were kept with its socket.
+    pub(crate) fn values(&self) -> Values {
+        self.local.values.clone()
+    }
+
+    pub(super) fn into_stays(self) -> (Vec<Stay>, u64) {
+        (self.local.stays, self.local.started)
+    }
+}
+
+/// The log and the lost sessions of one namespace.
+pub(super) struct Recovery {
+    config: Config,
+    log: VecDeque<Logged>,
+    /// Of `log`.
+    bytes: usize,
+    /// The event dropped from the log last; those in it follow.
+    dropped: u64,
+    lost: HashMap<String, StoredSession>,
+    expiry: BTreeMap<(Instant, u64), String>,
+    /// Told apart from each other, sessions that expire at the same instant.
+    persisted: u64,
+    /// Sockets that are in, by their private ids.
+    pub(super) live: HashMap<String, Sid>,
+}
+
+struct Logged {
+    at: Instant,
+    packet: Encoded,
+    target: Target,
+}
+
+impl Recovery {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            config,
+            log: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+            lost: HashMap::new(),
+            expiry: BTreeMap::new(),
+            persisted: 0,
+            live: HashMap::new(),
+        }
+    }
+
+    /// The event logged last.
+    pub(super) fn head(&self) -> u64 {
+        self.dropped + self.log.len() as u64
+    }
+
+    /// Logs a packet that carries the offset behind [`Recovery::head`].
+    pub(super) fn push(&mut self, packet: Encoded, target: Target) {
+        let at = Instant::now();
+        self.bytes += packet.size();
+        self.log.push_back(Logged { at, packet, target });
+        let window = self.config.window;
+        while self.log.len() > self.config.max_events
+            || self.bytes > self.config.max_bytes
+            || self.log.front().is_some_and(|first| first.at + window < at)
+        {
+            let Some(first) = self.log.pop_front() else { break };
+            self.bytes -= first.packet.size();
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn persist(&mut self, mut session: StoredSession) {
+        let now = Instant::now();
+        self.purge(now);
+        if self.config.max_sessions == 0 {
+            return;
+        }
+        while self.lost.len() >= self.config.max_sessions {
+            let Some((_, oldest)) = self.expiry.pop_first() else { break };
+            self.lost.remove(&oldest);
+        }
+        let key = (now + self.config.window, self.persisted);
+        self.persisted += 1;
+        session.local.expires = Some(key);
+        self.expiry.insert(key, session.pid.clone());
+        if let Some(old) = self.lost.insert(session.pid.clone(), session) {
+            old.local.expires.map(|key| self.expiry.remove(&key));
+        }
+    }
+
+    pub(super) fn take(&mut self, pid: &str) -> Option<StoredSession> {
+        self.purge(Instant::now());
+        let session = self.lost.remove(pid)?;
+        session.local.expires.map(|key| self.expiry.remove(&key));
+        Some(session)
+    }
+
+    pub(super) fn is_lost(&self, id: Sid) -> bool {
+        self.lost.values().any(|session| session.sid == id)
+    }
+
+    /// Whether nobody can come back.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.purge(Instant::now());
+        self.lost.is_empty()
+    }
+
+    /// What a session missed behind `offset`; None when that is not complete any more.
+    pub(super) fn missed(&self, session: &StoredSession, offset: Option<&str>) -> Option<Missed> {
+        let past = &session.local;
+        let seen = match offset {
+            None => past.started,
+            Some(offset) => offset.parse().ok()?,
+        };
+        let head = self.head();
+        let is_complete =
+            seen >= self.dropped || (past.sent <= seen && past.parted >= self.dropped);
+        (seen <= head && is_complete).then(|| Missed { packets: self.since(seen, session), head })
+    }
+
+    /// The logged events behind `seen` that a session would have got.
+    pub(super) fn since(&self, seen: u64, session: &StoredSession) -> Vec<Encoded> {
+        let skip = usize::try_from(seen.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        let behind = self.log.iter().zip(self.dropped + 1..).skip(skip);
+        behind
+            .filter(|(logged, event)| logged.is_for(session, *event))
+            .map(|(logged, _)| logged.packet.clone())
+            .collect()
+    }
+
+    fn purge(&mut self, now: Instant) {
+        while let Some(first) = self.expiry.first_entry()
+            && first.key().0 <= now
+        {
+            let pid = first.remove();
+            self.lost.remove(&pid);
+        }
+    }
+}
+
+/// What was missed, and the head of the log it was read up to.
+pub(super) struct Missed {
+    pub(super) packets: Vec<Encoded>,
+    pub(super) head: u64,
+}
+
+impl Logged {
+    fn is_for(&self, session: &StoredSession, event: u64) -> bool {
+        let stays = &session.local.stays;
+        let is_in = |room: &Room| {
+            **room == *session.sid.as_str() || stays.iter().any(|stay| stay.covers(room, event))
+        };
+        let Target { rooms, except, .. } = &self.target;
+        (rooms.is_empty() || rooms.iter().any(is_in)) && !except.iter().any(is_in)
+    }
+}
+
+impl fmt::Debug for StoredSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever knows the private id can take the session over: it stays out of logs.
+        f.debug_struct("StoredSession")
+            .field("sid", &self.sid)
+            .field("rooms", &self.rooms)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! The namespaces of a server: those that were made, and those that clients make by joining.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use super::Namespace;
+use super::adapter::Memory;
+use super::context::Context;
+use super::pattern::Matcher;
+use crate::proto::{self, RawJson};
+
+pub(crate) struct Namespaces {
+    context: Arc<Context>,
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<proto::Namespace, Slot>,
+    templates: Vec<(Matcher, Namespace)>,
+    on_new: Vec<OnNew>,
+    /// Of `slots`.
+    dynamic: usize,
+    /// Templates that were made for predicates.
+    predicates: usize,
+}
+
+struct Slot {
+    namespace: Namespace,
+    /// Sockets in it or about to be; counted for dynamic ones.
+    visits: usize,
+    is_dynamic: bool,
+}
+
+pub(crate) type OnNew = Arc<dyn Fn(&Namespace) + Send + Sync>;
+
+/// A socket's stay in a namespace. A dynamic one that nobody stays in goes.
+pub(crate) struct Visit {
+    namespaces: Arc<Namespaces>,
+    namespace: Namespace,
+}
+
+impl Namespaces {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { context, state: RwLock::default() }
+    }
+
+    /// The namespace of this name; made if it is not there.
+    pub(crate) fn of(&self, name: proto::Namespace) -> Namespace {
+        let mut state = self.lock();
+        if let Some(slot) = state.slots.get_mut(&name) {
+            // Whoever asks for it by name may have set handlers: it stays.
+            if std::mem::take(&mut slot.is_dynamic) {
+                let namespace = slot.namespace.clone();
+                state.dynamic -= 1;
+                return namespace;
+            }
+            return slot.namespace.clone();
+        }
+        let namespace = self.make(&name, None);
+        let slot = Slot { namespace: namespace.clone(), visits: 0, is_dynamic: false };
+        state.slots.insert(name, slot);
+        namespace
+    }
+
+    /// Serves all names that `matcher` takes, and no namespace has.
+    pub(crate) fn add_template(
+        &self,
+        matcher: Matcher,
+        name: Option<proto::Namespace>,
+    ) -> Namespace {
+        let mut state = self.lock();
+        let name = name.unwrap_or_else(|| {
+            state.predicates += 1;
+            proto::Namespace::from_checked(&format!("/_{}", state.predicates - 1))
+        });
+        let local = super::Local::new(name.clone(), Arc::clone(&self.context));
+        // It has no sockets itself: other nodes need not know of it.
+        let adapter = Arc::new(Memory::new(local.clone()));
+        let template =
+            Namespace::new(name, Arc::clone(&self.context), local, adapter, None, Vec::new());
+        state.templates.push((matcher, template.clone()));
+        template
+    }
+
+    pub(crate) fn on_new(&self, hook: OnNew) {
+        self.lock().on_new.push(hook);
+    }
+
+    /// Lets a socket into the namespace of this name, if there is one or may be one.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        name: &proto::Namespace,
+        auth: Option<&RawJson>,
+    ) -> Option<Visit> {
+        if let Some(namespace) = self.visit(name) {
+            return Some(Visit { namespaces: Arc::clone(self), namespace });
+        }
+        // A predicate is foreign code: not under the lock.
+        let templates = self.state.read().unwrap_or_else(PoisonError::into_inner).templates.clone();
+        let (template, params) = templates.into_iter().find_map(|(matcher, template)| {
+            Some((template, matcher.matches(name.as_str(), auth)?))
+        })?;
+        let (namespace, hooks) = {
+            let mut state = self.lock();
+            if let Some(slot) = state.slots.get_mut(name) {
+                slot.visits += 1;
+                (slot.namespace.clone(), Vec::new())
+            } else {
+                let max = self.context.config.max_dynamic_namespaces;
+                if state.dynamic >= max {
+                    state.sweep();
+                }
+                if state.dynamic >= max {
+                    tracing::warn!(%name, dynamic = state.dynamic, max, "no more dynamic namespaces");
+                    return None;
+                }
+                let namespace = self.make(name, Some((template, params)));
+                let slot = Slot { namespace: namespace.clone(), visits: 1, is_dynamic: true };
+                state.slots.insert(name.clone(), slot);
+                state.dynamic += 1;
+                (namespace, state.on_new.clone())
+            }
+        };
+        hooks.iter().for_each(|hook| hook(&namespace));
+        Some(Visit { namespaces: Arc::clone(self), namespace })
+    }
+
+    /// Forgets a namespace; gives it, that its sockets may be disconnected.
+    pub(crate) fn remove(&self, name: &str) -> Option<Namespace> {
+        let mut state = self.lock();
+        let slot = state.slots.remove(name)?;
+        state.dynamic -= usize::from(slot.is_dynamic);
+        Some(slot.namespace)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Namespace> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.slots.values().map(|slot| slot.namespace.clone()).collect()
+    }
+
+    fn visit(&self, name: &proto::Namespace) -> Option<Namespace> {
+        {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            let slot = state.slots.get(name)?;
+            if !slot.is_dynamic {
+                return Some(slot.namespace.clone());
+            }
+        }
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(name)?;
+        slot.visits += 1;
+        Some(slot.namespace.clone())
+    }
+
+    fn leave(&self, namespace: &Namespace) {
+        if !namespace.is_dynamic() {
+            return;
+        }
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(namespace.name()) else { return };
+        if !slot.namespace.is(namespace) {
+            return;
+        }
+        slot.visits = slot.visits.saturating_sub(1);
+        if slot.is_empty() {
+            state.slots.remove(namespace.name());
+            state.dynamic -= 1;
+        }
+    }
+
+    fn make(
+        &self,
+        name: &proto::Namespace,
+        child_of: Option<(Namespace, Vec<(String, String)>)>,
+    ) -> Namespace {
+        let local = super::Local::new(name.clone(), Arc::clone(&self.context));
+        let adapter = self.context.config.adapters.make(local.clone());
+        let (template, params) = child_of.map_or((None, Vec::new()), |(t, p)| (Some(t), p));
+        let context = Arc::clone(&self.context);
+        Namespace::new(name.clone(), context, local, adapter, template, params)
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Forgets dynamic namespaces whose lost clients did not come back.
+    fn sweep(&mut self) {
+        self.slots.retain(|_, slot| !slot.is_empty());
+        self.dynamic = self.slots.values().filter(|slot| slot.is_dynamic).count();
+    }
+}
+
+impl Slot {
+    fn is_empty(&self) -> bool {
+        self.is_dynamic && self.visits == 0 && self.namespace.node().is_idle()
+    }
+}
+
+impl Visit {
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.namespaces.leave(&self.namespace);
+    }
+}

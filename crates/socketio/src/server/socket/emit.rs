@@ -1,0 +1,247 @@
+//! Emissions to one socket, and acks from it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::Socket;
+use crate::proto::{Args, EncodeError, Encoded, encode};
+use crate::server::acks::Waiter;
+use crate::server::context::Wire;
+use crate::server::hooks::Hooks;
+use crate::server::{AckError, EmitError, SlowConsumer};
+
+impl Socket {
+    /// Sends an event. A tuple is spread over several arguments, `()` is none, any other type is
+    /// one; bytes anywhere in them leave as attachments.
+    ///
+    /// # Errors
+    /// [`EmitError::Full`] when the client does not read: nothing was queued.
+    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.send(&encode::event(self.namespace_name(), None, event, args)?)
+    }
+
+    /// Sends an event with arguments that were received, byte for byte, with their attachments.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn emit_args(&self, event: &str, args: &Args) -> Result<(), EmitError> {
+        let packet = encode::event_args(self.namespace_name(), None, event, args);
+        self.send(&packet.map_err(EncodeError::from)?)
+    }
+
+    /// Sends a packet that is encoded already, such as one that many sockets receive.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn send(&self, packet: &Encoded) -> Result<(), EmitError> {
+        self.namespace().node().emit(self, packet)?;
+        Self::notify_outgoing(std::slice::from_ref(self), packet);
+        Ok(())
+    }
+
+    /// Sends an event and waits for the client's ack, for the configured time.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`]; and when no ack comes in time, or too many are awaited.
+    ///
+    /// # Cancel safety
+    /// Dropping the future forgets the ack, not the event.
+    pub async fn emit_with_ack<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &T,
+    ) -> Result<Args, AckError> {
+        self.timeout(self.context().config.ack_timeout).emit_with_ack(event, args).await
+    }
+
+    /// As [`Socket::emit_with_ack`], with arguments that were received.
+    ///
+    /// # Errors
+    /// As [`Socket::emit_with_ack`].
+    pub async fn emit_args_with_ack(&self, event: &str, args: &Args) -> Result<Args, AckError> {
+        self.timeout(self.context().config.ack_timeout).emit_args_with_ack(event, args).await
+    }
+
+    /// An emission that is dropped when the client is behind with reading.
+    pub fn volatile(&self) -> Emission<'_> {
+        Emission { volatile: true, ..Emission::new(self) }
+    }
+
+    /// An emission whose ack may take this time.
+    pub fn timeout(&self, within: Duration) -> Emission<'_> {
+        Emission { timeout: Some(within), ..Emission::new(self) }
+    }
+
+    /// Waits until the outbox is at most half full, or the connection is over.
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn ready(&self) {
+        self.engine().ready().await;
+    }
+
+    /// Queues a packet, whatever it is.
+    pub(crate) fn transmit(&self, wire: &Wire) -> Result<(), EmitError> {
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        match wire {
+            Wire::One(message) => self.engine().send(message.clone())?,
+            Wire::Several(messages) => self.engine().send_all(messages)?,
+        }
+        Ok(())
+    }
+
+    /// Queues an event of a broadcast, or a volatile one, by the rules of those.
+    pub(crate) fn deliver(&self, wire: &Wire, volatile: bool) {
+        let hooks = &self.context().hooks;
+        if volatile && !self.is_writable() {
+            return Hooks::count(&hooks.volatile_dropped);
+        }
+        let Err(EmitError::Full(full)) = self.transmit(wire) else { return };
+        match self.context().config.slow_consumer {
+            _ if volatile => Hooks::count(&hooks.volatile_dropped),
+            SlowConsumer::Drop => Hooks::count(&hooks.slow_dropped),
+            SlowConsumer::Close => {
+                tracing::warn!(socket = %self.id(), %full, "slow consumer closed");
+                Hooks::count(&hooks.slow_closed);
+                self.engine().close();
+            }
+        }
+    }
+
+    /// Sends a packet that asks for an ack.
+    pub(crate) fn ask(&self, id: u64, waiter: Waiter, wire: &Wire) -> Result<(), AckError> {
+        self.acks().insert_as(id, None, waiter)?;
+        self.transmit(wire).map_err(|error| {
+            self.forget_ack(id);
+            error.into()
+        })
+    }
+
+    /// Nobody waits for this ack any more.
+    pub(crate) fn forget_ack(&self, id: u64) {
+        let waiter = self.acks().take(id);
+        drop(waiter);
+    }
+
+    /// The client acked.
+    pub(crate) fn acked(&self, id: u64, args: Args) {
+        let waiter = self.acks().take(id);
+        match waiter {
+            Some(waiter) => waiter.answer(args),
+            None => tracing::debug!(socket = %self.id(), id, "ack that nobody awaits"),
+        }
+    }
+
+    async fn await_ack(
+        &self,
+        within: Duration,
+        encode: impl FnOnce(u64) -> Result<Encoded, EncodeError>,
+    ) -> Result<Args, AckError> {
+        let id = self.namespace().node().next_ack_id();
+        let packet = encode(id).map_err(EmitError::from)?;
+        let (waiter, ack) = oneshot::channel();
+        let _forget = Forget { socket: self, id };
+        self.ask(id, Waiter::One(waiter), &self.context().wire(&packet))?;
+        Self::notify_outgoing(std::slice::from_ref(self), &packet);
+        match tokio::time::timeout(within, ack).await {
+            Ok(Ok(args)) => Ok(args),
+            Ok(Err(_)) => Err(AckError::Disconnected),
+            Err(_) => Err(AckError::Timeout(within)),
+        }
+    }
+}
+
+/// How one event is sent to one socket.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "sends nothing by itself"]
+pub struct Emission<'a> {
+    socket: &'a Socket,
+    volatile: bool,
+    timeout: Option<Duration>,
+}
+
+impl<'a> Emission<'a> {
+    fn new(socket: &'a Socket) -> Self {
+        Self { socket, volatile: false, timeout: None }
+    }
+
+    /// As [`Socket::volatile`].
+    pub fn volatile(self) -> Self {
+        Self { volatile: true, ..self }
+    }
+
+    /// As [`Socket::timeout`].
+    pub fn timeout(self, within: Duration) -> Self {
+        Self { timeout: Some(within), ..self }
+    }
+
+    /// Sends an event. A volatile one that is dropped is no error.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
+        let Self { socket, volatile, .. } = self;
+        let packet = encode::event(socket.namespace_name(), None, event, args)?;
+        if !volatile {
+            return socket.send(&packet);
+        }
+        socket.namespace().node().emit_volatile(socket, &packet);
+        Socket::notify_outgoing(std::slice::from_ref(socket), &packet);
+        Ok(())
+    }
+
+    /// Sends an event and waits for the client's ack. The ack of a volatile event that was dropped
+    /// does not come in time.
+    ///
+    /// # Errors
+    /// As [`Socket::emit_with_ack`].
+    ///
+    /// # Cancel safety
+    /// As [`Socket::emit_with_ack`].
+    pub async fn emit_with_ack<T: Serialize + ?Sized>(
+        self,
+        event: &str,
+        args: &T,
+    ) -> Result<Args, AckError> {
+        let name = self.socket.namespace_name();
+        self.await_ack(|id| encode::event(name, Some(id), event, args)).await
+    }
+
+    /// As [`Emission::emit_with_ack`], with arguments that were received.
+    ///
+    /// # Errors
+    /// As [`Socket::emit_with_ack`].
+    pub async fn emit_args_with_ack(self, event: &str, args: &Args) -> Result<Args, AckError> {
+        let name = self.socket.namespace_name();
+        self.await_ack(|id| Ok(encode::event_args(name, Some(id), event, args)?)).await
+    }
+
+    async fn await_ack(
+        self,
+        encode: impl FnOnce(u64) -> Result<Encoded, EncodeError>,
+    ) -> Result<Args, AckError> {
+        let within = self.timeout.unwrap_or(self.socket.context().config.ack_timeout);
+        if self.volatile && !self.socket.is_writable() {
+            Hooks::count(&self.socket.context().hooks.volatile_dropped);
+            tokio::time::sleep(within).await;
+            return Err(AckError::Timeout(within));
+        }
+        self.socket.await_ack(within, encode).await
+    }
+}
+
+/// Forgets an awaited ack when nobody waits for it any more.
+struct Forget<'a> {
+    socket: &'a Socket,
+    id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.socket.forget_ack(self.id);
+    }
+}

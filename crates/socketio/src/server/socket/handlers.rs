@@ -1,0 +1,169 @@
+//! Handlers of one socket, beside those of its namespace.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, PoisonError};
+
+use futures_util::FutureExt as _;
+
+use super::Socket;
+use crate::proto::{Args, Encoded};
+use crate::server::broadcast::read_args;
+use crate::server::handlers::{
+    EventHandler, EventHandlers, EventMiddleware, Listener, event_middleware,
+};
+use crate::server::{Event, Handler, HandlerError};
+
+impl Socket {
+    /// Sets the handler of an event of this socket, in place of its namespace's.
+    pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
+        self.set(event.into(), EventHandler::new(handler))
+    }
+
+    /// As [`Socket::on`], for the next event of this name only.
+    pub fn once<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
+        self.set(event.into(), EventHandler::once(handler))
+    }
+
+    /// As [`Socket::on`]; up to `limit` events are handled at once, beside the events behind them.
+    pub fn on_concurrent<P, H: Handler<P>>(
+        &self,
+        event: impl Into<String>,
+        limit: usize,
+        handler: H,
+    ) -> &Self {
+        self.set(event.into(), EventHandler::concurrent(handler, limit))
+    }
+
+    /// Sets the handler of events that have none of their own, here or in the namespace.
+    pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
+        self.change(|handlers| handlers.any = Some(EventHandler::new(handler)))
+    }
+
+    /// Takes away this socket's own handler of an event; its namespace's serves again.
+    pub fn off(&self, event: &str) -> &Self {
+        self.change(|handlers| handlers.events.remove(event))
+    }
+
+    /// Adds a middleware: it runs before the handler of every event of this socket, in the order
+    /// they were added. The first error keeps the event from its handler: it is told to
+    /// [`Server::on_error`](crate::server::Server::on_error), and to the client by its ack.
+    pub fn with<F, Fut, E>(&self, middleware: F) -> &Self
+    where
+        F: Fn(Self, Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let middleware = event_middleware(middleware);
+        self.change(|handlers| handlers.middlewares.push(middleware))
+    }
+
+    /// Looks at every event that comes, before middlewares and handlers: the reference's `onAny`.
+    pub fn on_incoming(&self, listener: impl Fn(&Self, &Args) + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| handlers.incoming.push(Arc::new(listener)))
+    }
+
+    /// Looks at every event that is sent to this socket, broadcasts included: the reference's
+    /// `onAnyOutgoing`. Events are read for it; without listeners they are not.
+    pub fn on_outgoing(&self, listener: impl Fn(&Self, &Args) + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| handlers.outgoing.push(Arc::new(listener)))
+    }
+
+    /// The handler of an event: the socket's or the namespace's own, else that of any event.
+    pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
+        let (own, any) = self.read(|handlers| (handlers.find(event), handlers.any.clone()));
+        own.or_else(|| self.namespace().handler(event))
+            .or(any)
+            .or_else(|| self.namespace().any_handler())
+    }
+
+    /// Runs listeners, middlewares and the handler of one event.
+    pub(crate) async fn handle(self, event: Event, handler: Option<EventHandler>) {
+        let mut incoming = self.namespace().listeners(|handlers| &handlers.incoming);
+        let (own, middlewares) =
+            self.read(|handlers| (handlers.incoming.clone(), handlers.middlewares.clone()));
+        incoming.extend(own);
+        incoming.iter().for_each(|listener| listener(&self, &event.args));
+        if let Err(error) = self.pass(middlewares, &event.args).await {
+            let name = event.args.name().into_owned();
+            let refused = HandlerError::Refused { event: name, error: error.clone() };
+            self.context().hooks.report(&self, &refused);
+            return event.ack.refuse(error);
+        }
+        match handler {
+            Some(handler) => {
+                self.change(|handlers| handlers.used(&event.args.name(), &handler));
+                (handler.run)(event).await;
+            }
+            None => {
+                let name = event.args.name();
+                tracing::debug!(socket = %self.id(), event = %name, "no handler");
+                event.ack.refuse(format!("no handler for event {name:?}"));
+            }
+        }
+    }
+
+    /// Whether [`Socket::handle`] has more to do than to run the handler.
+    pub(crate) fn has_extras(&self) -> bool {
+        let own =
+            self.read(|handlers| !handlers.incoming.is_empty() || !handlers.middlewares.is_empty());
+        own || self.namespace().has_listeners(|handlers| &handlers.incoming)
+    }
+
+    async fn pass(&self, middlewares: Vec<EventMiddleware>, args: &Args) -> Result<(), String> {
+        for middleware in middlewares {
+            middleware(self.clone(), args.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells listeners of `sockets` what leaves. Their panics end here: who sends is not at fault.
+    pub(crate) fn notify_outgoing(sockets: &[Self], packet: &Encoded) {
+        let Some(first) = sockets.first() else { return };
+        let of_namespace = first.namespace().listeners(|handlers| &handlers.outgoing);
+        let mut args = None;
+        for socket in sockets {
+            let own = socket.read(|handlers| handlers.outgoing.clone());
+            let listeners: Vec<&Listener> = of_namespace.iter().chain(&own).collect();
+            if listeners.is_empty() {
+                continue;
+            }
+            let Some(args) = args.get_or_insert_with(|| read_args(packet)) else { return };
+            for listener in listeners {
+                let told = AssertUnwindSafe(|| listener(socket, args));
+                if std::panic::catch_unwind(told).is_err() {
+                    socket.report_panic("a listener of outgoing events");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn report_panic(&self, what: &'static str) {
+        self.context().hooks.report(self, &HandlerError::Panicked { what });
+    }
+
+    /// Runs foreign code of this socket to its end, or to its panic.
+    pub(crate) async fn guarded(self, what: &'static str, run: impl Future<Output = ()>) {
+        if AssertUnwindSafe(run).catch_unwind().await.is_err() {
+            self.report_panic(what);
+        }
+    }
+
+    fn set(&self, event: String, handler: EventHandler) -> &Self {
+        self.change(|handlers| handlers.events.insert(event, handler))
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut EventHandlers) -> R) -> &Self {
+        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        // What a handler drops may be foreign code: not under the lock.
+        let dropped = change(&mut handlers);
+        drop(handlers);
+        drop(dropped);
+        self
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&EventHandlers) -> R) -> R {
+        read(&self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

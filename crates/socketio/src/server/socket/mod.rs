@@ -1,0 +1,292 @@
+//! A socket: one client in one namespace.
+
+mod emit;
+mod handlers;
+mod rooms;
+
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engineio::proto::Sid;
+use engineio::server::{Parts, Sender};
+use futures_util::FutureExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::SetOnce;
+
+pub use self::emit::Emission;
+use super::acks::Waiter;
+use super::context::Context;
+use super::handlers::EventHandlers;
+use super::local::{StoredSession, Values};
+use super::mailbox::{Command, Mailbox};
+use super::{DisconnectReason, Namespace, Room};
+use crate::proto::{self, Acks, RawJson};
+
+/// One client in one namespace. Clones are handles to the same socket, usable from any task.
+#[derive(Clone)]
+pub struct Socket {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Its own, unless it recovers another's.
+    fresh: Identity,
+    recovered: OnceLock<Identity>,
+    namespace: Namespace,
+    engine: Sender,
+    auth: Option<RawJson>,
+    issued: SystemTime,
+    mailbox: Arc<Mailbox>,
+    gone: AtomicBool,
+    disconnected: SetOnce<DisconnectReason>,
+    acks: Mutex<Acks<Waiter>>,
+    handlers: RwLock<EventHandlers>,
+    values: Mutex<(Values, Option<RawJson>)>,
+    /// Once it is gone, until that was told.
+    last_rooms: Mutex<Option<Vec<Room>>>,
+}
+
+struct Identity {
+    id: Sid,
+    pid: Option<String>,
+}
+
+/// What a socket is made of.
+pub(crate) struct Origin {
+    pub(crate) id: Sid,
+    /// The private id by which its client may recover it.
+    pub(crate) pid: Option<String>,
+    pub(crate) namespace: Namespace,
+    pub(crate) engine: Sender,
+    pub(crate) auth: Option<RawJson>,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl Socket {
+    pub(crate) fn new(origin: Origin) -> Self {
+        let Origin { id, pid, namespace, engine, auth, mailbox } = origin;
+        let max_acks = namespace.context().config.connection.max_pending_acks;
+        Self {
+            inner: Arc::new(Inner {
+                fresh: Identity { id, pid },
+                recovered: OnceLock::new(),
+                namespace,
+                engine,
+                auth,
+                issued: SystemTime::now(),
+                mailbox,
+                gone: AtomicBool::new(false),
+                disconnected: SetOnce::new(),
+                acks: Mutex::new(Acks::new(max_acks)),
+                handlers: RwLock::default(),
+                values: Mutex::default(),
+                last_rooms: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The socket's id. Another one than the session's below.
+    pub fn id(&self) -> Sid {
+        self.identity().id
+    }
+
+    /// Whether this client was lost, came back, and has missed nothing: its id, rooms, data and
+    /// values are those it had.
+    pub fn recovered(&self) -> bool {
+        self.inner.recovered.get().is_some()
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &Namespace {
+        &self.inner.namespace
+    }
+
+    pub(crate) fn namespace_name(&self) -> &proto::Namespace {
+        self.inner.namespace.name()
+    }
+
+    /// The request of the handshake: URI, headers, and extensions that the host put there.
+    pub fn request(&self) -> &Parts {
+        self.inner.engine.request()
+    }
+
+    /// The first value of a key in the handshake's query, decoded.
+    pub fn query(&self, key: &str) -> Option<Cow<'_, str>> {
+        let query = self.request().uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// What the client's CONNECT carried, if it carried something.
+    pub fn auth(&self) -> Option<&RawJson> {
+        self.inner.auth.as_ref()
+    }
+
+    /// What the client's CONNECT carried, as a `T`.
+    ///
+    /// # Errors
+    /// The error of serde. A CONNECT without data reads as an empty object.
+    pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        match self.auth() {
+            Some(auth) => auth.parse(),
+            None => serde_json::from_str("{}"),
+        }
+    }
+
+    /// Runs `task` beside the handlers, polled by the connection's own task, and drops it when the
+    /// socket disconnects. On a socket that is gone it is dropped at once.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = Box::pin(self.clone().guarded("a task of a socket", task));
+        self.inner.mailbox.send(Command::Spawn(self.clone(), task));
+    }
+
+    /// Disconnects this socket; the client's other namespaces stay.
+    pub fn disconnect(&self) {
+        if !self.inner.gone.swap(true, Ordering::AcqRel) {
+            self.inner.mailbox.send(Command::Disconnect(self.clone(), DisconnectReason::Server));
+        }
+    }
+
+    /// Disconnects the client from all its namespaces, and closes the connection when what waits
+    /// is sent: the reference's `disconnect(true)`.
+    pub fn close(&self) {
+        self.inner.mailbox.send(Command::Close);
+    }
+
+    /// Whether events can still be sent.
+    pub fn is_connected(&self) -> bool {
+        !self.inner.gone.load(Ordering::Acquire)
+    }
+
+    /// Whether the client keeps up with reading: at most half of the outbox waits. A volatile
+    /// event is sent only then.
+    pub fn is_writable(&self) -> bool {
+        self.is_connected() && self.inner.engine.ready().now_or_never().is_some()
+    }
+
+    /// Waits until the socket is disconnected, and says why.
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn disconnected(&self) -> DisconnectReason {
+        self.inner.disconnected.wait().await.clone()
+    }
+
+    /// Keeps a value with the socket; one of each type.
+    pub fn insert<T: Any + Send + Sync>(&self, value: T) {
+        let before = self.values().0.insert(TypeId::of::<T>(), Arc::new(value));
+        // Foreign code may run when it is dropped: not under the lock.
+        drop(before);
+    }
+
+    /// The value of this type that was kept.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let value = self.values().0.get(&TypeId::of::<T>()).cloned()?;
+        value.downcast().ok()
+    }
+
+    /// Keeps data that all nodes see: what
+    /// [`fetch_sockets`](super::Broadcast::fetch_sockets) tells of this socket.
+    ///
+    /// # Errors
+    /// The error of serde when `data` does not become JSON.
+    pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), serde_json::Error> {
+        let data = RawJson::from_value(data)?;
+        self.values().1 = Some(data);
+        Ok(())
+    }
+
+    /// What [`Socket::set_data`] put there.
+    pub fn data(&self) -> Option<RawJson> {
+        self.values().1.clone()
+    }
+
+    /// A value of the server, as [`Server::insert_state`](super::Server::insert_state) put it.
+    pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.context().state()
+    }
+
+    /// Events can no longer be sent from here on; acks that are awaited will not come.
+    pub(crate) fn end(&self, reason: &DisconnectReason) {
+        self.inner.gone.store(true, Ordering::Release);
+        // Someone may have been told already, by another reason.
+        let _ = self.inner.disconnected.set(reason.clone());
+        let waiters: Vec<_> = self.acks().drain().collect();
+        drop(waiters);
+    }
+
+    /// Leaves by another reason than the application's wish; what the client is told of it was
+    /// sent already.
+    pub(crate) fn shut_down(&self) {
+        if !self.inner.gone.swap(true, Ordering::AcqRel) {
+            let reason = DisconnectReason::ShuttingDown;
+            self.inner.mailbox.send(Command::Disconnect(self.clone(), reason));
+        }
+    }
+
+    /// The client came back by another connection.
+    pub(crate) fn taken_over(&self) {
+        self.inner.gone.store(true, Ordering::Release);
+        self.inner.mailbox.send(Command::TakenOver(self.clone()));
+    }
+
+    /// Takes the place of a socket that was lost. Nobody has seen this one yet.
+    pub(crate) fn recover(&self, session: &StoredSession) {
+        let identity = Identity { id: session.sid, pid: Some(session.pid.clone()) };
+        if self.inner.recovered.set(identity).is_ok() {
+            *self.values() = (session.values(), session.data.clone());
+        }
+    }
+
+    pub(crate) fn copy_values(&self) -> (Values, Option<RawJson>) {
+        self.values().clone()
+    }
+
+    pub(crate) fn pid(&self) -> Option<&str> {
+        self.identity().pid.as_deref()
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn issued(&self) -> u64 {
+        let since = self.inner.issued.duration_since(UNIX_EPOCH).unwrap_or_default();
+        since.as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn engine(&self) -> &Sender {
+        &self.inner.engine
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        self.inner.namespace.context()
+    }
+
+    fn identity(&self) -> &Identity {
+        self.inner.recovered.get().unwrap_or(&self.inner.fresh)
+    }
+
+    fn acks(&self) -> MutexGuard<'_, Acks<Waiter>> {
+        self.inner.acks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn values(&self) -> MutexGuard<'_, (Values, Option<RawJson>)> {
+        self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .field("namespace", self.namespace_name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! A server on a free port, and clients that speak the raw wire to it.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use socketio::server::{Server, Socket};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Serves on a free port; gives the address.
+pub(crate) async fn serve(server: &Server) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let service = server.service();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service.clone())
+                .with_upgrades();
+            tokio::spawn(connection);
+        }
+    });
+    address
+}
+
+/// One connection by websocket. Texts are without the engine's `4`.
+pub(crate) struct Client {
+    websocket: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    /// A connection that has joined nothing.
+    pub(crate) async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let url = format!("ws://{address}/?EIO=4&transport=websocket");
+        let (websocket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut client = Self { websocket };
+        assert!(client.frame().await.starts_with("0{"));
+        client
+    }
+
+    /// A connection that has joined `/`, and its socket's id.
+    pub(crate) async fn join(address: &str) -> (Self, String) {
+        Self::join_by(address, "0").await
+    }
+
+    /// A connection that has sent this CONNECT and was let in, and its socket's id.
+    pub(crate) async fn join_by(address: &str, connect: &str) -> (Self, String) {
+        let mut client = Self::open(address).await;
+        client.send(connect).await;
+        let answer = client.recv().await;
+        assert!(answer.starts_with('0'), "{answer}");
+        (client, value(&answer, "sid").unwrap())
+    }
+
+    pub(crate) async fn send(&mut self, packet: &str) {
+        self.websocket.send(Message::text(format!("4{packet}"))).await.unwrap();
+    }
+
+    /// The next packet's text.
+    pub(crate) async fn recv(&mut self) -> String {
+        let frame = self.frame().await;
+        frame.strip_prefix('4').map_or_else(|| format!("frame {frame}"), str::to_owned)
+    }
+
+    /// The next attachment.
+    pub(crate) async fn recv_binary(&mut self) -> Vec<u8> {
+        match timeout(PATIENCE, self.websocket.next()).await.unwrap() {
+            Some(Ok(Message::Binary(data))) => data.to_vec(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Nothing has been sent to this client that it has not received: what it asks for is answered
+    /// next.
+    pub(crate) async fn assert_quiet(&mut self) {
+        self.send(r#"299["an event nobody handles"]"#).await;
+        let answer = self.recv().await;
+        assert!(answer.starts_with("399["), "unexpected {answer}");
+    }
+
+    /// Waits until the server closes the connection.
+    pub(crate) async fn closed(&mut self) {
+        loop {
+            match timeout(PATIENCE, self.websocket.next()).await.expect("not closed") {
+                None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Cuts the connection without a word.
+    pub(crate) fn cut(self) {
+        drop(self.websocket.into_inner());
+    }
+
+    async fn frame(&mut self) -> String {
+        loop {
+            match timeout(PATIENCE, self.websocket.next()).await.expect("nothing came") {
+                Some(Ok(Message::Text(text))) => return text.to_string(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => return format!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// The text of a key in JSON that is as simple as the server's answers.
+pub(crate) fn value(json: &str, key: &str) -> Option<String> {
+    let (_, rest) = json.split_once(&format!("\"{key}\":\""))?;
+    Some(rest.split('"').next()?.to_owned())
+}
+
+/// Sockets that connect to `/`, in order.
+pub(crate) fn connected(server: &Server) -> mpsc::UnboundedReceiver<Socket> {
+    let (tx, rx) = mpsc::unbounded_channel();
+    server.of("/").unwrap().on_connect(move |socket| {
+        let _ = tx.send(socket);
+        std::future::ready(())
+    });
+    rx
+}
+
+/// The next of what a test waits for.
+pub(crate) async fn next<T>(receiver: &mut mpsc::UnboundedReceiver<T>) -> T {
+    timeout(PATIENCE, receiver.recv()).await.expect("nothing came").unwrap()
+}
+
+/// Longer than anything here takes, also on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,8 @@
+//! The server on real sockets, spoken to by the raw wire: one module per behaviour.
+
+#[cfg(test)]
+mod acks;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod rooms;
