@@ -112,11 +112,12 @@ impl Joined {
 
     /// Nothing more is sent from here on; what came before is still handled.
     pub(crate) fn leave(&mut self, reason: DisconnectReason) {
-        self.socket.end(&reason);
         self.tasks.clear();
+        self.socket.stop();
         if self.admitted {
             part(&self.socket, &reason);
         }
+        self.socket.end(&reason);
         self.queue.push_back(Item::Disconnect(reason));
     }
 

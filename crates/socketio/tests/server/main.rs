@@ -5,4 +5,6 @@ mod acks;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod rooms;

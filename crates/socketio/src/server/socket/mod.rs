@@ -211,9 +211,14 @@ impl Socket {
         self.context().state()
     }
 
-    /// Events can no longer be sent from here on; acks that are awaited will not come.
-    pub(crate) fn end(&self, reason: &DisconnectReason) {
+    /// Events can no longer be sent from here on.
+    pub(crate) fn stop(&self) {
         self.inner.gone.store(true, Ordering::Release);
+    }
+
+    /// It is gone; acks that are awaited will not come.
+    pub(crate) fn end(&self, reason: &DisconnectReason) {
+        self.stop();
         // Someone may have been told already, by another reason.
         let _ = self.inner.disconnected.set(reason.clone());
         let waiters: Vec<_> = self.acks().drain().collect();
