@@ -62,6 +62,10 @@ impl Client {
         self.websocket.send(Message::text(format!("4{packet}"))).await.unwrap();
     }
 
+    pub(crate) async fn send_binary(&mut self, data: &'static [u8]) {
+        self.websocket.send(Message::binary(data)).await.unwrap();
+    }
+
     /// The next packet's text.
     pub(crate) async fn recv(&mut self) -> String {
         let frame = self.frame().await;

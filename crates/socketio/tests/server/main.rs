@@ -3,7 +3,15 @@
 #[cfg(test)]
 mod acks;
 #[cfg(test)]
+mod backpressure;
+#[cfg(test)]
 mod common;
+#[cfg(test)]
+mod handlers;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod namespaces;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]

@@ -1,0 +1,98 @@
+//! Clients that do not read: waited for, dropped for, or closed.
+
+use std::time::Duration;
+
+use socketio::server::{Config, EmitError, Server, SlowConsumer, Socket};
+
+use crate::common::{Client, PATIENCE, connected, next, serve};
+
+/// A client that reads nothing, until its socket's outbox is full.
+async fn stuffed(server: &Server) -> (Client, Socket) {
+    let mut sockets = connected(server);
+    let address = serve(server).await;
+    let (client, _) = Client::join(&address).await;
+    let socket = next(&mut sockets).await;
+    let filler = "x".repeat(64 << 10);
+    let mut full = 0;
+    // The system's own buffers take some; the driver must have had its turns.
+    while full < 10 {
+        match socket.emit("fill", &filler) {
+            Ok(()) => full = 0,
+            Err(EmitError::Full(error)) => {
+                assert!(error.waiting_bytes <= error.max_bytes);
+                full += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    (client, socket)
+}
+
+fn server(slow_consumer: SlowConsumer) -> Server {
+    let mut config = Config::default();
+    config.engine.session.limits.outbox_bytes = 256 << 10;
+    config.slow_consumer = slow_consumer;
+    Server::new(config)
+}
+
+#[tokio::test]
+async fn a_full_outbox_can_be_waited_for() {
+    let server = server(SlowConsumer::Close);
+    let (mut client, socket) = stuffed(&server).await;
+    assert!(!socket.is_writable());
+    let reading = async {
+        loop {
+            if client.recv().await == r#"2["room again"]"# {
+                return;
+            }
+        }
+    };
+    let sending = async {
+        socket.ready().await;
+        assert!(socket.is_writable());
+        socket.emit("room again", &()).unwrap();
+    };
+    tokio::time::timeout(PATIENCE, async { tokio::join!(reading, sending) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_volatile_event_is_dropped_and_that_is_no_error() {
+    let server = server(SlowConsumer::Close);
+    let (mut client, socket) = stuffed(&server).await;
+    socket.volatile().emit("v", &1).unwrap();
+    server.volatile().emit("v", &2).unwrap();
+    assert!(server.volatile().emit_with_ack("v", &3).unwrap().gather().await.is_empty());
+    let within = Duration::from_millis(1);
+    assert!(socket.volatile().timeout(within).emit_with_ack("v", &4).await.is_err());
+    assert_eq!(server.counts().volatile_dropped, 4);
+    assert!(socket.is_connected());
+    while !socket.is_writable() {
+        client.recv().await;
+    }
+    socket.volatile().emit("v", &5).unwrap();
+    loop {
+        let event = client.recv().await;
+        if !event.contains("fill") {
+            break assert_eq!(event, r#"2["v",5]"#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_consumer_is_closed_rather_than_miss_an_event() {
+    let server = server(SlowConsumer::Close);
+    let (_client, socket) = stuffed(&server).await;
+    server.emit("big", &"x".repeat(64 << 10)).unwrap();
+    assert_eq!(socket.disconnected().await.as_str(), "forced close");
+    assert_eq!(server.counts().slow_closed, 1);
+}
+
+#[tokio::test]
+async fn or_it_misses_the_event_and_that_is_counted() {
+    let server = server(SlowConsumer::Drop);
+    let (_client, socket) = stuffed(&server).await;
+    server.emit("big", &"x".repeat(64 << 10)).unwrap();
+    assert!(socket.is_connected());
+    assert_eq!(server.counts().slow_dropped, 1);
+}
