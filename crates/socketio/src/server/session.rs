@@ -335,6 +335,7 @@ impl Future for Session {
 impl Drop for Session {
     /// The runtime may drop the task at its shutdown: the sockets are gone then.
     fn drop(&mut self) {
+        self.mailbox.close();
         let reason = DisconnectReason::Engine(CloseReason::ForcedClose);
         for joined in &self.sockets {
             joined.socket.end(&reason);
