@@ -22,7 +22,7 @@ use super::server::Transmit;
 use super::timer::{Timer, Timers};
 use super::{
     CloseReason, Event, Frame, Handshake, Limits, Message, Packet, PacketError, SendError, Sid,
-    Time, Transport, payload,
+    Time, Transport, TransportFault, payload,
 };
 
 /// Configuration of sessions in the client role.
@@ -176,7 +176,7 @@ impl Session {
         self.getting = false;
         self.posting = false;
         if self.link != Link::Websocket {
-            self.end(CloseReason::TransportError);
+            self.end(CloseReason::TransportError(TransportFault::RequestFailed));
         }
     }
 
@@ -220,7 +220,7 @@ impl Session {
             Link::Polling => {}
             Link::Probing | Link::Pausing => self.drop_probe(),
             Link::Websocket => self.end(if failed {
-                CloseReason::TransportError
+                CloseReason::TransportError(TransportFault::Websocket)
             } else {
                 CloseReason::TransportClose
             }),
@@ -235,7 +235,9 @@ impl Session {
                 Timer::Ping | Timer::Pong => self.end(CloseReason::PingTimeout),
                 Timer::Upgrade => self.drop_probe(),
                 Timer::Close if self.phase == Phase::Closing => self.end(CloseReason::ForcedClose),
-                Timer::Close => self.end(CloseReason::TransportError),
+                Timer::Close => {
+                    self.end(CloseReason::TransportError(TransportFault::HandshakeTimeout));
+                }
             }
         }
     }

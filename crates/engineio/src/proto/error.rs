@@ -1,8 +1,9 @@
-//! Errors and close reasons, with the reference's exact strings.
+//! Errors of packets and of requests, the latter with the reference's exact strings.
 
 use std::fmt;
 
-/// Bytes that are no packet. The peer's fault; the session closes with reason `parse error`.
+/// Bytes that are no packet. The peer's fault; the session closes with reason `parse error`;
+/// for a packet that is one and came unexpectedly, with `transport error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketError {
@@ -51,6 +52,17 @@ pub enum PacketError {
         packet: &'static str,
         /// What the session was doing.
         state: &'static str,
+    },
+    /// A payload of protocol 3 with something else than a length where one must stand.
+    #[error("no length before a packet")]
+    NoLength,
+    /// A payload of protocol 3 with a length that goes beyond its end, or into a character.
+    #[error("a packet of length {len}, {left} bytes are left")]
+    CutShort {
+        /// The length, in UTF-16 code units of text or in bytes.
+        len: usize,
+        /// Bytes behind it.
+        left: usize,
     },
     /// The handshake's JSON is not one.
     #[error("the open packet is no handshake")]
@@ -119,7 +131,14 @@ impl RequestError {
 
     /// The body: `{"code":1,"message":"Session ID unknown"}`.
     pub fn to_json(self) -> String {
-        format!(r#"{{"code":{},"message":"{}"}}"#, self.code(), self.message())
+        self.to_json_with(self.message())
+    }
+
+    /// The body with another message, such as the application's for [`RequestError::Forbidden`].
+    pub fn to_json_with(self, message: &str) -> String {
+        // A string: nothing in it can fail to serialise.
+        let message = serde_json::to_string(message).unwrap_or_default();
+        format!(r#"{{"code":{},"message":{message}}}"#, self.code())
     }
 }
 
@@ -130,42 +149,3 @@ impl fmt::Display for RequestError {
 }
 
 impl std::error::Error for RequestError {}
-
-/// Why a session closed, with the reference's exact strings by [`CloseReason::as_str`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The peer broke the rules of its transport, or the connection failed: `transport error`.
-    TransportError,
-    /// The peer closed: `transport close`.
-    TransportClose,
-    /// The peer did not answer a ping in time: `ping timeout`.
-    PingTimeout,
-    /// The peer sent what is no packet: `parse error`.
-    ParseError(PacketError),
-    /// This side closed: `forced close`.
-    ForcedClose,
-}
-
-impl CloseReason {
-    /// The reference's string.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::TransportError => "transport error",
-            Self::TransportClose => "transport close",
-            Self::PingTimeout => "ping timeout",
-            Self::ParseError(_) => "parse error",
-            Self::ForcedClose => "forced close",
-        }
-    }
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())?;
-        if let Self::ParseError(error) = self {
-            write!(f, ": {error}")?;
-        }
-        Ok(())
-    }
-}

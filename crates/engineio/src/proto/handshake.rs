@@ -28,6 +28,16 @@ impl Transport {
     }
 }
 
+/// The version of the protocol that a session speaks, `EIO` in the query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// `EIO=3`, or none: the clients of Socket.IO 1 and 2.
+    V3,
+    /// `EIO=4`.
+    #[default]
+    V4,
+}
+
 /// What the server tells the client of a new session.
 ///
 /// ```

@@ -164,6 +164,18 @@ pub enum Frame {
 }
 
 impl Frame {
+    /// Bytes of the frame's data.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(data) | Self::Binary(data) => data.len(),
+        }
+    }
+
+    /// Whether the frame carries nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The packet in the frame.
     ///
     /// # Errors

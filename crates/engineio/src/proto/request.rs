@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{RequestError, Sid, Transport};
+use super::{Protocol, RequestError, Sid, Transport};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,40 @@ pub enum Route {
     OtherMethod(Sid),
 }
 
-/// Finds the route of a request, in the reference's order of checks.
-///
-/// `query` is the URL's query without `?`; of a repeated key the first value counts. `websocket`
-/// says whether the request asks to become a websocket.
+/// What a server offers, as far as requests are concerned. Default: both transports, protocol 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Long-polling is on.
+    pub polling: bool,
+    /// Websockets are on.
+    pub websocket: bool,
+    /// Protocol 3 is spoken too; then a missing `EIO` means it, as in the reference.
+    pub eio3: bool,
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self { polling: true, websocket: true, eio3: false }
+    }
+}
+
+/// What the protocol reads from a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The route.
+    pub route: Route,
+    /// The protocol. Counts for a handshake; a session keeps the one it began with.
+    pub protocol: Protocol,
+    /// `b64`: a client of protocol 3 that reads no binary data on this transport.
+    pub base64: bool,
+    /// `j`: the number of the callback to which a client of protocol 3 wants answers as scripts.
+    pub jsonp: Option<u32>,
+}
+
+/// Finds the route of a request to a server with the default [`Offer`]. As [`read`].
 ///
 /// # Errors
-/// The [`RequestError`] of the first check that fails. A `sid` that cannot be one of ours is as
-/// unknown as one that was never given out.
+/// As [`read`].
 ///
 /// ```
 /// use engineio::proto::{RequestError, Transport, request::{Route, route}};
@@ -35,32 +61,56 @@ pub enum Route {
 /// assert_eq!(route("POST", query, false), Err(RequestError::BadHandshakeMethod));
 /// ```
 pub fn route(method: &str, query: &str, websocket: bool) -> Result<Route, RequestError> {
+    Ok(read(method, query, websocket, Offer::default())?.route)
+}
+
+/// Reads a request, in the reference's order of checks.
+///
+/// `query` is the URL's query without `?`; of a repeated key the first value counts. `websocket`
+/// says whether the request asks to become a websocket.
+///
+/// # Errors
+/// The [`RequestError`] of the first check that fails. A `sid` that cannot be one of ours is as
+/// unknown as one that was never given out.
+pub fn read(method: &str, query: &str, websocket: bool, offer: Offer) -> Result<Ask, RequestError> {
     let query = Query::parse(query);
     let transport = match query.transport.as_deref() {
-        Some("polling") => Transport::Polling,
-        Some("websocket") => Transport::Websocket,
+        Some("polling") if offer.polling => Transport::Polling,
+        Some("websocket") if offer.websocket => Transport::Websocket,
         _ => return Err(RequestError::TransportUnknown),
+    };
+    let protocol = match query.eio.as_deref() {
+        Some("4") => Protocol::V4,
+        _ => Protocol::V3,
     };
     let sid = match query.sid {
         Some(sid) => Some(sid.parse().map_err(|_| RequestError::SidUnknown)?),
         None => None,
     };
-    match (sid, transport) {
-        (Some(_), Transport::Polling) if websocket => Err(RequestError::BadRequest),
-        (Some(sid), Transport::Polling) => Ok(match method {
+    let route = match (sid, transport) {
+        (Some(_), Transport::Polling) if websocket => return Err(RequestError::BadRequest),
+        (Some(sid), Transport::Polling) => match method {
             "GET" => Route::Poll(sid),
             "POST" => Route::Post(sid),
             _ => Route::OtherMethod(sid),
-        }),
-        (Some(sid), Transport::Websocket) if websocket => Ok(Route::Upgrade(sid)),
-        (Some(_), Transport::Websocket) => Err(RequestError::BadRequest),
-        (None, _) if method != "GET" => Err(RequestError::BadHandshakeMethod),
+        },
+        (Some(sid), Transport::Websocket) if websocket => Route::Upgrade(sid),
+        (Some(_), Transport::Websocket) => return Err(RequestError::BadRequest),
+        (None, _) if method != "GET" => return Err(RequestError::BadHandshakeMethod),
         (None, _) if websocket != (transport == Transport::Websocket) => {
-            Err(RequestError::BadRequest)
+            return Err(RequestError::BadRequest);
         }
-        (None, _) if query.eio.as_deref() != Some("4") => Err(RequestError::UnsupportedProtocol),
-        (None, transport) => Ok(Route::Handshake(transport)),
-    }
+        (None, _) if protocol == Protocol::V3 && !offer.eio3 => {
+            return Err(RequestError::UnsupportedProtocol);
+        }
+        (None, transport) => Route::Handshake(transport),
+    };
+    Ok(Ask {
+        route,
+        protocol,
+        base64: query.b64.is_some_and(|value| !value.is_empty()),
+        jsonp: query.j.and_then(|number| number.parse().ok()),
+    })
 }
 
 /// The keys of the query that are the protocol's own.
@@ -69,6 +119,8 @@ struct Query<'a> {
     transport: Option<Cow<'a, str>>,
     sid: Option<Cow<'a, str>>,
     eio: Option<Cow<'a, str>>,
+    b64: Option<Cow<'a, str>>,
+    j: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
@@ -79,6 +131,8 @@ impl<'a> Query<'a> {
                 "transport" => &mut found.transport,
                 "sid" => &mut found.sid,
                 "EIO" => &mut found.eio,
+                "b64" => &mut found.b64,
+                "j" => &mut found.j,
                 _ => continue,
             };
             slot.get_or_insert(value);
@@ -129,5 +183,33 @@ mod tests {
         ] {
             assert_eq!(route(method, query, websocket), expected, "{method} {query} {websocket}");
         }
+    }
+
+    #[test]
+    fn a_server_of_protocol_3_takes_any_eio_but_4_for_it() {
+        let offer = Offer { eio3: true, ..Offer::default() };
+        for (query, protocol, base64, jsonp) in [
+            ("transport=polling", Protocol::V3, false, None),
+            ("transport=polling&EIO=3&b64=1", Protocol::V3, true, None),
+            ("transport=polling&EIO=3&b64=", Protocol::V3, false, None),
+            ("transport=polling&EIO=3&j=7", Protocol::V3, false, Some(7)),
+            ("transport=polling&EIO=3&j=alert(1)", Protocol::V3, false, None),
+            ("transport=polling&EIO=4", Protocol::V4, false, None),
+            ("transport=polling&EIO=5", Protocol::V3, false, None),
+        ] {
+            let route = Route::Handshake(Transport::Polling);
+            let ask = Ask { route, protocol, base64, jsonp };
+            assert_eq!(read("GET", query, false, offer), Ok(ask), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_transport_that_is_off_is_unknown_before_anything_else() {
+        let offer = Offer { polling: false, ..Offer::default() };
+        let unknown = Err(RequestError::TransportUnknown);
+        assert_eq!(read("POST", "transport=polling", false, offer), unknown);
+        assert_eq!(read("GET", "transport=polling&sid=x", false, offer), unknown);
+        let offer = Offer { websocket: false, ..Offer::default() };
+        assert_eq!(read("GET", "transport=websocket&EIO=4", true, offer), unknown);
     }
 }

@@ -3,7 +3,9 @@
 mod closing;
 mod pair;
 mod properties;
+mod tally;
 mod upgrade;
+mod v3;
 
 use bytes::Bytes;
 use pair::{Pair, texts};
@@ -13,6 +15,10 @@ use super::*;
 
 fn frame(text: &'static str) -> Frame {
     Frame::Text(Bytes::from_static(text.as_bytes()))
+}
+
+fn closed_by(fault: TransportFault) -> Event {
+    Event::Closed(CloseReason::TransportError(fault))
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn a_second_get_closes_the_session_and_the_first_is_answered_close() {
     server.handle_poll(Time::ZERO).unwrap();
     assert_eq!(server.handle_poll(Time::ZERO), Err(RequestError::BadRequest));
     assert_eq!(server.poll_payload().as_deref(), Some(&b"1"[..]));
-    assert_eq!(server.poll_event(), Some(Event::Closed(CloseReason::TransportError)));
+    assert_eq!(server.poll_event(), Some(closed_by(TransportFault::SecondPoll)));
     assert!(server.is_finished());
 }
 
@@ -95,14 +101,14 @@ fn a_second_post_closes_the_session() {
     let mut server = pair::server(Transport::Polling);
     server.handle_post().unwrap();
     assert_eq!(server.handle_post(), Err(RequestError::BadRequest));
-    assert_eq!(server.poll_event(), Some(Event::Closed(CloseReason::TransportError)));
+    assert_eq!(server.poll_event(), Some(closed_by(TransportFault::SecondPost)));
 }
 
 #[test]
 fn an_aborted_get_closes_the_session() {
     let mut server = pair::server(Transport::Polling);
     server.handle_poll_aborted();
-    assert_eq!(server.poll_event(), Some(Event::Closed(CloseReason::TransportError)));
+    assert_eq!(server.poll_event(), Some(closed_by(TransportFault::PollAborted)));
     assert!(server.is_finished());
 }
 
@@ -195,11 +201,21 @@ fn closing_a_websocket_drains_what_waits_and_hangs_up() {
 }
 
 #[test]
-fn what_is_no_packet_or_not_the_clients_to_send_closes_with_parse_error() {
-    for wire in ["", "abc", "7", "2", "2probe", "0{}", "b!"] {
+fn what_is_no_packet_or_not_the_clients_to_send_closes() {
+    for (wire, reason) in [
+        ("", "parse error"),
+        ("abc", "parse error"),
+        ("7", "parse error"),
+        ("b!", "parse error"),
+        ("2", "transport error"),
+        ("2probe", "transport error"),
+        ("0{}", "transport error"),
+    ] {
         let mut server = pair::server(Transport::Websocket);
         let error = server.handle_frame(Time::ZERO, frame(wire)).unwrap_err();
-        assert_eq!(server.poll_event(), Some(Event::Closed(CloseReason::ParseError(error))));
+        let told = server.close_reason().unwrap().clone();
+        assert_eq!((told.as_str(), told.to_string()), (reason, format!("{reason}: {error}")));
+        assert_eq!(server.poll_event(), Some(Event::Closed(told)));
         server.poll_transmit();
         assert!(server.is_finished(), "{wire}");
 

@@ -1,0 +1,122 @@
+//! What a session wants done: payloads, frames, deadlines, events.
+
+use bytes::Bytes;
+
+use super::{Link, Phase, Poll, Session, Transmit};
+use crate::proto::framing::Encoder;
+use crate::proto::{CloseReason, Event, Packet, Time};
+
+impl Session {
+    /// The body for the held GET, when there is something to send. In protocol 3 it may have the
+    /// binary form, which [`v3::payload::is_binary`](crate::proto::v3::payload::is_binary) tells.
+    pub fn poll_payload(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.poll, Poll::Idle) {
+            Poll::Idle => None,
+            Poll::Owed => {
+                self.poll = Poll::Owed;
+                None
+            }
+            Poll::Farewell(packet) => {
+                let mut encoder = self.framing.encoder(usize::MAX);
+                encoder.push(packet);
+                let body = encoder.finish();
+                self.tally.count_out(1, body.len());
+                Some(body)
+            }
+            Poll::Held { noop } => {
+                let body = self.payload(noop);
+                if body.is_none() {
+                    self.poll = Poll::Held { noop };
+                }
+                body
+            }
+        }
+    }
+
+    /// What to do next on the websocket.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if self.hang_up {
+            self.hang_up = false;
+            return Some(Transmit::Close);
+        }
+        let frame = match self.link {
+            Link::Polling | Link::Probing | Link::Probed { answer: false } => return None,
+            Link::Probed { answer: true } => {
+                self.link = Link::Probed { answer: false };
+                Packet::PongProbe.into_frame()
+            }
+            Link::Websocket => match self.next_packet() {
+                Some(packet) => self.framing.frame(packet),
+                None if self.phase == Phase::Closing => {
+                    self.end(CloseReason::ForcedClose, Packet::Close);
+                    self.hang_up = false;
+                    return Some(Transmit::Close);
+                }
+                None => return None,
+            },
+        };
+        self.tally.count_out(1, frame.len());
+        Some(Transmit::Frame(frame))
+    }
+
+    /// What the application is to know next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.inbox.pop()
+    }
+
+    /// When to call [`Session::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// What goes next on the transport in use.
+    fn next_packet(&mut self) -> Option<Packet> {
+        if let Some(open) = self.open.take() {
+            return Some(open);
+        }
+        self.heartbeat.take().or_else(|| self.outbox.pop().map(Packet::Message))
+    }
+
+    /// A payload of all that waits, as far as `max_payload` allows.
+    fn payload(&mut self, noop: bool) -> Option<Bytes> {
+        let mut encoder = self.framing.encoder(self.config.limits.max_payload);
+        let mut packets = 0;
+        while let Some(packet) = self.next_fitting(&encoder) {
+            encoder.push(packet);
+            packets += 1;
+        }
+        let probed = matches!(self.link, Link::Probed { .. });
+        if self.phase == Phase::Closing && self.outbox.is_empty() {
+            if encoder.is_empty() && noop {
+                encoder.push(Packet::Noop);
+                packets += 1;
+            }
+            // Without room for it, it goes with the next GET.
+            if encoder.fits(&Packet::Close) {
+                encoder.push(Packet::Close);
+                packets += 1;
+                self.end(CloseReason::ForcedClose, Packet::Close);
+            }
+        } else if encoder.is_empty() && probed {
+            encoder.push(Packet::Noop);
+            packets += 1;
+        }
+        if encoder.is_empty() {
+            return None;
+        }
+        let body = encoder.finish();
+        self.tally.count_out(packets, body.len());
+        Some(body)
+    }
+
+    fn next_fitting(&mut self, encoder: &Encoder) -> Option<Packet> {
+        if self.open.is_none() && self.heartbeat.is_none() {
+            let front = self.outbox.front()?;
+            // A clone of a message shares its bytes.
+            if !encoder.fits(&Packet::Message(front.clone())) {
+                return None;
+            }
+        }
+        self.next_packet()
+    }
+}
