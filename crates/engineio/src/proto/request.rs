@@ -26,13 +26,15 @@ pub struct Offer {
     pub polling: bool,
     /// Websockets are on.
     pub websocket: bool,
-    /// Protocol 3 is spoken too; then a missing `EIO` means it, as in the reference.
+    /// Protocol 3 is spoken too.
     pub eio3: bool,
+    /// Then no `EIO`, or another than `4`, means protocol 3, as in the reference.
+    pub assume_eio3: bool,
 }
 
 impl Default for Offer {
     fn default() -> Self {
-        Self { polling: true, websocket: true, eio3: false }
+        Self { polling: true, websocket: true, eio3: false, assume_eio3: false }
     }
 }
 
@@ -80,8 +82,10 @@ pub fn read(method: &str, query: &str, websocket: bool, offer: Offer) -> Result<
         _ => return Err(RequestError::TransportUnknown),
     };
     let protocol = match query.eio.as_deref() {
-        Some("4") => Protocol::V4,
-        _ => Protocol::V3,
+        Some("4") => Some(Protocol::V4),
+        Some("3") if offer.eio3 => Some(Protocol::V3),
+        _ if offer.eio3 && offer.assume_eio3 => Some(Protocol::V3),
+        _ => None,
     };
     let sid = match query.sid {
         Some(sid) => Some(sid.parse().map_err(|_| RequestError::SidUnknown)?),
@@ -100,14 +104,12 @@ pub fn read(method: &str, query: &str, websocket: bool, offer: Offer) -> Result<
         (None, _) if websocket != (transport == Transport::Websocket) => {
             return Err(RequestError::BadRequest);
         }
-        (None, _) if protocol == Protocol::V3 && !offer.eio3 => {
-            return Err(RequestError::UnsupportedProtocol);
-        }
+        (None, _) if protocol.is_none() => return Err(RequestError::UnsupportedProtocol),
         (None, transport) => Route::Handshake(transport),
     };
     Ok(Ask {
         route,
-        protocol,
+        protocol: protocol.unwrap_or_default(),
         base64: query.b64.is_some_and(|value| !value.is_empty()),
         jsonp: query.j.and_then(|number| number.parse().ok()),
     })
@@ -186,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_protocol_3_takes_any_eio_but_4_for_it() {
-        let offer = Offer { eio3: true, ..Offer::default() };
+    fn a_server_that_assumes_protocol_3_takes_any_eio_but_4_for_it() {
+        let offer = Offer { eio3: true, assume_eio3: true, ..Offer::default() };
         for (query, protocol, base64, jsonp) in [
             ("transport=polling", Protocol::V3, false, None),
             ("transport=polling&EIO=3&b64=1", Protocol::V3, true, None),
@@ -200,6 +202,17 @@ mod tests {
             let route = Route::Handshake(Transport::Polling);
             let ask = Ask { route, protocol, base64, jsonp };
             assert_eq!(read("GET", query, false, offer), Ok(ask), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_assumes_nothing_takes_eio_3_alone() {
+        let offer = Offer { eio3: true, ..Offer::default() };
+        let protocol = |query| read("GET", query, false, offer).map(|ask| ask.protocol);
+        assert_eq!(protocol("transport=polling&EIO=3"), Ok(Protocol::V3));
+        assert_eq!(protocol("transport=polling&EIO=4"), Ok(Protocol::V4));
+        for query in ["transport=polling", "transport=polling&EIO=abc"] {
+            assert_eq!(protocol(query), Err(RequestError::UnsupportedProtocol), "{query}");
         }
     }
 

@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Sleep;
 
 use super::shared::Shared;
 use super::websocket::{Read, WebSocket};
 use super::{Inner, Socket};
+use crate::proto::TransportFault;
 use crate::proto::server::Transmit;
 
 /// Drives one session to its end.
@@ -29,12 +29,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts the session's task. On websocket `upgrade` becomes its connection.
-    pub(crate) fn spawn(server: Arc<Inner>, shared: Arc<Shared>, upgrade: Option<OnUpgrade>) {
-        let max = server.session.limits.max_payload;
+    /// Starts the session's task, which opens a direct websocket.
+    pub(crate) fn spawn(server: Arc<Inner>, shared: Arc<Shared>, websocket: Option<WebSocket>) {
+        server.counters.opened(shared.lock().session.transport());
         let app = (server.app)(Socket::new(Arc::clone(&shared)));
         let driver = Self {
-            websocket: upgrade.map(|upgrade| WebSocket::new(upgrade, max)),
+            websocket,
             // A panic of the application ends its session, not the session's bookkeeping.
             app: Some(Box::pin(AssertUnwindSafe(app).catch_unwind().map(|result| {
                 if result.is_err() {
@@ -55,7 +55,8 @@ impl Driver {
         let taken = upgrade.is_some();
         if let Some(upgrade) = upgrade {
             let max = self.server.session.limits.max_payload;
-            self.websocket = Some(WebSocket::new(upgrade, max));
+            let open = self.server.session.upgrade_timeout;
+            self.websocket = Some(WebSocket::new(upgrade, max, open, None));
         }
         taken
     }
@@ -76,18 +77,21 @@ impl Driver {
                         tracing::debug!(sid = %self.shared.sid(), %error, "bad frame");
                     }
                 }
-                Read::Closed => self.lose_websocket(false),
-                Read::Failed => self.lose_websocket(true),
+                Read::Closed => self.lose_websocket(None),
+                Read::Failed(fault) => self.lose_websocket(Some(fault)),
             }
         }
         moved
     }
 
-    fn lose_websocket(&mut self, failed: bool) {
+    fn lose_websocket(&mut self, fault: Option<TransportFault>) {
         if let Some(websocket) = self.websocket.take() {
             websocket.close();
         }
-        self.shared.drive(|state, _| state.session.handle_websocket_closed(failed));
+        self.shared.drive(|state, _| match fault {
+            Some(fault) => state.session.handle_websocket_failed(fault),
+            None => state.session.handle_websocket_closed(false),
+        });
     }
 
     /// Lets the application run.
@@ -107,8 +111,8 @@ impl Driver {
             match websocket.poll_ready(cx) {
                 Poll::Pending if self.shared.lock().session.wants_hang_up() => {}
                 Poll::Pending => return moved,
-                Poll::Ready(Err(_)) => {
-                    self.lose_websocket(true);
+                Poll::Ready(Err(fault)) => {
+                    self.lose_websocket(Some(fault));
                     return true;
                 }
                 Poll::Ready(Ok(())) => {}
@@ -124,17 +128,32 @@ impl Driver {
                 }
             };
             moved = true;
-            if sent.is_err() {
-                self.lose_websocket(true);
+            if let Err(fault) = sent {
+                self.lose_websocket(Some(fault));
             }
         }
         if let Some(websocket) = &mut self.websocket
-            && let Poll::Ready(Err(_)) = websocket.poll_flush(cx)
+            && let Poll::Ready(Err(fault)) = websocket.poll_flush(cx)
         {
-            self.lose_websocket(true);
+            self.lose_websocket(Some(fault));
             moved = true;
         }
         moved
+    }
+
+    /// Forgets the session, and counts its end.
+    fn end(&self) {
+        let (tally, transport, reason) = {
+            let mut state = self.shared.lock();
+            let session = &mut state.session;
+            (session.take_tally(), session.transport(), session.close_reason().cloned())
+        };
+        self.server.counters.add(tally);
+        self.server.counters.closed(transport, reason.as_ref());
+        if let Some(reason) = reason {
+            tracing::debug!(sid = %self.shared.sid(), %reason, "session closed");
+        }
+        self.server.registry.remove(self.shared.sid());
     }
 
     /// Arms the next timer; true when it is due, and the next look at the session fires it.
@@ -187,12 +206,15 @@ impl Future for Driver {
             // Frames that the connection does not take now wake the driver when it does.
             if !moved && state.upgrade.is_none() && !state.app_has_event() {
                 state.driving = false;
+                let tally = state.session.take_tally();
+                drop(state);
+                this.server.counters.add(tally);
                 return Poll::Pending;
             }
         }
         this.over = true;
         this.shared.lock().driving = false;
-        this.server.registry.remove(this.shared.sid());
+        this.end();
         this.run_app(cx);
         if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -202,8 +224,8 @@ impl Drop for Driver {
     /// The runtime may drop the task at its shutdown; requests that wait are then let go.
     fn drop(&mut self) {
         if !self.over {
-            self.server.registry.remove(self.shared.sid());
             self.shared.close();
+            self.end();
         }
     }
 }

@@ -20,27 +20,38 @@
 //! ```
 
 mod config;
+mod cookie;
 mod driver;
+mod hooks;
 mod http;
 mod origin;
+mod refusal;
 mod registry;
 mod service;
 mod shared;
+mod shutdown;
 mod socket;
+mod stats;
 mod websocket;
 
 pub use self::http::{Body, Parts};
 pub use config::Config;
+pub use cookie::{Cookie, InvalidCookie, SameSite};
+pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use origin::{Origins, Predicate};
+pub use refusal::{Refusal, Unavailable};
 pub use service::Service;
+pub use shutdown::Drained;
 pub use socket::{Sender, Socket};
+pub use stats::{Closes, Stats};
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use registry::Registry;
+use stats::Counters;
+use tokio::sync::Semaphore;
 
 /// An Engine.IO server. Clones are handles to the same one.
 #[derive(Clone)]
@@ -53,6 +64,9 @@ pub(crate) struct Inner {
     pub(crate) session: Arc<crate::proto::server::Config>,
     pub(crate) registry: Registry,
     pub(crate) app: App,
+    pub(crate) counters: Counters,
+    /// One permit for each handshake that may be in progress.
+    pub(crate) handshakes: Arc<Semaphore>,
     /// Times of all sessions count from here.
     pub(crate) origin: tokio::time::Instant,
 }
@@ -67,10 +81,16 @@ impl Server {
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let mut session = config.session.clone();
+        session.upgrades &= config.websocket;
         Self {
             inner: Arc::new(Inner {
-                session: Arc::new(config.session.clone()),
+                session: Arc::new(session),
                 registry: Registry::new(config.max_sessions),
+                counters: Counters::default(),
+                handshakes: Arc::new(Semaphore::new(
+                    config.max_handshakes.min(Semaphore::MAX_PERMITS),
+                )),
                 config,
                 app: Box::new(move |socket| Box::pin(app(socket))),
                 origin: tokio::time::Instant::now(),
@@ -88,18 +108,11 @@ impl Server {
         self.inner.registry.len()
     }
 
-    /// Refuses new sessions from now on (503), closes all others, and waits until they have sent
-    /// what waits, at most for `deadline`. Returns how many were left then.
-    ///
-    /// # Cancel safety
-    /// Dropping the future stops the waiting, not the closing.
-    pub async fn shutdown(&self, deadline: Duration) -> usize {
-        for session in self.inner.registry.close() {
-            session.close();
-        }
-        let empty = self.inner.registry.wait_empty();
-        let _ = tokio::time::timeout(deadline, empty).await;
-        self.sessions()
+    /// Figures since the start, read without a lock.
+    pub fn stats(&self) -> Stats {
+        let max = self.inner.config.max_handshakes.min(Semaphore::MAX_PERMITS);
+        let free = self.inner.handshakes.available_permits();
+        self.inner.counters.read(max.saturating_sub(free) as u64)
     }
 }
 

@@ -1,12 +1,14 @@
 //! The registry: session ids to sessions.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::shared::Shared;
-use crate::proto::Sid;
+use super::{Refusal, Unavailable};
+use crate::proto::{RequestError, Sid};
 
 /// All sessions that are not over.
 pub(crate) struct Registry {
@@ -21,14 +23,6 @@ struct State {
     closed: bool,
 }
 
-/// Why no session can begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unavailable {
-    Full { max: usize },
-    ShuttingDown,
-    NoEntropy,
-}
-
 impl Registry {
     pub(crate) fn new(max: usize) -> Self {
         Self { state: Mutex::default(), empty: Notify::new(), max }
@@ -39,22 +33,31 @@ impl Registry {
         let state = self.lock();
         match state.closed {
             true => Err(Unavailable::ShuttingDown),
-            false if state.sessions.len() >= self.max => Err(Unavailable::Full { max: self.max }),
-            false => Ok(()),
+            false => self.room(&state),
         }
     }
 
-    /// Adds a session; gives it back when there is no room, or its id is taken.
-    pub(crate) fn insert(&self, session: Arc<Shared>) -> Result<(), Unavailable> {
+    /// Adds a session, unless there is no room or its id is taken.
+    pub(crate) fn insert(&self, session: Arc<Shared>) -> Result<(), Refusal> {
         let mut state = self.lock();
         if state.closed {
-            return Err(Unavailable::ShuttingDown);
+            return Err(Unavailable::ShuttingDown.into());
         }
-        if state.sessions.len() >= self.max {
-            return Err(Unavailable::Full { max: self.max });
+        self.room(&state)?;
+        match state.sessions.entry(session.sid()) {
+            Entry::Occupied(_) => Err(RequestError::BadRequest.into()),
+            Entry::Vacant(slot) => {
+                slot.insert(session);
+                Ok(())
+            }
         }
-        state.sessions.insert(session.sid(), session);
-        Ok(())
+    }
+
+    fn room(&self, state: &State) -> Result<(), Unavailable> {
+        match state.sessions.len() {
+            len if len >= self.max => Err(Unavailable::Sessions { max: self.max }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn find(&self, sid: Sid) -> Option<Arc<Shared>> {
@@ -75,9 +78,12 @@ impl Registry {
 
     /// Lets no session in from now on, and gives those that are there.
     pub(crate) fn close(&self) -> Vec<Arc<Shared>> {
-        let mut state = self.lock();
-        state.closed = true;
-        state.sessions.values().cloned().collect()
+        self.lock().closed = true;
+        self.all()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        self.lock().sessions.values().cloned().collect()
     }
 
     pub(crate) async fn wait_empty(&self) {

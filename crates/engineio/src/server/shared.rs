@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::Parts;
 use crate::proto::server::Session;
-use crate::proto::{CloseReason, Event, Message, SendError, Sid, Time};
+use crate::proto::{CloseReason, Event, Message, Protocol, SendError, Sid, Tally, Time};
 
 pub(crate) struct Shared {
     sid: Sid,
+    protocol: Protocol,
     request: Arc<Parts>,
     origin: Instant,
     state: Mutex<State>,
@@ -46,6 +47,7 @@ impl Shared {
     pub(crate) fn new(session: Session, request: Arc<Parts>, origin: Instant) -> Self {
         Self {
             sid: session.sid(),
+            protocol: session.protocol(),
             request,
             origin,
             state: Mutex::new(State {
@@ -67,6 +69,10 @@ impl Shared {
 
     pub(crate) fn sid(&self) -> Sid {
         self.sid
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     pub(crate) fn request(&self) -> &Arc<Parts> {
@@ -116,6 +122,15 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.drive(|state, now| state.session.close(now));
+    }
+
+    pub(crate) fn discard(&self) {
+        self.drive(|state, _| state.session.discard());
+    }
+
+    /// The figures that were counted since the last time.
+    pub(crate) fn take_tally(&self) -> Tally {
+        self.lock().session.take_tally()
     }
 
     /// The answer to the held GET.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::Parts;
 use super::shared::Shared;
-use crate::proto::{CloseReason, Message, SendError, Sid, Transport};
+use crate::proto::{CloseReason, Message, Protocol, SendError, Sid, Transport};
 
 /// One session, given to the application: receives, and sends through its [`Sender`].
 ///
@@ -92,6 +92,11 @@ impl Sender {
     /// The request of the handshake: method, URI, headers, and extensions that the host put there.
     pub fn request(&self) -> &Parts {
         self.shared.request()
+    }
+
+    /// The protocol the client speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.shared.protocol()
     }
 
     /// What messages travel on now.

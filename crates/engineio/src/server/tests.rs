@@ -1,5 +1,11 @@
 //! The server on a real socket, spoken to by hand.
 
+mod handshake;
+mod limits;
+mod shutdown;
+mod stats;
+mod v3;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +72,26 @@ async fn open(address: &str) -> String {
 
 fn with_sid(method: &str, sid: &str) -> String {
     format!("{method} /?EIO=4&transport=polling&sid={sid} HTTP/1.1")
+}
+
+/// The request that asks to become a websocket, up to its empty line.
+fn upgrade_request(query: &str) -> String {
+    format!(
+        "GET /?EIO=4&transport=websocket{query} HTTP/1.1\r\nconnection: upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nhost: x"
+    )
+}
+
+/// The head of the answer to a request that is answered by more than a body.
+async fn head(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(answer).unwrap()
 }
 
 async fn websocket(address: &str, query: &str) -> WebSocketStream<TcpStream> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{Sink as _, Stream as _};
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
@@ -19,12 +20,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, frame};
 
-use crate::proto::Frame;
+use crate::proto::{Frame, TransportFault};
 
 /// A websocket, from the moment its 101 is on the way.
 pub(crate) enum WebSocket {
     /// The HTTP connection is not handed over yet.
-    Opening(BoxFuture<'static, Result<Stream, Failed>>),
+    Opening(BoxFuture<'static, Result<Stream, TransportFault>>),
     Open(Box<Stream>),
 }
 
@@ -36,66 +37,84 @@ pub(crate) enum Read {
     /// The peer closed.
     Closed,
     /// The connection failed, or the peer broke RFC 6455.
-    Failed,
+    Failed(TransportFault),
 }
 
 impl WebSocket {
-    /// A websocket on `upgrade`, whose frames have at most `max` bytes.
-    pub(crate) fn new(upgrade: OnUpgrade, max: usize) -> Self {
+    /// A websocket on `upgrade`, whose frames have at most `max` bytes, to be there within `open`.
+    /// Until it is, the handshake is in progress and keeps its permit.
+    pub(crate) fn new(
+        upgrade: OnUpgrade,
+        max: usize,
+        open: Duration,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(max))
             .max_frame_size(Some(max));
         Self::Opening(Box::pin(async move {
-            let io = TokioIo::new(upgrade.await.map_err(|_| Failed)?);
+            let opened = tokio::time::timeout(open, upgrade).await;
+            drop(permit);
+            let max_ms = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
+            let upgraded = opened
+                .map_err(|_| TransportFault::OpenTimeout { max_ms })?
+                .map_err(|_| TransportFault::Websocket)?;
+            let io = TokioIo::new(upgraded);
             Ok(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
         }))
     }
 
     /// Reads one frame. Waits for the connection first.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
-        let Ok(stream) = ready!(self.poll_open(cx)) else { return Poll::Ready(Read::Failed) };
+        let stream = match ready!(self.poll_open(cx)) {
+            Ok(stream) => stream,
+            Err(fault) => return Poll::Ready(Read::Failed(fault)),
+        };
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut *stream).poll_next(cx)) {
                 Some(Ok(WsMessage::Text(text))) => Read::Frame(Frame::Text(Bytes::from(text))),
                 Some(Ok(WsMessage::Binary(data))) => Read::Frame(Frame::Binary(data)),
                 Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => continue,
                 Some(Ok(WsMessage::Close(_) | WsMessage::Frame(_))) | None => Read::Closed,
-                Some(Err(error)) => {
-                    if matches!(error, Error::Capacity(CapacityError::MessageTooLong { .. })) {
-                        let frame = CloseFrame { code: CloseCode::Size, reason: "".into() };
-                        let close = WsMessage::Close(Some(frame));
-                        let _ = Pin::new(&mut *stream).start_send(close);
-                    }
-                    Read::Failed
+                Some(Err(Error::Capacity(CapacityError::MessageTooLong { size, max_size }))) => {
+                    let frame = CloseFrame { code: CloseCode::Size, reason: "".into() };
+                    let close = WsMessage::Close(Some(frame));
+                    let _ = Pin::new(&mut *stream).start_send(close);
+                    Read::Failed(TransportFault::FrameTooLarge { len: size, max: max_size })
                 }
+                Some(Err(_)) => Read::Failed(TransportFault::Websocket),
             });
         }
     }
 
     /// Whether a frame may be sent now.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
         let stream = ready!(self.poll_open(cx))?;
-        Pin::new(stream).poll_ready(cx).map_err(|_| Failed)
+        Pin::new(stream).poll_ready(cx).map_err(|_| TransportFault::Websocket)
     }
 
     /// Sends a frame after [`WebSocket::poll_ready`].
-    pub(crate) fn start_send(&mut self, frame: Frame) -> Result<(), Failed> {
-        let Self::Open(stream) = self else { return Err(Failed) };
+    pub(crate) fn start_send(&mut self, frame: Frame) -> Result<(), TransportFault> {
+        let Self::Open(stream) = self else { return Err(TransportFault::Websocket) };
         let (data, kind) = match frame {
             Frame::Text(text) => (text, Data::Text),
             Frame::Binary(data) => (data, Data::Binary),
         };
         let frame = frame::Frame::message(data, OpCode::Data(kind), true);
-        Pin::new(&mut **stream).start_send(WsMessage::Frame(frame)).map_err(|_| Failed)
+        Pin::new(&mut **stream)
+            .start_send(WsMessage::Frame(frame))
+            .map_err(|_| TransportFault::Websocket)
     }
 
     /// Writes out what was sent.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
         match self {
             Self::Opening(_) => Poll::Ready(Ok(())),
-            Self::Open(stream) => Pin::new(&mut **stream).poll_flush(cx).map_err(|_| Failed),
+            Self::Open(stream) => {
+                Pin::new(&mut **stream).poll_flush(cx).map_err(|_| TransportFault::Websocket)
+            }
         }
     }
 
@@ -113,7 +132,7 @@ impl WebSocket {
             Self::Open(stream) => stream,
             Self::Opening(open) => match open.await {
                 Ok(stream) => Box::new(stream),
-                Err(Failed) => return,
+                Err(_) => return,
             },
         };
         let _ = stream.close(None).await;
@@ -123,7 +142,7 @@ impl WebSocket {
         while matches!(io.read(&mut scratch).await, Ok(n) if n > 0) {}
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Stream, Failed>> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Stream, TransportFault>> {
         if let Self::Opening(open) = self {
             *self = Self::Open(Box::new(ready!(open.as_mut().poll(cx))?));
         }
@@ -134,12 +153,8 @@ impl WebSocket {
     }
 }
 
-/// The connection cannot be used any more.
-pub(crate) struct Failed;
-
 /// The headers of the 101, or `None` when the request is no valid websocket handshake.
-pub(crate) fn accept<B>(request: &Request<B>) -> Option<HeaderMap> {
-    let headers = request.headers();
+pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderMap> {
     let version = headers.get(header::SEC_WEBSOCKET_VERSION)?;
     let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
     if !wants_websocket(headers) || version != "13" {

@@ -1,0 +1,122 @@
+//! Requests: handshakes, held GETs, POSTs, upgrades. [spec: HTTP long-polling, WebSocket]
+
+mod handshake;
+mod poll;
+mod post;
+mod response;
+mod upgrade;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
+
+use super::shared::Shared;
+use super::websocket::wants_websocket;
+use super::{Inner, Origins, Refusal};
+use crate::proto::request::{Ask, Route, read};
+use crate::proto::{Protocol, RequestError, Sid, Transport};
+
+/// The body of every response.
+pub type Body = http_body_util::Full<Bytes>;
+
+/// The head of a handshake's request.
+pub type Parts = http::request::Parts;
+
+/// Answers one request.
+pub(crate) async fn answer<B>(server: &Arc<Inner>, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: fmt::Display,
+{
+    let (mut head, body) = request.into_parts();
+    // What hyper keeps here belongs to the connection; the session may outlive it.
+    let upgrade = head.extensions.remove::<OnUpgrade>();
+    let head = Arc::new(head);
+    let headers = &head.headers;
+    if !server.config.origins.allow(headers) {
+        return refuse(server, &head, &RequestError::Forbidden.into());
+    }
+    let cross = headers
+        .get(header::ORIGIN)
+        .map(|origin| HeaderMap::from_iter([(header::ORIGIN, origin.clone())]));
+    if head.method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        let mut response = response::empty(StatusCode::NO_CONTENT);
+        Origins::add_preflight_headers(headers, response.headers_mut());
+        return with_origin(response, cross.as_ref());
+    }
+    let response = match dispatch(server, &head, upgrade, body).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(server, &head, &refusal),
+    };
+    with_origin(response, cross.as_ref())
+}
+
+async fn dispatch<B>(
+    server: &Arc<Inner>,
+    head: &Arc<Parts>,
+    upgrade: Option<OnUpgrade>,
+    body: B,
+) -> Result<Response<Body>, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: fmt::Display,
+{
+    let query = head.uri.query().unwrap_or_default();
+    let websocket = wants_websocket(&head.headers);
+    let ask = read(head.method.as_str(), query, websocket, server.config.offer())?;
+    match ask.route {
+        Route::Handshake(Transport::Polling) => handshake::polling(server, head, ask).await,
+        Route::Handshake(Transport::Websocket) => {
+            handshake::websocket(server, head, ask, upgrade).await
+        }
+        Route::Poll(sid) => poll::poll(server, find(server, sid)?.as_ref(), head, ask).await,
+        Route::Post(sid) => post::post(server, find(server, sid)?.as_ref(), head, ask, body).await,
+        Route::Upgrade(sid) => {
+            upgrade::upgrade(server, find(server, sid)?.as_ref(), head, ask, upgrade)
+        }
+        Route::OtherMethod(sid) => {
+            find(server, sid)?;
+            let mut response = response::empty(StatusCode::METHOD_NOT_ALLOWED);
+            let allow = HeaderValue::from_static("GET, POST");
+            response.headers_mut().insert(header::ALLOW, allow);
+            Ok(response)
+        }
+    }
+}
+
+fn find(server: &Inner, sid: Sid) -> Result<Arc<Shared>, RequestError> {
+    server.registry.find(sid).ok_or(RequestError::SidUnknown)
+}
+
+/// The callback that a session's answers are to be scripts for.
+fn callback(server: &Inner, protocol: Protocol, ask: Ask) -> Option<u32> {
+    ask.jsonp.filter(|_| server.config.jsonp && protocol == Protocol::V3)
+}
+
+/// Counts, logs, tells and answers a refusal.
+fn refuse(server: &Inner, head: &Parts, refusal: &Refusal) -> Response<Body> {
+    // The query may carry secrets of the application: only the path is logged.
+    let (method, path, code) = (&head.method, head.uri.path(), refusal.code());
+    match refusal {
+        Refusal::Unavailable(_) => tracing::warn!(%method, %path, %refusal, "handshake refused"),
+        _ => tracing::debug!(%method, %path, ?code, %refusal, "request refused"),
+    }
+    server.counters.refused(refusal);
+    if let Some(hook) = &server.config.on_refused {
+        hook.tell(head, refusal);
+    }
+    response::refusal(refusal)
+}
+
+fn with_origin(mut response: Response<Body>, request: Option<&HeaderMap>) -> Response<Body> {
+    if let Some(request) = request
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        Origins::add_headers(request, response.headers_mut());
+    }
+    response
+}

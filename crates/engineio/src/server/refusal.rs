@@ -1,0 +1,73 @@
+//! Refusals: why a request is not served.
+
+use http::StatusCode;
+
+use crate::proto::RequestError;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request is not one that the protocol allows, or its origin is not one that the
+    /// configuration allows.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// [`allow_request`](super::Config::allow_request) said no, with this text: 403, code 4.
+    #[error("{0}")]
+    Application(String),
+    /// The server takes no session now: 503 with `Retry-After`.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Refusal {
+    /// The protocol's numeric code; none for 503.
+    pub fn code(&self) -> Option<u8> {
+        match self {
+            Self::Request(error) => Some(error.code()),
+            Self::Application(_) => Some(RequestError::Forbidden.code()),
+            Self::Unavailable(_) => None,
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        let status = match self {
+            Self::Request(error) => error.status(),
+            Self::Application(_) => RequestError::Forbidden.status(),
+            Self::Unavailable(_) => 503,
+        };
+        StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+}
+
+/// Why no session can begin now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// [`max_sessions`](super::Config::max_sessions) are there.
+    #[error("the server has all of its {max} sessions")]
+    Sessions {
+        /// The limit.
+        max: usize,
+    },
+    /// [`max_handshakes`](super::Config::max_handshakes) are in progress.
+    #[error("the server has all of its {max} handshakes in progress")]
+    Handshakes {
+        /// The limit.
+        max: usize,
+    },
+    /// The application's hooks took longer than
+    /// [`handshake_timeout`](super::Config::handshake_timeout).
+    #[error("the application did not decide within {max_ms} ms")]
+    Undecided {
+        /// The limit in milliseconds.
+        max_ms: u64,
+    },
+    /// [`Server::shutdown`](super::Server::shutdown) was called.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// The system gave no entropy for a session id.
+    #[error("the system gives no random bytes")]
+    NoEntropy,
+}
