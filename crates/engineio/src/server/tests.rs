@@ -2,6 +2,7 @@
 
 mod handshake;
 mod limits;
+mod mount;
 mod shutdown;
 mod stats;
 mod v3;
