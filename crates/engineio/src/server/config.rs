@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "compression")]
+use super::Compression;
 use super::hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 use super::{Cookie, Origins};
 use crate::proto::request::Offer;
@@ -61,6 +63,10 @@ pub struct Config {
     pub headers: Option<ResponseHeaders>,
     /// Is told of every request that is refused. Default none.
     pub on_refused: Option<OnRefused>,
+    /// Compresses payloads for clients that accept it. Default none: it costs processor time, and
+    /// a length that depends on secrets beside text of others tells of them.
+    #[cfg(feature = "compression")]
+    pub compression: Option<Compression>,
     /// Most sessions at once. Default 65,536. One more handshake is answered 503.
     pub max_sessions: usize,
     /// Most handshakes in progress: waiting for [`allow_request`](Self::allow_request) or
@@ -104,6 +110,8 @@ impl Default for Config {
             initial_headers: None,
             headers: None,
             on_refused: None,
+            #[cfg(feature = "compression")]
+            compression: None,
             max_sessions: 65_536,
             max_handshakes: 4_096,
             handshake_timeout: Duration::from_secs(10),

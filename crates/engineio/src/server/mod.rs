@@ -19,6 +19,8 @@
 //! # let _ = service;
 //! ```
 
+#[cfg(feature = "compression")]
+mod compression;
 mod config;
 mod cookie;
 mod driver;
@@ -36,6 +38,8 @@ mod stats;
 mod websocket;
 
 pub use self::http::{Body, Parts};
+#[cfg(feature = "compression")]
+pub use compression::Compression;
 pub use config::Config;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};

@@ -1,5 +1,7 @@
 //! The server on a real socket, spoken to by hand.
 
+#[cfg(feature = "compression")]
+mod compression;
 mod handshake;
 mod limits;
 mod mount;

@@ -34,6 +34,11 @@ pub(super) async fn held(
     server.counters.add(shared.take_tally());
     let (body, kind) = form(payload, shared.protocol(), callback(server, shared.protocol(), ask));
     let mut response = response::polling(Bytes::new(), kind, head);
+    #[cfg(feature = "compression")]
+    let body = match &server.config.compression {
+        Some(compression) => compression.apply(body, &head.headers, response.headers_mut()).await,
+        None => body,
+    };
     abort.disarm();
     *response.body_mut() = Body::new(body);
     response::add_headers(server, &mut response, head);
