@@ -233,49 +233,6 @@ impl Session {
         self.end(CloseReason::ForcedClose, Packet::Close);
     }
 
-    /// Whether [`Session::poll_payload`] has an answer.
-    pub fn has_payload(&self) -> bool {
-        match self.poll {
-            Poll::Idle | Poll::Owed => false,
-            Poll::Farewell(_) => true,
-            Poll::Held { .. } => {
-                matches!(self.link, Link::Probed { .. })
-                    || self.phase == Phase::Closing
-                    || self.has_packet()
-            }
-        }
-    }
-
-    /// Whether [`Session::poll_transmit`] has an answer.
-    pub fn has_transmit(&self) -> bool {
-        self.hang_up
-            || match self.link {
-                Link::Polling | Link::Probing => false,
-                Link::Probed { answer } => answer,
-                Link::Websocket => self.has_packet() || self.phase == Phase::Closing,
-            }
-    }
-
-    /// Whether the websocket is to be closed even if it takes no frame now.
-    pub fn wants_hang_up(&self) -> bool {
-        self.hang_up
-    }
-
-    /// Whether an event waits for [`Session::poll_event`].
-    pub fn has_event(&self) -> bool {
-        !self.inbox.is_empty()
-    }
-
-    /// Whether the world may read on: the application keeps up.
-    pub fn wants_input(&self) -> bool {
-        self.inbox.wants_input(&self.config.limits)
-    }
-
-    /// Whether the outbox is at most half full.
-    pub fn has_room(&self) -> bool {
-        self.outbox.has_room()
-    }
-
     /// Whether messages can still be sent.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
@@ -294,10 +251,6 @@ impl Session {
     /// Whether nothing is left to do, on any connection; the session can be forgotten.
     pub fn is_finished(&self) -> bool {
         self.phase == Phase::Closed && self.poll == Poll::Idle && !self.hang_up
-    }
-
-    fn has_packet(&self) -> bool {
-        self.open.is_some() || self.heartbeat.is_some() || !self.outbox.is_empty()
     }
 
     /// Answers the held GET, if there is one, by this packet.

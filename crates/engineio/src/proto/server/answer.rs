@@ -1,4 +1,4 @@
-//! What a session wants done: payloads, frames, deadlines, events.
+//! What a session wants done, and whether it does: payloads, frames, deadlines, events.
 
 use bytes::Bytes;
 
@@ -67,6 +67,53 @@ impl Session {
     /// When to call [`Session::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
         self.timers.next()
+    }
+
+    /// Whether [`Session::poll_payload`] has an answer.
+    pub fn has_payload(&self) -> bool {
+        match self.poll {
+            Poll::Idle | Poll::Owed => false,
+            Poll::Farewell(_) => true,
+            Poll::Held { .. } => {
+                matches!(self.link, Link::Probed { .. })
+                    || self.phase == Phase::Closing
+                    || self.has_packet()
+            }
+        }
+    }
+
+    /// Whether [`Session::poll_transmit`] has an answer.
+    pub fn has_transmit(&self) -> bool {
+        self.hang_up
+            || match self.link {
+                Link::Polling | Link::Probing => false,
+                Link::Probed { answer } => answer,
+                Link::Websocket => self.has_packet() || self.phase == Phase::Closing,
+            }
+    }
+
+    /// Whether the websocket is to be closed even if it takes no frame now.
+    pub fn wants_hang_up(&self) -> bool {
+        self.hang_up
+    }
+
+    /// Whether an event waits for [`Session::poll_event`].
+    pub fn has_event(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Whether the world may read on: the application keeps up.
+    pub fn wants_input(&self) -> bool {
+        self.inbox.wants_input(&self.config.limits)
+    }
+
+    /// Whether the outbox is at most half full.
+    pub fn has_room(&self) -> bool {
+        self.outbox.has_room()
+    }
+
+    fn has_packet(&self) -> bool {
+        self.open.is_some() || self.heartbeat.is_some() || !self.outbox.is_empty()
     }
 
     /// What goes next on the transport in use.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn session(transport: Transport, base64: bool) -> server::Session {
@@ -166,4 +168,33 @@ fn closing_speaks_the_same_framing() {
     assert_eq!(post(&mut server, "abc"), Err(PacketError::NoLength));
     let reason = CloseReason::ParseError(PacketError::NoLength);
     assert_eq!(server.poll_event(), Some(Event::Closed(reason)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_a_session_once_at_most(
+        bodies in proptest::collection::vec((any::<bool>(), proptest::collection::vec(any::<u8>(), 0..12)), 0..6),
+        transport in prop_oneof![Just(Transport::Polling), Just(Transport::Websocket)],
+        base64: bool,
+    ) {
+        let mut server = session(transport, base64);
+        for (binary, body) in bodies {
+            let body = Bytes::from(body);
+            if transport == Transport::Websocket {
+                let is_text = !binary && std::str::from_utf8(&body).is_ok();
+                let frame = if is_text { Frame::Text(body) } else { Frame::Binary(body) };
+                let _ = server.handle_frame(Time::ZERO, frame);
+                while server.poll_transmit().is_some() {}
+            } else if server.handle_post().is_ok() {
+                let _ = match binary {
+                    true => server.handle_binary_payload(Time::ZERO, body),
+                    false => server.handle_payload(Time::ZERO, body),
+                };
+            }
+        }
+        let told = std::iter::from_fn(|| server.poll_event())
+            .filter(|event| matches!(event, Event::Closed(_)))
+            .count();
+        prop_assert_eq!(told, usize::from(!server.is_open()));
+    }
 }
