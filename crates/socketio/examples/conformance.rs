@@ -1,23 +1,34 @@
 //! A server with the settings and handlers that the official Socket.IO test suite expects.
 //!
 //! `cargo run -p socketio --example conformance -- 3000`
+//!
+//! Flags: `--recovery` for connection state recovery, and `--msgpack` (with the feature `msgpack`)
+//! for `socket.io-msgpack-parser`.
 
 use std::time::Duration;
 
 use axum::Router;
 use engineio::server::Origins;
 use socketio::proto::Args;
-use socketio::server::{Config, Server, Socket};
+use socketio::server::{Config, Recovery, Server, Socket};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port: u16 = std::env::args().nth(1).unwrap_or_else(|| "3000".to_owned()).parse()?;
+    let mut port = 3000;
     let mut config = Config::default();
     config.engine.session.ping_interval = Duration::from_millis(300);
     config.engine.session.ping_timeout = Duration::from_millis(200);
     config.engine.origins = Origins::Any;
     config.connection.connect_timeout = Duration::from_millis(1000);
+    for arg in std::env::args().skip(1) {
+        match arg.as_str() {
+            "--recovery" => config.recovery = Some(Recovery::default()),
+            #[cfg(feature = "msgpack")]
+            "--msgpack" => config.connection.codec = socketio::proto::Codec::MessagePack,
+            arg => port = arg.parse().map_err(|_| format!("{arg:?} is neither flag nor port"))?,
+        }
+    }
 
     let server = Server::new(config);
     server

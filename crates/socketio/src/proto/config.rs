@@ -2,10 +2,24 @@
 
 use std::time::Duration;
 
+/// How packets are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Text with JSON in it, and attachments behind it: the reference's default parser.
+    #[default]
+    Json,
+    /// One binary message each: `socket.io-msgpack-parser`.
+    #[cfg(feature = "msgpack")]
+    MessagePack,
+}
+
 /// Limits of one connection. A peer that passes one is closed with an error that tells both
 /// numbers, unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// How packets are written, both ways. Default JSON. A client must be set to the same.
+    pub codec: Codec,
     /// Most attachments of one packet. Default 10, as the reference since 4.2.6.
     pub max_attachments: usize,
     /// Most bytes of all attachments of one packet. Default 10 MiB.
@@ -36,6 +50,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            codec: Codec::default(),
             max_attachments: 10,
             max_attachment_bytes: 10 << 20,
             attachments_timeout: Duration::from_secs(60),

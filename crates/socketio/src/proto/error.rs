@@ -136,6 +136,22 @@ pub enum PeerError {
         /// What it needs.
         needs: &'static str,
     },
+    /// Bytes that are no packet in MessagePack.
+    #[cfg(feature = "msgpack")]
+    #[error("no packet in MessagePack at byte {at}: {what}")]
+    MessagePack {
+        /// What is wrong.
+        what: &'static str,
+        /// Bytes before the fault.
+        at: usize,
+    },
+    /// Text from a peer that is to send MessagePack.
+    #[cfg(feature = "msgpack")]
+    #[error("got {len} bytes of text where MessagePack is due")]
+    UnexpectedText {
+        /// Bytes of it.
+        len: usize,
+    },
     /// An event with a name that belongs to the protocol.
     #[error("event name {name:?} is reserved")]
     ReservedName {
@@ -193,6 +209,9 @@ pub enum Misuse {
     /// Raw data that is not UTF-8.
     #[error("raw data is not UTF-8")]
     Utf8,
+    /// A packet that was put together by hand, and is none.
+    #[error("the encoded packet is no packet")]
+    NoPacket,
     /// A message for a connection that has failed.
     #[error("the connection has failed before")]
     Closed,

@@ -11,6 +11,8 @@ mod connection;
 pub mod encode;
 mod error;
 pub mod json;
+#[cfg(feature = "msgpack")]
+pub mod msgpack;
 mod namespace;
 mod packet;
 mod parser;
@@ -21,7 +23,7 @@ mod tests;
 pub use ack::Acks;
 pub use args::Args;
 pub use attachments::Reassembly;
-pub use config::Config;
+pub use config::{Codec, Config};
 pub use connection::{Connection, Event, Events};
 pub use encode::Encoded;
 pub use error::{ArgsError, EncodeError, Error, Misuse, PeerError, TooManyAcks};

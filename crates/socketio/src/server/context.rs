@@ -39,6 +39,16 @@ impl Context {
 
     /// The wire form of a packet; made once, it serves all receivers.
     pub(crate) fn wire(&self, packet: &Encoded) -> Wire {
+        #[cfg(feature = "msgpack")]
+        if self.connection.codec == proto::Codec::MessagePack {
+            return match proto::msgpack::encode(packet) {
+                Ok(packed) => Wire::One(packed.into()),
+                Err(error) => {
+                    tracing::error!(%error, "packet not sent: no MessagePack");
+                    Wire::Several(Vec::new())
+                }
+            };
+        }
         if packet.attachments().is_empty() {
             Wire::One(packet.text().clone().into())
         } else {

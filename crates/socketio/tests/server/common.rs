@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -62,7 +63,7 @@ impl Client {
         self.websocket.send(Message::text(format!("4{packet}"))).await.unwrap();
     }
 
-    pub(crate) async fn send_binary(&mut self, data: &'static [u8]) {
+    pub(crate) async fn send_binary(&mut self, data: impl Into<Bytes>) {
         self.websocket.send(Message::binary(data)).await.unwrap();
     }
 

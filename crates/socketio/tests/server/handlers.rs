@@ -56,7 +56,7 @@ async fn a_handler_takes_what_it_asks_for() {
     let (mut client, _) = joined(&server).await;
     assert_eq!(ask(&mut client, r#"21["add",1,2]"#).await, "31[13]");
     client.send(r#"51-2["upload",{"name":"n","data":{"_placeholder":true,"num":0}}]"#).await;
-    client.send_binary(b"12345").await;
+    client.send_binary(&b"12345"[..]).await;
     assert_eq!(client.recv().await, r#"32["n",5]"#);
     assert_eq!(ask(&mut client, r#"23["by hand",null,2]"#).await, "33[2]");
     assert_eq!(ask(&mut client, r#"24["stateless"]"#).await, r#"34[{"error":"internal error"}]"#);

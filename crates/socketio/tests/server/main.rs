@@ -11,6 +11,9 @@ mod handlers;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(test)]
 mod namespaces;
 #[cfg(test)]
 mod recovery;

@@ -23,6 +23,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+#[cfg(feature = "msgpack")]
+use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 
 pub use self::event::{Event, Events};
@@ -30,6 +32,8 @@ use super::parser::parse_with;
 use super::{
     Body, Config, Encoded, Error, Misuse, Namespace, Packet, PeerError, RawJson, Reassembly, encode,
 };
+#[cfg(feature = "msgpack")]
+use super::{Codec, msgpack};
 
 /// The machine between an engine session and the application.
 ///
@@ -100,7 +104,13 @@ impl Connection {
         if self.failed {
             return Err(Misuse::Closed.into());
         }
+        #[cfg(feature = "msgpack")]
+        let is_packed = self.config.codec == Codec::MessagePack;
         let events = match message {
+            #[cfg(feature = "msgpack")]
+            Message::Binary(packet) if is_packed => self.packed(now, &packet),
+            #[cfg(feature = "msgpack")]
+            Message::Text(text) if is_packed => Err(PeerError::UnexpectedText { len: text.len() }),
             Message::Text(text) => self.text(now, &text),
             Message::Binary(data) => {
                 let packet = self.reassembly.handle_binary(data, &self.config);
@@ -194,6 +204,18 @@ impl Connection {
     pub fn joined(&self) -> impl Iterator<Item = &Namespace> {
         let joined = |state: &State| matches!(state, State::Joined { .. });
         self.namespaces.iter().filter(move |(_, state)| joined(state)).map(|(name, _)| name)
+    }
+
+    /// A whole packet in one message.
+    #[cfg(feature = "msgpack")]
+    fn packed(&mut self, now: Time, packet: &Bytes) -> Result<Events, PeerError> {
+        let (text, attachments) = msgpack::decode(packet, &self.config)?;
+        let mut events = self.text(now, &text)?;
+        for attachment in attachments {
+            let packet = self.reassembly.handle_binary(attachment, &self.config)?;
+            events.second = packet.map_or(Ok(None), |packet| self.event(packet))?;
+        }
+        Ok(events)
     }
 
     fn text(&mut self, now: Time, text: &Text) -> Result<Events, PeerError> {
