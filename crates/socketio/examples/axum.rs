@@ -1,25 +1,23 @@
-//! Socket.IO beside other routes of an axum app.
+//! Socket.IO beside the routes of an axum server.
 //!
-//! `cargo run -p socketio --example axum`, then point a client at `http://127.0.0.1:3000`.
+//! `cargo run -p socketio --example axum`, then `io("http://localhost:3000")` in a client.
 
 use axum::{Router, routing::get};
 use socketio::server::{Ack, Data, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let io = Server::default();
-    io.of("/")?
+    let server = Server::default();
+    server
+        .of("/")?
         .on_connect(|socket: Socket| async move {
             let _ = socket.emit("welcome", &socket.id().as_str());
-        })
-        .on("say", |socket: Socket, Data(text): Data<String>| async move {
-            socket.namespace().emit("said", &text).map_err(|error| error.to_string())
         })
         .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) });
 
     let app = Router::new()
         .route("/", get(|| async { "hello" }))
-        .nest_service("/socket.io", io.service());
+        .nest_service("/socket.io", server.service());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     Ok(axum::serve(listener, app).await?)
 }

@@ -121,6 +121,13 @@ impl Joined {
         self.queue.push_back(Item::Disconnect(reason));
     }
 
+    /// Nothing will run for it any more. What the application put there may hold the socket: they
+    /// would keep each other for ever.
+    pub(crate) fn gone(&mut self) {
+        self.running = Running::Gone;
+        self.socket.forget();
+    }
+
     /// Runs what runs, or starts what is next.
     pub(crate) fn run(&mut self, cx: &mut Context<'_>) -> Step {
         while let Poll::Ready(Some(done)) = self.concurrent.poll_next_unpin(cx) {
@@ -154,7 +161,7 @@ impl Joined {
             Running::Leaving(future) => match future.poll_unpin(cx) {
                 Poll::Pending => Step::Waits,
                 Poll::Ready(()) => {
-                    self.running = Running::Gone;
+                    self.gone();
                     Step::Moved
                 }
             },
@@ -188,11 +195,12 @@ impl Joined {
                 self.start_beside(which, future, spare);
             }
             (Some(Item::Disconnect(reason)), _) => {
-                self.running = if self.admitted {
-                    Running::Leaving(Box::pin(leaving(self.socket.clone(), reason)))
+                if self.admitted {
+                    let leaving = leaving(self.socket.clone(), reason);
+                    self.running = Running::Leaving(Box::pin(leaving));
                 } else {
-                    Running::Gone
-                };
+                    self.gone();
+                }
             }
         }
         Step::Moved

@@ -262,7 +262,7 @@ impl Session {
                 let answer =
                     self.connection.accept_with_pid(name, socket.id().as_str(), socket.pid());
                 let Some(answer) = answer else {
-                    joined.running = Running::Gone;
+                    joined.gone();
                     return;
                 };
                 if let Err(error) =
@@ -285,7 +285,7 @@ impl Session {
         let ConnectError { message, data } = refusal;
         let answer = self.connection.refuse(name, &message, data.as_ref());
         socket.end(&DisconnectReason::Server);
-        joined.running = Running::Gone;
+        joined.gone();
         self.send(answer);
     }
 
@@ -338,8 +338,9 @@ impl Drop for Session {
         self.mailbox.close();
         let reason = DisconnectReason::Engine(CloseReason::ForcedClose);
         for joined in &self.sockets {
-            joined.socket.end(&reason);
             part(&joined.socket, &reason);
+            joined.socket.end(&reason);
+            joined.socket.forget();
         }
     }
 }

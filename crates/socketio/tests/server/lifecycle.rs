@@ -204,3 +204,27 @@ async fn tasks_of_a_socket_end_with_it_and_their_panics_stay_theirs() {
     assert_eq!(next(&mut rx).await, "dropped");
     assert_eq!(server.counts().panics, 1);
 }
+
+#[tokio::test]
+async fn a_socket_that_is_gone_keeps_nothing_that_keeps_it() {
+    struct Holder(#[allow(dead_code, reason = "held")] Socket, Arc<()>);
+    let server = Server::default();
+    let mut sockets = connected(&server);
+    let address = serve(&server).await;
+    let (mut client, _) = Client::join(&address).await;
+    let socket = next(&mut sockets).await;
+    let alive = Arc::new(());
+    socket.insert(Holder(socket.clone(), Arc::clone(&alive)));
+    let held = Holder(socket.clone(), Arc::clone(&alive));
+    socket.on("e", move || {
+        let count = Arc::strong_count(&held.1);
+        async move { Ack(count) }
+    });
+    client.send(r#"21["e"]"#).await;
+    assert_eq!(client.recv().await, "31[3]");
+    client.send("1").await;
+    socket.disconnected().await;
+    while Arc::strong_count(&alive) > 1 {
+        tokio::task::yield_now().await;
+    }
+}

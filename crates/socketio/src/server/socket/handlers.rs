@@ -150,6 +150,10 @@ impl Socket {
         }
     }
 
+    pub(crate) fn clear_handlers(&self) {
+        self.change(std::mem::take);
+    }
+
     fn set(&self, event: String, handler: EventHandler) -> &Self {
         self.change(|handlers| handlers.events.insert(event, handler))
     }

@@ -177,7 +177,8 @@ impl Socket {
         self.inner.disconnected.wait().await.clone()
     }
 
-    /// Keeps a value with the socket; one of each type.
+    /// Keeps a value with the socket; one of each type. It is dropped when the socket is gone and
+    /// [`on_disconnect`](Namespace::on_disconnect) is done, unless the client may recover it.
     pub fn insert<T: Any + Send + Sync>(&self, value: T) {
         let before = self.values().0.insert(TypeId::of::<T>(), Arc::new(value));
         // Foreign code may run when it is dropped: not under the lock.
@@ -223,6 +224,13 @@ impl Socket {
         let _ = self.inner.disconnected.set(reason.clone());
         let waiters: Vec<_> = self.acks().drain().collect();
         drop(waiters);
+    }
+
+    /// Forgets what the application put there.
+    pub(crate) fn forget(&self) {
+        self.clear_handlers();
+        let values = std::mem::take(&mut *self.values());
+        drop(values);
     }
 
     /// Leaves by another reason than the application's wish; what the client is told of it was
