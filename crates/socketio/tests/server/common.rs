@@ -37,8 +37,14 @@ pub(crate) struct Client {
 impl Client {
     /// A connection that has joined nothing.
     pub(crate) async fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let url = format!("ws://{address}/?EIO=4&transport=websocket");
+        Self::open_with(address, "").await
+    }
+
+    /// A connection to an address, maybe with a path, with more in its query.
+    pub(crate) async fn open_with(address: &str, query: &str) -> Self {
+        let host = address.split('/').next().unwrap_or_default();
+        let stream = TcpStream::connect(host).await.unwrap();
+        let url = format!("ws://{address}/?EIO=4&transport=websocket{query}");
         let (websocket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         let mut client = Self { websocket };
         assert!(client.frame().await.starts_with("0{"));

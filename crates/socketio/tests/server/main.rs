@@ -5,9 +5,13 @@ mod acks;
 #[cfg(test)]
 mod backpressure;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod handlers;
+#[cfg(test)]
+mod handshake;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
@@ -15,6 +19,8 @@ mod lifecycle;
 mod msgpack;
 #[cfg(test)]
 mod namespaces;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! What a client came with: headers, query, auth, and what the host adds.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use socketio::server::{ConnectError, Server, Socket};
+use tokio::net::TcpListener;
+
+use crate::common::{Client, connected, next, serve};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Tenant(&'static str);
+
+#[tokio::test]
+async fn handlers_see_the_request_and_what_the_host_put_there() {
+    let server = Server::default();
+    let mut sockets = connected(&server);
+    server.of("/").unwrap().with(|socket: Socket| async move {
+        match socket.request().extensions.get::<Tenant>() {
+            Some(tenant) => {
+                socket.insert(tenant.clone());
+                Ok(())
+            }
+            None => Err(ConnectError::new("no tenant")),
+        }
+    });
+    let layer = from_fn(|mut request: Request, next: Next| async move {
+        request.extensions_mut().insert(Tenant("acme"));
+        next.run(request).await
+    });
+    let app = Router::new().nest_service("/socket.io", server.service()).layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let url = format!("{address}/socket.io");
+    let mut client = Client::open_with(&url, "&room=a%20b&room=c").await;
+    client.send(r#"0{"token":"t"}"#).await;
+    assert!(client.recv().await.starts_with("0{"));
+    let socket = next(&mut sockets).await;
+    assert_eq!(socket.get::<Tenant>().as_deref(), Some(&Tenant("acme")));
+    assert_eq!(socket.query("room").as_deref(), Some("a b"));
+    assert_eq!(socket.query("other"), None);
+    assert!(socket.request().headers.contains_key("sec-websocket-key"));
+    let auth: serde_json::Value = socket.auth_as().unwrap();
+    assert_eq!(auth["token"], "t");
+}
+
+#[tokio::test]
+async fn a_connect_without_data_reads_as_an_empty_object() {
+    let server = Server::default();
+    let mut sockets = connected(&server);
+    let address = serve(&server).await;
+    let (_client, _) = Client::join(&address).await;
+    let socket = next(&mut sockets).await;
+    assert!(socket.auth().is_none());
+    assert_eq!(socket.auth_as::<serde_json::Value>().unwrap(), serde_json::json!({}));
+}
