@@ -154,6 +154,8 @@ impl Model {
             ping_timeout: Duration::from_millis(1_000),
             upgrade_timeout: Duration::from_millis(1_500),
             close_timeout: Duration::from_millis(2_500),
+            // The model has no limit of probes.
+            max_probes: u32::MAX,
             ..Config::default()
         };
         config.limits.max_payload = 150;

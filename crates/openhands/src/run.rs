@@ -114,6 +114,8 @@ fn sockets(config: &Config, hub: Arc<Hub>, origins: AllowedOrigins) -> Result<Se
     server.connection.implicit_connect = true;
     // Its first one closes right behind the CONNECT, and is to print what there is.
     server.connect_before_read = true;
+    // Clients come back by themselves after a restart; those that were told would not.
+    server.disconnect_on_shutdown = false;
     let server = Server::new(server);
     let create = if config.create_on_join { Create::Yes } else { Create::No };
     live::mount(&server, hub, LiveConfig { create })
