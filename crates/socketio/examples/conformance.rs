@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p socketio --example conformance -- 3000`
 //!
-//! Flags: `--recovery` for connection state recovery, and `--msgpack` (with the feature `msgpack`)
-//! for `socket.io-msgpack-parser`.
+//! Flags: `--allow-eio3` for clients of Socket.IO 2, `--recovery` for connection state recovery, and
+//! `--msgpack` (with the feature `msgpack`) for `socket.io-msgpack-parser`.
 
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.connection.connect_timeout = Duration::from_millis(1000);
     for arg in std::env::args().skip(1) {
         match arg.as_str() {
+            "--allow-eio3" => {
+                config.engine.allow_eio3 = true;
+                config.engine.jsonp = true;
+            }
             "--recovery" => config.recovery = Some(Recovery::default()),
             #[cfg(feature = "msgpack")]
             "--msgpack" => config.connection.codec = socketio::proto::Codec::MessagePack,

@@ -31,6 +31,9 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Most bytes of a namespace. Default 512.
     pub max_namespace_len: usize,
+    /// Most bytes of the query in a namespace, which carries the data of a CONNECT in protocol v4.
+    /// Default 4,096.
+    pub max_connect_query: usize,
     /// Most namespaces of one connection: joined, or waiting for the application's answer.
     /// Default 64.
     pub max_namespaces: usize,
@@ -56,6 +59,7 @@ impl Default for Config {
             attachments_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(45),
             max_namespace_len: 512,
+            max_connect_query: 4_096,
             max_namespaces: 64,
             max_pending_acks: 1000,
             max_ack_digits: 20,

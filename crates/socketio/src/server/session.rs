@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use engineio::proto::{CloseReason, Time};
+use engineio::proto::{CloseReason, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
 use futures_util::FutureExt as _;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use super::namespaces::Namespaces;
 use super::socket::Origin;
 use super::{ConnectError, DisconnectReason, Socket};
 use crate::proto::encode::INVALID_NAMESPACE;
-use crate::proto::{self, Connection, Encoded, RawJson};
+use crate::proto::{self, Connection, Encoded, RawJson, Version};
 use crate::server::context::{Context as Server, Wire};
 use crate::server::hooks::Hooks;
 
@@ -30,6 +30,7 @@ pub(crate) struct Session {
     namespaces: Arc<Namespaces>,
     engine: Engine,
     connection: Connection,
+    version: Version,
     mailbox: Arc<Mailbox>,
     sockets: Vec<Joined>,
     sleep: Option<(Time, Pin<Box<Sleep>>)>,
@@ -53,9 +54,17 @@ impl Session {
         let now = Time::from_origin(server.origin.elapsed());
         let connecting = server.config.connect_before_read;
         engine.set_read_ahead(!connecting);
-        Self {
+        let version = match engine.protocol() {
+            Protocol::V3 => Version::V4,
+            Protocol::V4 => Version::V5,
+        };
+        let limits = Arc::clone(&server.connection);
+        let mut connection = Connection::with_version(limits, version, now);
+        let opened = connection.open();
+        let mut session = Self {
             connecting,
-            connection: Connection::new(Arc::clone(&server.connection), now),
+            connection,
+            version,
             server,
             namespaces,
             engine,
@@ -63,7 +72,11 @@ impl Session {
             sockets: Vec::new(),
             sleep: None,
             ended: false,
+        };
+        if let Some(event) = opened {
+            session.event(event);
         }
+        session
     }
 
     fn now(&self) -> Time {
@@ -146,11 +159,15 @@ impl Session {
             return self.send(refusal);
         };
         let recovery = self.server.config.recovery.as_ref();
+        let recovery = recovery.filter(|_| self.version == Version::V5);
         let pid = recovery.map_or(Ok(None), |_| random_sid().map(|pid| Some(pid.to_string())));
         let (Ok(id), Ok(pid)) = (random_sid(), pid) else {
             let refusal = self.connection.refuse(name, "Server error", None);
             return self.send(refusal);
         };
+        // Clients of v4 take the session's id for that of their socket in `/`.
+        let is_session = self.version == Version::V4 && name.is_root();
+        let id = if is_session { self.engine.sid() } else { id };
         let claim = match (&auth, recovery) {
             (Some(auth), Some(_)) => auth.parse::<Claim>().unwrap_or_default(),
             _ => Claim::default(),

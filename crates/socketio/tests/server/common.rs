@@ -51,6 +51,16 @@ impl Client {
         client
     }
 
+    /// A connection of Engine.IO v3, and its session's id.
+    pub(crate) async fn open_v3(address: &str) -> (Self, String) {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let url = format!("ws://{address}/?EIO=3&transport=websocket");
+        let (websocket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut client = Self { websocket };
+        let sid = value(&client.frame().await, "sid").unwrap();
+        (client, sid)
+    }
+
     /// A connection that has joined `/`, and its socket's id.
     pub(crate) async fn join(address: &str) -> (Self, String) {
         Self::join_by(address, "0").await

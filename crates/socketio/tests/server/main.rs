@@ -25,3 +25,5 @@ mod readme;
 mod recovery;
 #[cfg(test)]
 mod rooms;
+#[cfg(test)]
+mod version;

@@ -19,6 +19,7 @@
 mod event;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 
 pub use self::event::{Event, Events};
+pub use self::version::Version;
 use super::parser::parse_with;
 use super::{
     Body, Config, Encoded, Error, Misuse, Namespace, Packet, PeerError, RawJson, Reassembly, encode,
@@ -56,6 +58,9 @@ use super::{Codec, msgpack};
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<Config>,
+    version: Version,
+    /// Those of `config`, where the version asks for others.
+    limits: Option<Config>,
     namespaces: BTreeMap<Namespace, State>,
     reassembly: Reassembly,
     /// Until the first namespace is joined.
@@ -82,10 +87,17 @@ enum State {
 }
 
 impl Connection {
-    /// A connection whose engine session opened at `now`.
+    /// A connection of protocol v5 whose engine session opened at `now`.
     pub fn new(config: Arc<Config>, now: Time) -> Self {
+        Self::with_version(config, Version::V5, now)
+    }
+
+    /// As [`Connection::new`], of any version. Ask [`Connection::open`] first.
+    pub fn with_version(config: Arc<Config>, version: Version, now: Time) -> Self {
         Self {
             connect_deadline: Some(now + config.connect_timeout),
+            limits: version.limits(&config),
+            version,
             config,
             namespaces: BTreeMap::new(),
             reassembly: Reassembly::default(),
@@ -93,6 +105,17 @@ impl Connection {
             fresh: true,
             failed: false,
         }
+    }
+
+    /// The namespace that a client of v4 joins by opening the connection: `/`.
+    pub fn open(&mut self) -> Option<Event> {
+        if self.version != Version::V4 || !self.namespaces.is_empty() {
+            return None;
+        }
+        let namespace = Namespace::default();
+        // Clients of other makes send a CONNECT all the same.
+        self.namespaces.insert(namespace.clone(), State::Connecting { implicit: true });
+        Some(Event::Connect { namespace, auth: None })
     }
 
     /// Takes a message of the engine.
@@ -165,7 +188,7 @@ impl Connection {
     ) -> Option<Encoded> {
         let state = self.namespaces.get_mut(namespace)?;
         let State::Connecting { implicit } = *state else { return None };
-        let answer = encode::connect_with_pid(namespace, sid, pid);
+        let answer = self.version.accept(namespace, sid, pid);
         *state = State::Joined { again: implicit.then(|| answer.clone()) };
         self.connect_deadline = None;
         Some(answer)
@@ -184,7 +207,7 @@ impl Connection {
         let state = self.namespaces.get(namespace)?;
         let State::Connecting { .. } = state else { return None };
         self.namespaces.remove(namespace);
-        Some(encode::connect_error(namespace, message, data))
+        Some(self.version.refuse(namespace, message, data))
     }
 
     /// Makes the client leave; gives the packet to send. None when it has not joined.
@@ -221,7 +244,8 @@ impl Connection {
     fn text(&mut self, now: Time, text: &Text) -> Result<Events, PeerError> {
         self.reassembly.check_text()?;
         let known = &self.namespaces;
-        let announced = parse_with(text, &self.config, |name| match known.get_key_value(name) {
+        let limits = self.limits.as_ref().unwrap_or(&self.config);
+        let announced = parse_with(text, limits, |name| match known.get_key_value(name) {
             Some((namespace, _)) => namespace.clone(),
             None => Namespace::from_checked(name),
         })?;
@@ -258,18 +282,7 @@ impl Connection {
         };
         let Packet { namespace, body } = packet;
         let event = match body {
-            Body::Connect { auth } => match self.namespaces.get_mut(&namespace) {
-                None | Some(State::Left) => self.connect(namespace, auth, false)?,
-                Some(State::Connecting { implicit }) if *implicit => {
-                    *implicit = false;
-                    return Ok(None);
-                }
-                Some(State::Joined { again }) if again.is_some() => {
-                    self.transmit = again.take();
-                    return Ok(None);
-                }
-                Some(_) => return Err(unexpected("CONNECT", "its namespace is taken")),
-            },
+            Body::Connect { auth } => return self.join(namespace, auth),
             Body::Disconnect => {
                 self.namespaces.remove(&namespace);
                 Event::Disconnect { namespace }
@@ -281,6 +294,27 @@ impl Connection {
             }
         };
         Ok(is_welcome.then_some(event))
+    }
+
+    /// The column of CONNECT.
+    fn join(
+        &mut self,
+        namespace: Namespace,
+        auth: Option<RawJson>,
+    ) -> Result<Option<Event>, PeerError> {
+        let (namespace, auth) = self.version.split(namespace, auth, &self.config)?;
+        match self.namespaces.get_mut(&namespace) {
+            None | Some(State::Left) => self.connect(namespace, auth, false).map(Some),
+            Some(State::Connecting { implicit }) if *implicit => {
+                *implicit = false;
+                Ok(None)
+            }
+            Some(State::Joined { again }) if again.is_some() => {
+                self.transmit = again.take();
+                Ok(None)
+            }
+            Some(_) => Err(unexpected("CONNECT", "its namespace is taken")),
+        }
     }
 
     /// Whether the application hears of a packet for a namespace; an error when it must not come.

@@ -177,6 +177,21 @@ pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson
     control(CONNECT_ERROR, namespace, &json)
 }
 
+/// As [`connect`], for protocol v4: `40`.
+pub fn connect_v4(namespace: &Namespace) -> Encoded {
+    control(CONNECT, namespace, b"")
+}
+
+/// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
+pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+    let mut json = Vec::new();
+    match data {
+        Some(data) => json.extend_from_slice(data.as_bytes()),
+        None => write_string(&mut json, message),
+    }
+    control(CONNECT_ERROR, namespace, &json)
+}
+
 /// Encodes a DISCONNECT: `41`.
 pub fn disconnect(namespace: &Namespace) -> Encoded {
     control(DISCONNECT, namespace, b"")

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use engineio::proto::Sid;
+use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
 use futures_util::FutureExt as _;
 use serde::Serialize;
@@ -91,7 +91,8 @@ impl Socket {
         }
     }
 
-    /// The socket's id. Another one than the session's below.
+    /// The socket's id. Another one than the session's below, but for clients of Socket.IO 2 in
+    /// `/`: they know themselves by that one.
     pub fn id(&self) -> Sid {
         self.identity().id
     }
@@ -120,6 +121,14 @@ impl Socket {
     pub fn query(&self, key: &str) -> Option<Cow<'_, str>> {
         let query = self.request().uri.query().unwrap_or_default();
         form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// The protocol that the client speaks.
+    pub fn version(&self) -> proto::Version {
+        match self.inner.engine.protocol() {
+            Protocol::V3 => proto::Version::V4,
+            Protocol::V4 => proto::Version::V5,
+        }
     }
 
     /// What the client's CONNECT carried, if it carried something.

@@ -1,0 +1,82 @@
+//! What is different in protocol v4, that of Socket.IO 2 over Engine.IO v3.
+
+use serde_json::{Map, Value};
+
+use super::super::{Config, Encoded, Namespace, PeerError, RawJson, encode};
+
+/// The protocol that a client speaks.
+///
+/// | | v5 | v4 |
+/// |---|---|---|
+/// | `/` | joined by a CONNECT | joined when the connection opens |
+/// | data of a CONNECT | JSON | a query in the namespace: `0/admin?token=x,` |
+/// | its answer | `0{"sid":…}` | `0` |
+/// | its refusal | `4{"message":…,"data":…}` | `4` and the data, or else the message |
+/// | recovery | yes | no |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Version {
+    /// Of Socket.IO 1 and 2.
+    V4,
+    /// Since Socket.IO 3.
+    #[default]
+    V5,
+}
+
+impl Version {
+    /// The limits by which packets are read: in v4 a namespace may carry a query.
+    pub(super) fn limits(self, config: &Config) -> Option<Config> {
+        let max = config.max_namespace_len.saturating_add(config.max_connect_query);
+        (self == Self::V4).then(|| Config { max_namespace_len: max, ..config.clone() })
+    }
+
+    /// Reads the query that a CONNECT of v4 carries in its namespace.
+    pub(super) fn split(
+        self,
+        namespace: Namespace,
+        auth: Option<RawJson>,
+        config: &Config,
+    ) -> Result<(Namespace, Option<RawJson>), PeerError> {
+        if self == Self::V5 {
+            return Ok((namespace, auth));
+        }
+        let (name, query) = namespace.as_str().split_once('?').unwrap_or((namespace.as_str(), ""));
+        if name.len() > config.max_namespace_len {
+            let (len, max) = (name.len(), config.max_namespace_len);
+            return Err(PeerError::NamespaceTooLong { len, max });
+        }
+        if query.is_empty() {
+            return Ok((Namespace::from_checked(name), None));
+        }
+        let mut auth = Map::new();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = Value::String(value.into_owned());
+            match auth.get_mut(&*key) {
+                None => drop(auth.insert(key.into_owned(), value)),
+                Some(Value::Array(values)) => values.push(value),
+                // As node's querystring: several values of one key are a list.
+                Some(first) => *first = Value::Array(vec![first.take(), value]),
+            }
+        }
+        Ok((Namespace::from_checked(name), RawJson::from_value(&auth).ok()))
+    }
+
+    pub(super) fn accept(self, namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
+        match self {
+            Self::V4 => encode::connect_v4(namespace),
+            Self::V5 => encode::connect_with_pid(namespace, sid, pid),
+        }
+    }
+
+    pub(super) fn refuse(
+        self,
+        namespace: &Namespace,
+        message: &str,
+        data: Option<&RawJson>,
+    ) -> Encoded {
+        match self {
+            Self::V4 => encode::connect_error_v4(namespace, message, data),
+            Self::V5 => encode::connect_error(namespace, message, data),
+        }
+    }
+}
