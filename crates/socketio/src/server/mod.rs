@@ -71,7 +71,7 @@ use session::Session;
 
 /// A Socket.IO server. Clones are handles to the same one.
 ///
-/// Its own methods that send are those of the namespace `/`.
+/// Its own methods that send are those of the namespace `/`, which they make if it is not there.
 #[derive(Clone)]
 pub struct Server {
     context: Arc<Context>,

@@ -35,8 +35,11 @@ impl ServerSide {
     }
 
     pub(crate) fn handle(&self, args: Args) -> BoxFuture<'static, Option<RawJson>> {
-        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
-        match handlers.get(args.name().as_ref()).cloned() {
+        let handler = {
+            let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+            handlers.get(args.name().as_ref()).cloned()
+        };
+        match handler {
             Some(handler) => handler(args),
             None => Box::pin(std::future::ready(None)),
         }

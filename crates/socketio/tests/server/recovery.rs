@@ -140,11 +140,19 @@ async fn recovery_works_again_and_again_with_nothing_lost_or_twice() {
 async fn a_connection_that_has_not_timed_out_is_taken_over() {
     let mut world = World::new(|_| {}).await;
     let reasons = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&reasons);
-    world.server.of("/").unwrap().on_disconnect(move |socket, reason| {
-        told.lock().unwrap().push((socket.rooms().len(), reason));
-        std::future::ready(())
-    });
+    let (first, second) = (Arc::clone(&reasons), Arc::clone(&reasons));
+    world
+        .server
+        .of("/")
+        .unwrap()
+        .on_disconnecting(move |socket, reason| {
+            first.lock().unwrap().push((socket.rooms().len(), reason));
+            std::future::ready(())
+        })
+        .on_disconnect(move |socket, reason| {
+            second.lock().unwrap().push((socket.rooms().len(), reason));
+            std::future::ready(())
+        });
     let (mut old, answer, socket) = world.join("0").await;
     socket.join("r").unwrap();
     world.server.emit("on its way", &()).unwrap();
@@ -157,7 +165,8 @@ async fn a_connection_that_has_not_timed_out_is_taken_over() {
     world.server.to("r").emit("once", &()).unwrap();
     assert_eq!(plain(&client.recv().await), r#"2["once"]"#);
     client.assert_quiet().await;
-    assert_eq!(*reasons.lock().unwrap(), [(0, DisconnectReason::TakenOver)]);
+    let told = [(2, DisconnectReason::TakenOver), (0, DisconnectReason::TakenOver)];
+    assert_eq!(*reasons.lock().unwrap(), told);
     assert_eq!(world.server.of("/").unwrap().sockets().len(), 1);
 }
 

@@ -191,6 +191,12 @@ impl Member {
         self.stays.iter().filter(|stay| stay.until.is_none()).map(|stay| &stay.room)
     }
 
+    /// The rooms it is in, that of its own id first.
+    pub(super) fn all_rooms(&self) -> Vec<Room> {
+        let own = self.socket.id().as_str().into();
+        std::iter::once(own).chain(self.rooms().cloned()).collect()
+    }
+
     fn is_in(&self, room: &str) -> bool {
         self.rooms().any(|name| **name == *room)
     }

@@ -99,10 +99,7 @@ impl Local {
 
     /// The rooms of one socket, that of its own id first.
     pub fn rooms_of(&self, socket: Sid) -> Vec<Room> {
-        let state = self.lock();
-        let own = state.index.get(socket).map(|_| socket.as_str().into());
-        let others = state.index.get(socket).into_iter().flat_map(|member| member.rooms().cloned());
-        own.into_iter().chain(others).collect()
+        self.lock().index.get(socket).map(Member::all_rooms).unwrap_or_default()
     }
 
     /// All rooms that have a socket of this node, without those of single sockets' ids.
@@ -204,7 +201,7 @@ impl Local {
                 let socket = index.get(*recovery.live.get(pid)?)?.socket.clone();
                 let member = index.remove(&socket, told)?;
                 recovery.live.remove(pid);
-                old = Some(socket);
+                old = Some((socket, member.all_rooms()));
                 Some(StoredSession::of(member, pid.to_owned(), recovery.head()))
             });
             let restored = session.and_then(|session| {
@@ -213,8 +210,8 @@ impl Local {
             });
             (restored, old)
         });
-        if let Some(old) = old {
-            old.taken_over();
+        if let Some((old, rooms)) = old {
+            old.taken_over(rooms);
         }
         restored
     }
@@ -256,8 +253,7 @@ impl Local {
     ) -> Option<(Vec<Room>, Option<StoredSession>)> {
         self.tell(|state, told| {
             let member = state.index.remove(socket, told)?;
-            let own = socket.id().as_str().into();
-            let rooms = std::iter::once(own).chain(member.rooms().cloned()).collect();
+            let rooms = member.all_rooms();
             let session = state.recovery.as_mut().zip(socket.pid()).and_then(|(recovery, pid)| {
                 recovery.live.remove(pid);
                 let head = recovery.head();

@@ -251,8 +251,9 @@ impl Socket {
         }
     }
 
-    /// The client came back by another connection.
-    pub(crate) fn taken_over(&self) {
+    /// The client came back by another connection, which has its rooms now.
+    pub(crate) fn taken_over(&self, rooms: Vec<Room>) {
+        self.set_last_rooms(rooms);
         self.inner.gone.store(true, Ordering::Release);
         self.inner.mailbox.send(Command::TakenOver(self.clone()));
     }
