@@ -17,5 +17,6 @@ pub mod log;
 pub mod origin;
 mod run;
 mod serve;
+pub mod settings;
 
 pub use run::main;

@@ -22,6 +22,7 @@ use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
 use crate::log::sqlite::{OpenError, SqliteConfig, SqliteLog};
 use crate::origin::{self, AllowedOrigins};
+use crate::settings::{Settings, SettingsError};
 use crate::{http, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
@@ -64,13 +65,14 @@ async fn run(config: &Config) -> Result<(), StartError> {
         .local_addr()
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
+    let settings = Settings::open(&config.data_dir)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
     let hub = Hub::new(Arc::new(log), agent, HubConfig::new(config.data_dir.join("workspaces")));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone());
     let sockets = sockets(config, Arc::clone(&hub), origins.clone())?;
-    let rest = http::router(Arc::clone(&hub))
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), &config.data_dir)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -170,6 +172,7 @@ enum StartError {
     Runtime { source: io::Error },
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
+    Settings(SettingsError),
     Mount(String),
 }
 
@@ -194,6 +197,7 @@ impl fmt::Display for StartError {
                     None => Ok(()),
                 }
             }
+            Self::Settings(error) => error.fmt(f),
             Self::Mount(text) => f.write_str(text),
         }
     }
@@ -208,5 +212,11 @@ impl From<ConfigError> for StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
+    }
+}
+
+impl From<SettingsError> for StartError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
     }
 }

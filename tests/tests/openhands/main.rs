@@ -5,6 +5,7 @@
 mod guide;
 mod history;
 mod inbound;
+mod lifecycle;
 mod refusals;
 mod replay;
 mod rest;

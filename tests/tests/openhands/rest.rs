@@ -13,6 +13,11 @@ pub(super) async fn post(server: &OpenHands, path: &str, body: &Value) -> (u16, 
     request(server, "POST", path, "content-type: application/json\r\n", &body.to_string()).await
 }
 
+/// Any method, with a body as it stands.
+pub(super) async fn send(server: &OpenHands, method: &str, path: &str, body: &str) -> (u16, Value) {
+    request(server, method, path, "content-type: application/json\r\n", body).await
+}
+
 async fn request(
     server: &OpenHands,
     method: &str,
@@ -42,7 +47,22 @@ async fn raw(
     within("answer", stream.read_to_string(&mut answer)).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or_else(|_| json!(body)))
+    let body = match head.contains("transfer-encoding: chunked") {
+        true => joined(body),
+        false => body.to_owned(),
+    };
+    (status, serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+}
+
+/// The chunks of a body as one.
+fn joined(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&rest[..size]);
+        body = &rest[size + 2..];
+    }
+    whole
 }
 
 #[tokio::test]

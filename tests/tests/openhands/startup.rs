@@ -41,11 +41,12 @@ async fn what_an_agent_left_unanswered_is_answered_after_a_restart() {
     let server = OpenHands::start(&["--agent", "none"]).await;
     let path = "/api/conversations";
     super::rest::post(&server, path, &json!({"initial_user_msg": "hello"})).await;
-    let before = super::rest::get(&server, path).await.1["results"][0].clone();
+    let before = super::rest::get(&server, path).await.1["results"][0]["last_updated_at"].clone();
     let server = server.restart(&["--agent", "demo"]).await;
     // The list does not load a conversation: nobody but the server itself wakes the agent.
     let answered = async {
-        while super::rest::get(&server, path).await.1["results"][0] == before {
+        let updated = |list: &serde_json::Value| list["results"][0]["last_updated_at"].clone();
+        while updated(&super::rest::get(&server, path).await.1) == before {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };

@@ -3,46 +3,31 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ApiError;
+use super::body::{Fields, Raw};
 use crate::domain::{ConversationId, Draft};
 use crate::hub::{Create, Hub};
 use crate::log::{ConversationKey, Metadata};
 
-/// The body of a creation. The keys are those of OpenHands 0.62; what is about repositories and
-/// runtimes is accepted and has no meaning here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(dead_code, reason = "keys that are known, so that others can be refused")]
-pub(super) struct Creation {
-    initial_user_msg: Option<String>,
-    image_urls: Option<Vec<String>>,
-    repository: Value,
-    git_provider: Value,
-    selected_branch: Value,
-    replay_json: Value,
-    suggested_task: Value,
-    create_microagent: Value,
-    conversation_instructions: Value,
-    mcp_config: Value,
-}
-
 pub(super) async fn create(
     State(hub): State<Arc<Hub>>,
-    body: Result<Json<Creation>, JsonRejection>,
+    Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(creation) = body?;
+    let fields = Fields::read(&body)?;
+    fields.only(CREATION)?;
+    let first = fields.text("initial_user_msg")?.filter(|text| !text.is_empty());
     let mut entropy = [0; 16];
     getrandom::fill(&mut entropy)
         .map_err(|error| ApiError::Unavailable(format!("no random bytes: {error}")))?;
     let id = ConversationId::new(&hex(&entropy))?;
     let conversation = hub.conversation(&id, Create::Yes).await?;
-    if let Some(text) = creation.initial_user_msg.filter(|text| !text.is_empty()) {
-        conversation.append_one(Draft::user_message(&text)).await?;
+    if let Some(text) = first {
+        conversation.append_one(Draft::user_message(text)).await?;
     }
     Ok(Json(json!({
         "status": "ok",
@@ -93,21 +78,21 @@ pub(super) async fn find(
     Ok(Json(metadata.map(|metadata| json!(Info::new(&hub, &metadata)))))
 }
 
-/// What OpenHands 0.62 tells about a conversation, keys in its order. A conversation is always
-/// ready to be joined: its agent starts when it is needed.
+/// What OpenHands 0.62 tells about a conversation, keys in its order. It runs when it is in memory and
+/// was not stopped; joining or writing starts it again.
 #[derive(Debug, Serialize)]
 struct Info<'a> {
     conversation_id: &'a str,
     title: &'a str,
     last_updated_at: &'a str,
     status: &'static str,
-    runtime_status: &'static str,
+    runtime_status: Option<&'static str>,
     selected_repository: (),
     selected_branch: (),
     git_provider: (),
     trigger: &'static str,
     num_connections: usize,
-    url: String,
+    url: Option<String>,
     session_api_key: (),
     created_at: &'a str,
     pr_number: [u64; 0],
@@ -117,18 +102,19 @@ struct Info<'a> {
 impl<'a> Info<'a> {
     fn new(hub: &Hub, metadata: &'a Metadata) -> Self {
         let id = metadata.id.as_str();
+        let is_running = hub.is_running(&metadata.id);
         Self {
             conversation_id: id,
             title: &metadata.title,
             last_updated_at: &metadata.updated_at,
-            status: "RUNNING",
-            runtime_status: "STATUS$READY",
+            status: if is_running { "RUNNING" } else { "STOPPED" },
+            runtime_status: is_running.then_some("STATUS$READY"),
             selected_repository: (),
             selected_branch: (),
             git_provider: (),
             trigger: "gui",
             num_connections: hub.loaded(&metadata.id).map_or(0, |c| c.listeners()),
-            url: format!("/api/conversations/{id}"),
+            url: is_running.then(|| format!("/api/conversations/{id}")),
             session_api_key: (),
             created_at: &metadata.created_at,
             pr_number: [],
@@ -152,3 +138,17 @@ fn hex(bytes: &[u8]) -> String {
 const DEFAULT_LIMIT: i64 = 20;
 /// Most conversations of one page.
 const MAX_LIMIT: usize = 100;
+/// What OpenHands 0.62 knows in a creation. All but the first is about repositories and runtimes: it is
+/// accepted and has no meaning here.
+const CREATION: &[&str] = &[
+    "initial_user_msg",
+    "image_urls",
+    "repository",
+    "git_provider",
+    "selected_branch",
+    "replay_json",
+    "suggested_task",
+    "create_microagent",
+    "conversation_instructions",
+    "mcp_config",
+];

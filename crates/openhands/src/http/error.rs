@@ -1,7 +1,7 @@
 //! Errors of REST, as FastAPI writes them.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -73,11 +73,11 @@ impl From<ActionError> for ApiError {
     }
 }
 
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
-            _ => Self::invalid("json_invalid", &["body"], &rejection.body_text(), Value::Null),
+            _ => Self::BadRequest(rejection.body_text()),
         }
     }
 }

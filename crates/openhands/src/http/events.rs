@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ApiError;
+use super::body::{Fields, Raw};
 use super::conversations::integer;
+use super::filter::{Conditions, Filter};
 use crate::domain::{ConversationId, Draft, EventId, Position, parse_user_action};
 use crate::hub::{Conversation, Create, Hub};
 use crate::log::{Direction, PageOf, StoredEvent};
@@ -30,6 +32,8 @@ pub(super) async fn search(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
     query: Result<Query<Search>, QueryRejection>,
+    conditions: Result<Query<Conditions>, QueryRejection>,
+    Raw(body): Raw,
 ) -> Result<([(header::HeaderName, HeaderValue); 1], Bytes), ApiError> {
     let Query(search) = query?;
     let number = |key, text: Option<String>| text.map(|text| integer(key, &text)).transpose();
@@ -39,6 +43,7 @@ pub(super) async fn search(
     let limit = usize::try_from(limit).ok().filter(|limit| *limit <= MAX_LIMIT);
     let limit = limit.ok_or_else(|| ApiError::BadRequest("Invalid limit".to_owned()))?;
     let reverse = boolean("reverse", search.reverse.as_deref())?;
+    let filter = Filter::read(&body)?.over(conditions?.0);
     let conversation = existing(&hub, &id).await?;
 
     // The range as positions: what is asked for, and what there is.
@@ -48,27 +53,66 @@ pub(super) async fn search(
         Some(end) => Position::after(EventId(end.unsigned_abs())).min(conversation.head()),
         None => conversation.head(),
     };
+    let mut walk = Walk { conversation: &conversation, low, high, reverse };
     let mut events: Vec<Arc<StoredEvent>> = Vec::new();
-    let wanted = usize::try_from(high.0.saturating_sub(low.0)).unwrap_or(usize::MAX);
-    let mut from = if reverse { high } else { low };
-    while events.len() < limit.min(wanted) {
+    let mut has_more = false;
+    while !has_more {
+        // Unfiltered, one look ahead needs no reading.
+        let room = if filter.is_empty() { limit - events.len() } else { MAX_LIMIT };
+        if room == 0 {
+            has_more = !walk.is_over();
+            break;
+        }
+        let Some(page) = walk.next(room).await? else { break };
+        for event in page.into_iter().filter(|event| filter.wants(event)) {
+            has_more = events.len() == limit;
+            if has_more {
+                break;
+            }
+            events.push(event);
+        }
+    }
+    Ok(([(header::CONTENT_TYPE, JSON)], joined(&events, has_more)))
+}
+
+/// A way through the events between two places.
+struct Walk<'a> {
+    conversation: &'a Conversation,
+    low: Position,
+    high: Position,
+    reverse: bool,
+}
+
+impl Walk<'_> {
+    fn is_over(&self) -> bool {
+        self.low >= self.high
+    }
+
+    /// At most `max` events, at least one while there are any.
+    async fn next(&mut self, max: usize) -> Result<Option<Vec<Arc<StoredEvent>>>, ApiError> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        let left = usize::try_from(self.high.0 - self.low.0).unwrap_or(usize::MAX);
         let page = PageOf {
-            from,
-            direction: if reverse { Direction::Backward } else { Direction::Forward },
-            max_events: limit.min(wanted) - events.len(),
+            from: if self.reverse { self.high } else { self.low },
+            direction: if self.reverse { Direction::Backward } else { Direction::Forward },
+            max_events: max.min(left),
             max_bytes: PAGE_BYTES,
         };
-        let page = conversation.page(page).await?;
-        let Some(last) = page.events.last() else { break };
-        from = if reverse { Position::before(last.id) } else { Position::after(last.id) };
-        events.extend(page.events);
+        let events = self.conversation.page(page).await?.events;
+        let Some(last) = events.last() else { return Ok(None) };
+        if self.reverse {
+            self.high = Position::before(last.id);
+        } else {
+            self.low = Position::after(last.id);
+        }
+        Ok(Some(events))
     }
-    let has_more = events.len() < wanted;
-    Ok(([(header::CONTENT_TYPE, JSON)], body(&events, has_more)))
 }
 
 /// Stored events are JSON already: they are joined, not parsed.
-fn body(events: &[Arc<StoredEvent>], has_more: bool) -> Bytes {
+fn joined(events: &[Arc<StoredEvent>], has_more: bool) -> Bytes {
     let size: usize = events.iter().map(|event| event.json.len() + 1).sum();
     let mut body = Vec::with_capacity(size + 40);
     body.extend_from_slice(b"{\"events\":[");
@@ -86,31 +130,27 @@ fn body(events: &[Arc<StoredEvent>], has_more: bool) -> Bytes {
 pub(super) async fn append(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let conversation = existing(&hub, &id).await?;
     conversation.append_one(parse_user_action(&body)?).await?;
     Ok(Json(json!({"success": true})))
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Message {
-    message: String,
-}
-
 /// Appends a message of the user.
 pub(super) async fn message(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    body: Result<Json<Message>, JsonRejection>,
+    Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(Message { message }) = body?;
+    let fields = Fields::read(&body)?;
+    let message = fields.required("message")?;
     let conversation = existing(&hub, &id).await?;
-    conversation.append_one(Draft::user_message(&message)).await?;
+    conversation.append_one(Draft::user_message(message)).await?;
     Ok(Json(json!({"success": true})))
 }
 
-async fn existing(hub: &Hub, id: &str) -> Result<Arc<Conversation>, ApiError> {
+pub(super) async fn existing(hub: &Hub, id: &str) -> Result<Arc<Conversation>, ApiError> {
     let id = ConversationId::new(id)?;
     hub.conversation(&id, Create::No).await.map_err(|error| ApiError::hub(&id, error))
 }
@@ -130,5 +170,5 @@ const DEFAULT_LIMIT: i64 = 20;
 /// Most events of one page.
 const MAX_LIMIT: usize = 100;
 /// Most bytes read from the log at once.
-const PAGE_BYTES: usize = 4 << 20;
+pub(super) const PAGE_BYTES: usize = 4 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -6,44 +6,99 @@
 //! | `POST /api/conversations` | a new conversation, with its first message if one is given |
 //! | `GET /api/conversations` | a page of them, newest first |
 //! | `GET /api/conversations/{id}` | one, or `null` |
-//! | `GET /api/conversations/{id}/events` | a page of its events |
+//! | `PATCH /api/conversations/{id}` | another title |
+//! | `DELETE /api/conversations/{id}` | whether there was one |
+//! | `POST /api/conversations/{id}/start`, `/stop` | its status |
+//! | `GET /api/conversations/{id}/config` | its session |
+//! | `GET /api/conversations/{id}/events` | a page of its events, filtered |
+//! | `GET /api/conversations/{id}/trajectory` | all of them |
 //! | `POST /api/conversations/{id}/events` | appends an action |
 //! | `POST /api/conversations/{id}/message` | appends a message of the user |
+//! | `GET /api/options/…` | what a page asks for first |
+//! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
+//! | `GET /server_info` | time and resources |
 
+mod body;
 mod conversations;
 mod error;
 mod events;
+mod filter;
 mod home;
+mod info;
+mod lifecycle;
+mod options;
+mod settings;
+mod trajectory;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderValue, header};
 
 use crate::hub::Hub;
+use crate::settings::Settings;
 
 pub(crate) use error::ApiError;
+use info::ServerInfo;
 
-/// The routes over the conversations of `hub`.
-pub fn router(hub: Arc<Hub>) -> Router {
+/// What the routes work on.
+#[derive(Clone, Debug)]
+struct Rest {
+    hub: Arc<Hub>,
+    settings: Arc<Settings>,
+    info: ServerInfo,
+}
+
+/// The routes over the conversations of `hub` and the settings of a page. `data` is the folder whose
+/// disk `/server_info` tells about.
+pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, data: &Path) -> Router {
     let one = Router::new()
-        .route("/", get(conversations::find))
+        .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
+        .route("/start", post(lifecycle::start))
+        .route("/stop", post(lifecycle::stop))
+        .route("/config", get(lifecycle::config))
+        .route("/trajectory", get(trajectory::trajectory))
         .route("/events", get(events::search).post(events::append))
         .route("/message", post(events::message));
     Router::new()
         .route("/", get(home::home))
         .route("/alive", get(home::alive))
         .route("/health", get(home::health))
+        .route("/server_info", get(info::server_info))
+        .route("/api/options/config", get(options::config))
+        .route("/api/options/models", get(options::models))
+        .route("/api/options/agents", get(options::agents))
+        .route("/api/options/security-analyzers", get(options::security_analyzers))
+        .route("/api/settings", get(settings::shown).post(settings::store))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
         .nest("/api/conversations/{id}", one)
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(hub)
+        .with_state(Rest { hub, settings: page_settings, info: ServerInfo::new(data.to_owned()) })
+}
+
+impl FromRef<Rest> for Arc<Hub> {
+    fn from_ref(rest: &Rest) -> Self {
+        rest.hub.clone()
+    }
+}
+
+impl FromRef<Rest> for Arc<Settings> {
+    fn from_ref(rest: &Rest) -> Self {
+        rest.settings.clone()
+    }
+}
+
+impl FromRef<Rest> for ServerInfo {
+    fn from_ref(rest: &Rest) -> Self {
+        rest.info.clone()
+    }
 }
 
 /// Nothing here stays true: no cache keeps it.

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::core::{Behind, Core};
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
-use crate::domain::{ConversationId, Draft, Ephemeral, EventId, Position};
+use crate::domain::{ConversationId, Draft, Ephemeral, EventId, Position, Source};
 use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
 
 /// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
@@ -53,6 +53,9 @@ impl Conversation {
     /// # Cancel safety
     /// Dropped before it is ready, it may still happen.
     pub async fn append(&self, drafts: Vec<Draft>) -> Result<Vec<Arc<StoredEvent>>, LogError> {
+        if drafts.iter().any(|draft| draft.source() == Source::User) {
+            self.core.resume();
+        }
         self.log.append(self.core.key, drafts, None).await
     }
 
@@ -135,6 +138,34 @@ impl Conversation {
         self.supervisor.stop().await
     }
 
+    /// Disconnects the clients, then ends the agent until the user writes again. `false` when it was
+    /// stopped already.
+    ///
+    /// # Errors
+    /// See [`Conversation::stop_agent`]; the clients are disconnected all the same.
+    pub async fn stop(&self) -> Result<bool, LogError> {
+        let was_running = self.core.stop();
+        if was_running {
+            self.stop_agent().await?;
+        }
+        Ok(was_running)
+    }
+
+    /// Takes a stop back, as whoever joins or writes does. `false` when it was not stopped.
+    pub fn resume(&self) -> bool {
+        self.core.resume()
+    }
+
+    /// Whether it was stopped, and nobody has joined or written since.
+    pub fn is_stopped(&self) -> bool {
+        self.core.is_stopped()
+    }
+
+    /// Ends with the next [`Conversation::stop`] after this call: a client that is connected leaves.
+    pub fn stopped(&self) -> Stopped {
+        Stopped(self.core.stops())
+    }
+
     /// Whether it was deleted. Then every cursor ends and nothing can be appended.
     pub fn is_deleted(&self) -> bool {
         self.core.is_deleted()
@@ -151,6 +182,23 @@ impl Conversation {
             max_bytes: self.config.page_bytes,
         };
         Ok(self.page(page).await?.events)
+    }
+}
+
+/// A wait for the stop of a conversation. [`Conversation::stopped`].
+#[derive(Clone, Debug)]
+pub struct Stopped(watch::Receiver<u64>);
+
+impl Stopped {
+    /// Ready when the conversation was stopped since [`Conversation::stopped`].
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn wait(mut self) {
+        // A conversation that is gone is not stopped: its cursors end by themselves.
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 

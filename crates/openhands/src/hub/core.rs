@@ -24,6 +24,10 @@ pub(super) struct Core {
     seat: Mutex<Option<Arc<SeatState>>>,
     /// Whether an agent failed and will be started again.
     pub(super) retries: AtomicBool,
+    /// Whether it was stopped, and nobody has started, joined or written since.
+    stopped: AtomicBool,
+    /// How often it was stopped: whoever was connected before a change leaves.
+    stops: watch::Sender<u64>,
     page_events: usize,
     page_bytes: usize,
 }
@@ -60,6 +64,8 @@ impl Core {
             statuses: broadcast::Sender::new(config.statuses.max(1)),
             seat: Mutex::new(None),
             retries: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            stops: watch::Sender::new(0),
             page_events: config.page_events.max(1),
             page_bytes: config.page_bytes,
         }
@@ -153,6 +159,29 @@ impl Core {
             Some(seat) => seat.is_waiting() && self.unread().is_none(),
             None => !self.retries.load(Ordering::SeqCst),
         }
+    }
+
+    /// Marks it as stopped and tells those who are connected. `false` when it was already.
+    pub(super) fn stop(&self) -> bool {
+        let was_running = !self.stopped.swap(true, Ordering::SeqCst);
+        if was_running {
+            self.stops.send_modify(|stops| *stops += 1);
+        }
+        was_running
+    }
+
+    /// Takes the mark of a stop back. `false` when there was none.
+    pub(super) fn resume(&self) -> bool {
+        self.stopped.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// A receiver that changes when the conversation is stopped.
+    pub(super) fn stops(&self) -> watch::Receiver<u64> {
+        self.stops.subscribe()
     }
 
     /// Ready when the conversation is deleted.

@@ -29,7 +29,7 @@ use crate::domain::{ConversationId, Ephemeral};
 use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
 
 pub use config::{Create, HubConfig, HubError};
-pub use conversation::Conversation;
+pub use conversation::{Conversation, Stopped};
 pub use cursor::{Cursor, Next};
 
 /// The conversations of one server.
@@ -152,6 +152,33 @@ impl Hub {
             conversation.status(Ephemeral::title(id.as_str(), title));
         }
         Ok(changed)
+    }
+
+    /// Starts a conversation: loads it and takes a stop back. `true` when it was running already.
+    ///
+    /// # Errors
+    /// [`HubError`]; it is not created.
+    pub async fn start(&self, id: &ConversationId) -> Result<bool, HubError> {
+        let was_loaded = self.loaded(id).is_some();
+        let was_stopped = self.conversation(id, Create::No).await?.resume();
+        Ok(was_loaded && !was_stopped)
+    }
+
+    /// Stops a conversation: its clients are disconnected, its agent ends until the user writes
+    /// again. `false` when it was not running, or there is none of this id.
+    ///
+    /// # Errors
+    /// See [`Conversation::stop`].
+    pub async fn stop(&self, id: &ConversationId) -> Result<bool, HubError> {
+        match self.loaded(id) {
+            Some(conversation) => Ok(conversation.stop().await?),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a conversation is in memory and not stopped.
+    pub fn is_running(&self, id: &ConversationId) -> bool {
+        self.loaded(id).is_some_and(|conversation| !conversation.is_stopped())
     }
 
     /// Deletes a conversation, its events and its workspace. Its cursors end. `false` when there is

@@ -8,7 +8,7 @@ use socketio::server::{ConnectError, Socket};
 
 use super::LiveConfig;
 use crate::domain::{ConversationId, Position, parse_cursor};
-use crate::hub::{Conversation, Hub, HubError};
+use crate::hub::{Conversation, Hub, HubError, Stopped};
 
 /// What a client asked for when it connected.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Visit {
     /// Behind the last event it has.
     pub(super) position: Position,
     pub(super) schema: Schema,
+    /// A stop from the admission on ends the visit.
+    pub(super) stopped: Stopped,
 }
 
 /// The form of the events a client gets.
@@ -53,7 +55,9 @@ pub(super) async fn admit(
     };
     let position = parse_cursor(query.first("latest_event_id").as_deref());
     let conversation = hub.conversation(&id, config.create).await.map_err(|e| refusal(&id, &e))?;
-    socket.insert(Visit { conversation, position, schema });
+    let stopped = conversation.stopped();
+    conversation.resume();
+    socket.insert(Visit { conversation, position, schema, stopped });
     Ok(())
 }
 

@@ -62,8 +62,16 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
         }
     };
     let told = tell(&socket, statuses, visit.schema);
-    // Both end only when the client is gone.
-    if let Err(error) = tokio::select! { end = sending => end, end = told => end } {
+    // The first two end only when the client is gone.
+    let ended = tokio::select! {
+        end = sending => end,
+        end = told => end,
+        () = visit.stopped.clone().wait() => {
+            socket.disconnect();
+            return;
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(socket = %socket.id(), %error, "feed ended");
     }
 }

@@ -1,0 +1,244 @@
+//! Settings that a page keeps on the server: one JSON file, secrets never shown again.
+
+mod file;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+/// The settings of one data folder, with the keys of OpenHands 0.62.
+pub struct Settings {
+    file: PathBuf,
+    stored: Mutex<Arc<Map<String, Value>>>,
+    /// One change at a time, from merging to the disk.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Settings {
+    /// Reads `settings.json` in `folder`; what was never stored has its default.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or is no JSON object.
+    pub fn open(folder: &Path) -> Result<Self, SettingsError> {
+        let file = folder.join(FILE);
+        let stored = file::read(&file)?;
+        Ok(Self { file, stored: Mutex::new(Arc::new(stored)), turn: tokio::sync::Mutex::default() })
+    }
+
+    /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
+    pub fn shown(&self) -> Map<String, Value> {
+        let stored = Arc::clone(&self.stored());
+        let is_set = |key| stored.get(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
+        let mut shown = Map::new();
+        for Field { key, kind, default } in FIELDS {
+            let value = match kind {
+                Kind::Secret => Value::Null,
+                _ => stored.get(*key).cloned().unwrap_or_else(|| default.value()),
+            };
+            shown.insert((*key).to_owned(), value);
+            if *key == "llm_base_url" {
+                shown.insert("remote_runtime_resource_factor".to_owned(), Value::Null);
+                shown.insert("secrets_store".to_owned(), json!({"provider_tokens": {}}));
+            }
+        }
+        shown.insert("provider_tokens_set".to_owned(), json!({}));
+        shown.insert("llm_api_key_set".to_owned(), is_set("llm_api_key").into());
+        shown.insert("search_api_key_set".to_owned(), is_set("search_api_key").into());
+        shown
+    }
+
+    /// Stores what is given and keeps the rest. A secret that is null keeps its value, an empty one
+    /// is removed; any other null is the default again. Keys nobody knows are left out, as in the
+    /// original. Ready when it is on disk.
+    ///
+    /// # Errors
+    /// Then nothing was changed.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the change may have reached the disk and be seen after a restart.
+    pub async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
+        let _turn = self.turn.lock().await;
+        let mut next = Map::clone(&self.stored());
+        for (key, value) in changes {
+            let Some(field) = FIELDS.iter().find(|field| field.key == key) else { continue };
+            let is_secret = matches!(field.kind, Kind::Secret);
+            match value {
+                Value::Null if is_secret => {}
+                Value::String(text) if is_secret && text.is_empty() => drop(next.remove(&key)),
+                Value::Null => drop(next.remove(&key)),
+                value if field.kind.takes(&value) => drop(next.insert(key, value)),
+                _ => {
+                    let expected = field.kind.name();
+                    return Err(SettingsError::WrongType { key: field.key, expected });
+                }
+            }
+        }
+        let next = Arc::new(next);
+        let bytes = Value::Object(Map::clone(&next)).to_string().into_bytes();
+        if bytes.len() > MAX_BYTES {
+            return Err(SettingsError::TooLarge { len: bytes.len(), max: MAX_BYTES });
+        }
+        let file = self.file.clone();
+        tokio::task::spawn_blocking(move || file::write(&file, &bytes))
+            .await
+            .map_err(|error| io::Error::other(error))
+            .and_then(|written| written)
+            .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
+        *self.stored() = next;
+        Ok(())
+    }
+
+    fn stored(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Settings {
+    // Without the values: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// Why settings were not read or stored. No variant holds a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A value of the wrong type. The client's fault.
+    #[error("the setting {key:?} is no {expected}")]
+    WrongType {
+        /// The setting.
+        key: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// More than the file may hold. The client's fault.
+    #[error("settings of {len} bytes, the limit is {max}")]
+    TooLarge {
+        /// Bytes they would have.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the settings in {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no JSON object.
+    #[error("the settings in {} are damaged at line {line}, column {column}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// Where in it.
+        column: usize,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the settings to {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+struct Field {
+    key: &'static str,
+    kind: Kind,
+    default: Default,
+}
+
+enum Kind {
+    Text,
+    Bool,
+    Integer,
+    Number,
+    Object,
+    Secret,
+}
+
+impl Kind {
+    fn takes(&self, value: &Value) -> bool {
+        match self {
+            Self::Text | Self::Secret => value.is_string(),
+            Self::Bool => value.is_boolean(),
+            Self::Integer => value.is_i64(),
+            Self::Number => value.is_number(),
+            Self::Object => value.is_object(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Text | Self::Secret => "string",
+            Self::Bool => "bool",
+            Self::Integer => "int",
+            Self::Number => "float",
+            Self::Object => "dict",
+        }
+    }
+}
+
+enum Default {
+    Null,
+    Bool(bool),
+    Text(&'static str),
+}
+
+impl Default {
+    fn value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(flag) => (*flag).into(),
+            Self::Text(text) => (*text).into(),
+        }
+    }
+}
+
+const fn field(key: &'static str, kind: Kind, default: Default) -> Field {
+    Field { key, kind, default }
+}
+
+/// In the order of OpenHands 0.62.
+const FIELDS: &[Field] = &[
+    field("language", Kind::Text, Default::Text("en")),
+    field("agent", Kind::Text, Default::Text("CodeActAgent")),
+    field("max_iterations", Kind::Integer, Default::Null),
+    field("security_analyzer", Kind::Text, Default::Null),
+    field("confirmation_mode", Kind::Bool, Default::Bool(false)),
+    field("llm_model", Kind::Text, Default::Null),
+    field("llm_api_key", Kind::Secret, Default::Null),
+    field("llm_base_url", Kind::Text, Default::Null),
+    field("enable_default_condenser", Kind::Bool, Default::Bool(true)),
+    field("enable_sound_notifications", Kind::Bool, Default::Bool(false)),
+    field("enable_proactive_conversation_starters", Kind::Bool, Default::Bool(true)),
+    field("enable_solvability_analysis", Kind::Bool, Default::Bool(true)),
+    // The original asks the user; here nothing is ever sent anywhere.
+    field("user_consents_to_analytics", Kind::Bool, Default::Bool(false)),
+    field("sandbox_base_container_image", Kind::Text, Default::Null),
+    field("sandbox_runtime_container_image", Kind::Text, Default::Null),
+    field("mcp_config", Kind::Object, Default::Null),
+    field("search_api_key", Kind::Secret, Default::Null),
+    field("sandbox_api_key", Kind::Secret, Default::Null),
+    field("max_budget_per_task", Kind::Number, Default::Null),
+    field("condenser_max_size", Kind::Integer, Default::Null),
+    field("email", Kind::Text, Default::Null),
+    field("email_verified", Kind::Bool, Default::Null),
+    field("git_user_name", Kind::Text, Default::Null),
+    field("git_user_email", Kind::Text, Default::Null),
+];
+const FILE: &str = "settings.json";
+/// Most bytes of the file.
+const MAX_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

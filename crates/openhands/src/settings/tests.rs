@@ -1,0 +1,60 @@
+//! What is stored, what is shown.
+
+use super::*;
+
+async fn change(settings: &Settings, changes: Value) -> Result<(), SettingsError> {
+    let Value::Object(changes) = changes else { panic!("no object") };
+    settings.change(changes).await
+}
+
+#[tokio::test]
+async fn a_change_is_merged_and_lasts() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::open(folder.path()).unwrap();
+    assert_eq!(settings.shown()["language"], "en");
+    change(&settings, json!({"language": "de", "llm_model": "m", "unknown": 1})).await.unwrap();
+    change(&settings, json!({"llm_model": null, "confirmation_mode": true})).await.unwrap();
+    let shown = Settings::open(folder.path()).unwrap().shown();
+    assert_eq!(shown, settings.shown());
+    assert_eq!(shown["language"], "de");
+    assert_eq!(shown["llm_model"], Value::Null);
+    assert_eq!(shown["confirmation_mode"], true);
+    assert!(!shown.contains_key("unknown"));
+}
+
+#[tokio::test]
+async fn secrets_are_kept_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::open(folder.path()).unwrap();
+    assert_eq!(settings.shown()["llm_api_key_set"], false);
+    change(&settings, json!({"llm_api_key": "sk-1", "search_api_key": "t"})).await.unwrap();
+    change(&settings, json!({"llm_api_key": null, "search_api_key": ""})).await.unwrap();
+    let shown = settings.shown();
+    assert_eq!(shown["llm_api_key"], Value::Null);
+    assert_eq!(shown["llm_api_key_set"], true, "null keeps it");
+    assert_eq!(shown["search_api_key_set"], false, "an empty one removes it");
+    assert!(!format!("{settings:?} {shown:?}").contains("sk-1"));
+    let file = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+    assert!(file.contains("sk-1"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_value_changes_nothing_and_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::open(folder.path()).unwrap();
+    let error = change(&settings, json!({"language": "de", "llm_api_key": {"k": "sk-2"}}));
+    let error = error.await.unwrap_err();
+    assert_eq!(error.to_string(), "the setting \"llm_api_key\" is no string");
+    let error = change(&settings, json!({"email": "x".repeat(MAX_BYTES)})).await.unwrap_err();
+    assert!(matches!(error, SettingsError::TooLarge { max: MAX_BYTES, .. }), "{error}");
+    assert_eq!(settings.shown()["language"], "en");
+    std::fs::write(folder.path().join(FILE), "{\"a\": sk-3").unwrap();
+    let error = Settings::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("column") && !error.contains("sk-3"), "{error}");
+}
