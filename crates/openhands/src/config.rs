@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
     /// Read a TOML file.
-    #[arg(long, env = "OPENHANDS_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "OPENHANDS_CONFIG", value_name = "FILE", global = true)]
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
@@ -28,7 +28,7 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
 
     /// Folder of the event log and the agents' workspaces [default: the platform's data folder]
-    #[arg(long, env = "OPENHANDS_DATA_DIR", value_name = "FOLDER")]
+    #[arg(long, env = "OPENHANDS_DATA_DIR", value_name = "FOLDER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
 
@@ -48,6 +48,11 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_on_join: Option<bool>,
 
+    /// Serve the built page in this folder, whose index is `index.html`
+    #[arg(long, env = "OPENHANDS_STATIC_DIR", value_name = "FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub static_dir: Option<PathBuf>,
+
     /// Most connections at once; further ones wait [default: 10000]
     #[arg(long, env = "OPENHANDS_MAX_CONNECTIONS", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +62,30 @@ pub struct Options {
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+}
+
+/// The command line: without a command the server runs.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "openhands", version, about, long_about, max_term_width = 100)]
+pub struct CommandLine {
+    /// For the server, and for commands the data folder.
+    #[command(flatten)]
+    pub options: Options,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done with the data folder, also while a server uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Copy the event log to a file that does not exist yet
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
+    Check,
 }
 
 /// Who answers users.
@@ -82,6 +111,8 @@ pub struct Config {
     pub allow_origin: Vec<String>,
     /// See [`Options::create_on_join`].
     pub create_on_join: bool,
+    /// See [`Options::static_dir`].
+    pub static_dir: Option<PathBuf>,
     /// See [`Options::max_connections`].
     pub max_connections: usize,
     /// See [`Options::log`].
@@ -108,6 +139,7 @@ impl Options {
             agent: options.agent.unwrap_or(AgentChoice::Demo),
             allow_origin: options.allow_origin.unwrap_or_default(),
             create_on_join: options.create_on_join.unwrap_or(true),
+            static_dir: options.static_dir,
             max_connections: options.max_connections.unwrap_or(10_000).max(1),
             log: options.log.unwrap_or_else(|| "warn".to_owned()),
         })
@@ -203,6 +235,11 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
-        Options::command().debug_assert();
+        CommandLine::command().debug_assert();
+        let line = ["openhands", "backup", "f", "--data-dir", "d"];
+        let line = CommandLine::try_parse_from(line).unwrap();
+        assert_eq!(line.command, Some(Command::Backup { file: "f".into() }));
+        assert_eq!(line.options.data_dir.as_deref(), Some(Path::new("d")));
+        assert_eq!(CommandLine::try_parse_from(["openhands"]).unwrap().command, None);
     }
 }

@@ -18,5 +18,6 @@ pub mod origin;
 mod run;
 mod serve;
 pub mod settings;
+mod tools;
 
 pub use run::main;

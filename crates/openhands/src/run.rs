@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +17,32 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
-use crate::config::{AgentChoice, Config, ConfigError, Options};
+use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
+use crate::http::HttpConfig;
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
-use crate::log::sqlite::{OpenError, SqliteConfig, SqliteLog};
+use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{Settings, SettingsError};
-use crate::{http, serve};
+use crate::{http, serve, tools};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
 pub fn main() -> ExitCode {
-    let options = Options::parse();
-    match start(options) {
-        Ok(()) => ExitCode::SUCCESS,
+    let CommandLine { options, command } = CommandLine::parse();
+    let ended = match command {
+        None => start(options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Backup { file }) => options
+            .resolve()
+            .map_err(StartError::from)
+            .and_then(|config| tools::backup(&config.data_dir, &file).map_err(StartError::Backup)),
+        Some(Command::Check) => options
+            .resolve()
+            .map_err(StartError::from)
+            .and_then(|config| tools::check(&config.data_dir).map_err(StartError::from)),
+    };
+    match ended {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("openhands: {error}");
             ExitCode::FAILURE
@@ -64,6 +76,10 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let address = listener
         .local_addr()
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
+    if let Some(folder) = &config.static_dir {
+        http::pages::check(folder)
+            .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
+    }
     let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
     let settings = Settings::open(&config.data_dir)?;
     let agent = agent(config.agent);
@@ -72,7 +88,9 @@ async fn run(config: &Config) -> Result<(), StartError> {
 
     let origins = AllowedOrigins::new(config.allow_origin.clone());
     let sockets = sockets(config, Arc::clone(&hub), origins.clone())?;
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), &config.data_dir)
+    let on_disk =
+        HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), on_disk)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -173,6 +191,8 @@ enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
     Settings(SettingsError),
+    Backup(BackupError),
+    Page { folder: PathBuf, source: io::Error },
     Mount(String),
 }
 
@@ -198,6 +218,11 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Settings(error) => error.fmt(f),
+            Self::Backup(error) => error.fmt(f),
+            Self::Page { folder, source } => {
+                let folder = folder.display();
+                write!(f, "--static-dir {folder}: no page, its index.html is unreadable: {source}")
+            }
             Self::Mount(text) => f.write_str(text),
         }
     }

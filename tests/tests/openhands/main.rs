@@ -10,6 +10,7 @@ mod refusals;
 mod replay;
 mod rest;
 mod startup;
+mod tools;
 
 use serde_json::{Value, json};
 use tests::{OpenHands, SocketIo};

@@ -27,14 +27,15 @@ mod home;
 mod info;
 mod lifecycle;
 mod options;
+pub(crate) mod pages;
 mod settings;
 mod trajectory;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderValue, header};
@@ -44,6 +45,7 @@ use crate::settings::Settings;
 
 pub(crate) use error::ApiError;
 use info::ServerInfo;
+use pages::Pages;
 
 /// What the routes work on.
 #[derive(Clone, Debug)]
@@ -53,9 +55,18 @@ struct Rest {
     info: ServerInfo,
 }
 
-/// The routes over the conversations of `hub` and the settings of a page. `data` is the folder whose
-/// disk `/server_info` tells about.
-pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, data: &Path) -> Router {
+/// Where the REST side finds what is on disk.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// The folder whose disk `/server_info` tells about.
+    pub data_dir: PathBuf,
+    /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
+    /// few lines of text.
+    pub static_dir: Option<PathBuf>,
+}
+
+/// The routes over the conversations of `hub` and the settings of a page.
+pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, config: HttpConfig) -> Router {
     let one = Router::new()
         .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
         .route("/start", post(lifecycle::start))
@@ -64,8 +75,12 @@ pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, data: &Path) -> Route
         .route("/trajectory", get(trajectory::trajectory))
         .route("/events", get(events::search).post(events::append))
         .route("/message", post(events::message));
-    Router::new()
-        .route("/", get(home::home))
+    let routes = Router::new();
+    let routes = match config.static_dir.as_deref().map(Pages::new) {
+        Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
+        None => routes.route("/", get(home::home)).fallback(async || ApiError::NotFound),
+    };
+    routes
         .route("/alive", get(home::alive))
         .route("/health", get(home::health))
         .route("/server_info", get(info::server_info))
@@ -76,11 +91,10 @@ pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, data: &Path) -> Route
         .route("/api/settings", get(settings::shown).post(settings::store))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
         .nest("/api/conversations/{id}", one)
-        .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(Rest { hub, settings: page_settings, info: ServerInfo::new(data.to_owned()) })
+        .with_state(Rest { hub, settings: page_settings, info: ServerInfo::new(config.data_dir) })
 }
 
 impl FromRef<Rest> for Arc<Hub> {

@@ -84,7 +84,7 @@ impl Settings {
         let file = self.file.clone();
         tokio::task::spawn_blocking(move || file::write(&file, &bytes))
             .await
-            .map_err(|error| io::Error::other(error))
+            .map_err(io::Error::other)
             .and_then(|written| written)
             .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
         *self.stored() = next;

@@ -3,7 +3,9 @@
 //! One thread writes: it takes what is queued, commits it as one, tells the feed and then answers
 //! the appenders. A few read-only connections serve pages beside it.
 
+mod backup;
 mod batch;
+mod check;
 mod clock;
 mod open;
 mod readers;
@@ -25,6 +27,8 @@ use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
 
+pub use backup::{BackupError, backup};
+pub use check::{Checked, check};
 pub use clock::Clock;
 pub use open::OpenError;
 pub use writer::Stats;

@@ -24,6 +24,14 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// There is no database to look at.
+    #[error("no event log in {}: {source}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file is something else.
     #[error("{} is not a database", path.display())]
     NotADatabase {
@@ -94,16 +102,29 @@ pub(super) fn open(folder: &Path, database_bytes: Option<u64>) -> Result<Opened,
     })?;
     let file = folder.join(DATABASE_FILE);
     let is_new = match std::fs::metadata(&file) {
-        Ok(metadata) if metadata.len() > 0 => look(&file)?,
+        Ok(metadata) if metadata.len() > 0 => look(&file, CHECK_BYTES)?,
         _ => true,
     };
     let connection = prepare(&file, is_new, database_bytes).map_err(|e| named(&file, e))?;
     Ok(Opened { connection, file, lock })
 }
 
+/// The database that is in `folder`, for reading only. It is not locked: a server may use it.
+pub(super) fn existing(folder: &Path) -> Result<(PathBuf, Connection), OpenError> {
+    let file = folder.join(DATABASE_FILE);
+    let missing = |source| OpenError::Missing { path: file.clone(), source };
+    let is_empty = std::fs::metadata(&file).map_err(missing)?.len() == 0;
+    if is_empty || look(&file, 0)? {
+        return Err(OpenError::NotADatabase { path: file });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&file, flags).map_err(|error| named(&file, error))?;
+    Ok((file, db))
+}
+
 /// Reads who wrote the file and whether it is whole. True when it holds nothing yet, as after a
 /// first start that was killed early.
-fn look(file: &Path) -> Result<bool, OpenError> {
+fn look(file: &Path, check_bytes: u64) -> Result<bool, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let looked = Connection::open_with_flags(file, flags).and_then(|db| {
         let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -111,7 +132,7 @@ fn look(file: &Path) -> Result<bool, OpenError> {
         let version = number("PRAGMA user_version")?;
         let tables = number("SELECT count(*) FROM sqlite_master")?;
         let ours = application == APPLICATION_ID && version <= SCHEMA_VERSION;
-        let small = std::fs::metadata(file).is_ok_and(|m| m.len() <= CHECK_BYTES);
+        let small = std::fs::metadata(file).is_ok_and(|m| m.len() <= check_bytes);
         let check = match ours && small {
             true => db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?,
             false => "ok".to_owned(),
@@ -163,7 +184,7 @@ fn prepare(
     Ok(db)
 }
 
-fn named(file: &Path, error: rusqlite::Error) -> OpenError {
+pub(super) fn named(file: &Path, error: rusqlite::Error) -> OpenError {
     let path = file.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },

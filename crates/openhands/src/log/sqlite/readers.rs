@@ -235,7 +235,7 @@ pub(super) fn kind_text(kind: Kind) -> String {
     format!("{class}:{}", kind.name())
 }
 
-fn kind_from(text: &str) -> Option<Kind> {
+pub(super) fn kind_from(text: &str) -> Option<Kind> {
     match text.split_once(':')? {
         ("action", name) => ActionKind::from_name(name).map(Kind::Action),
         ("observation", name) => ObservationKind::from_name(name).map(Kind::Observation),

@@ -15,6 +15,7 @@ use crate::log::{Change, Commit, Direction};
 
 mod crash;
 mod failure;
+mod tools;
 
 fn id(text: &str) -> ConversationId {
     text.parse().unwrap()
