@@ -40,14 +40,13 @@ mod remote;
 mod room;
 mod server_side;
 mod session;
+mod shortcuts;
 mod socket;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde::Serialize;
 
 pub use ack::{Ack, AckSender, Reply};
 pub use acks::{Acks, BroadcastAck, BroadcastAcks};
@@ -62,8 +61,7 @@ pub use remote::{Handshake, RemoteSocket, SocketInfo};
 pub use room::{Room, RoomEvent, Rooms, TooManyRooms};
 pub use socket::{Emission, Socket};
 
-use crate::proto::{self, Misuse, RawJson, encode};
-use adapter::AdapterError;
+use crate::proto::{Misuse, RawJson, encode};
 use context::Context;
 use namespaces::Namespaces;
 use pattern::{Matcher, Pattern};
@@ -198,14 +196,7 @@ impl Server {
         }
         left
     }
-
-    /// All sockets of the namespace `/`.
-    pub fn everyone(&self) -> Broadcast {
-        self.namespaces.of(proto::Namespace::default()).everyone()
-    }
 }
-
-namespace::broadcasts!(Server, everyone);
 
 impl Default for Server {
     fn default() -> Self {

@@ -2,11 +2,11 @@
 
 mod index;
 mod recovery;
+mod send;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ pub use self::recovery::{Restored, StoredSession};
 use super::adapter::Target;
 use super::context::Context;
 use super::server_side::ServerSide;
-use super::{BroadcastAcks, EmitError, Room, RoomEvent, Socket, SocketInfo, TooManyRooms};
+use super::{EmitError, Room, RoomEvent, Socket, SocketInfo, TooManyRooms};
 use crate::proto::{self, Args, Encoded, RawJson};
 
 /// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches
@@ -131,51 +131,6 @@ impl Local {
         }
     }
 
-    /// Sends an event to the sockets of this node that `target` names. What it is on the wire is
-    /// made once.
-    pub fn broadcast(&self, packet: &Encoded, target: &Target) {
-        let volatile = target.flags.volatile;
-        let mut state = self.lock();
-        let sockets = state.index.select(target);
-        match state.stamp(&self.inner.name, packet, volatile) {
-            None => {
-                drop(state);
-                let wire = self.inner.context.wire(packet);
-                sockets.iter().for_each(|socket| socket.deliver(&wire, volatile));
-            }
-            // Offsets must reach every socket in their order: nobody else sends meanwhile.
-            Some(stamped) => {
-                let wire = self.inner.context.wire(&stamped);
-                for socket in &sockets {
-                    socket.deliver(&wire, volatile);
-                    if !volatile {
-                        state.mark_sent(socket.id());
-                    }
-                }
-                if !volatile {
-                    state.log(stamped, target);
-                }
-                drop(state);
-            }
-        }
-        Socket::notify_outgoing(&sockets, packet);
-    }
-
-    /// As [`Local::broadcast`]; every socket is asked for an ack, for which it has `within`.
-    pub fn broadcast_with_ack(
-        &self,
-        packet: &Encoded,
-        target: &Target,
-        within: Duration,
-    ) -> BroadcastAcks {
-        let sockets = self.select(target);
-        let id = self.next_ack_id();
-        let packet = packet.with_ack_id(&self.inner.name, id);
-        let wire = self.inner.context.wire(&packet);
-        Socket::notify_outgoing(&sockets, &packet);
-        BroadcastAcks::send(sockets, id, &wire, target.flags.volatile, within)
-    }
-
     /// Another node's server tells this one something; gives the answer to send back. None when no
     /// handler answers.
     pub fn server_side_event(&self, args: Args) -> BoxFuture<'static, Option<RawJson>> {
@@ -263,49 +218,6 @@ impl Local {
         })
     }
 
-    /// Sends an event to one socket. With recovery it is logged, and reaches whoever has the
-    /// socket's id now; nobody if its client is lost and may come back for it.
-    pub(crate) fn emit(&self, socket: &Socket, packet: &Encoded) -> Result<(), EmitError> {
-        if self.inner.context.config.recovery.is_none() {
-            return socket.transmit(&self.inner.context.wire(packet));
-        }
-        let id = socket.id();
-        let mut state = self.lock();
-        let holder = state.index.get(id).map(|member| member.socket.clone());
-        let is_lost = holder.is_none() && state.is_lost(id);
-        match state.stamp(&self.inner.name, packet, false) {
-            Some(stamped) if holder.is_some() || is_lost => {
-                if let Some(holder) = holder {
-                    holder.transmit(&self.inner.context.wire(&stamped))?;
-                    state.mark_sent(id);
-                }
-                let rooms = vec![id.as_str().into()];
-                state.log(stamped, &Target { rooms, ..Target::default() });
-                Ok(())
-            }
-            _ => {
-                drop(state);
-                socket.transmit(&self.inner.context.wire(packet))
-            }
-        }
-    }
-
-    /// Sends an event that may be dropped to one socket.
-    pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded) {
-        let state = self.lock();
-        match state.stamp(&self.inner.name, packet, true) {
-            Some(stamped) => socket.deliver(&self.inner.context.wire(&stamped), true),
-            None => {
-                drop(state);
-                socket.deliver(&self.inner.context.wire(packet), true);
-            }
-        }
-    }
-
-    pub(crate) fn next_ack_id(&self) -> u64 {
-        self.inner.acks.fetch_add(1, Ordering::Relaxed)
-    }
-
     pub(crate) fn select(&self, target: &Target) -> Vec<Socket> {
         self.lock().index.select(target)
     }
@@ -338,39 +250,6 @@ impl Local {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The packet with an offset as its last argument; None when it needs none. A volatile event
-    /// is not logged, but the reference's client takes any string that comes last for an offset:
-    /// it gets that of the event before.
-    fn stamp(&self, name: &proto::Namespace, packet: &Encoded, volatile: bool) -> Option<Encoded> {
-        let recovery = self.recovery.as_ref()?;
-        let ends_in_string = || packet.text().as_bytes().ends_with(b"\"]");
-        if !packet.is_plain_event(name) || (volatile && !ends_in_string()) {
-            return None;
-        }
-        let offset = recovery.head() + u64::from(!volatile);
-        Some(packet.with_last_arg(&offset.to_string()))
-    }
-
-    fn log(&mut self, packet: Encoded, target: &Target) {
-        if let Some(recovery) = &mut self.recovery {
-            recovery.push(packet, target.clone());
-        }
-    }
-
-    /// The event that is about to be logged was sent to a socket.
-    fn mark_sent(&mut self, id: Sid) {
-        let Self { index, recovery: Some(recovery) } = self else { return };
-        if let Some(member) = index.get_mut(id) {
-            member.sent = recovery.head() + 1;
-        }
-    }
-
-    fn is_lost(&self, id: Sid) -> bool {
-        self.recovery.as_ref().is_some_and(|recovery| recovery.is_lost(id))
     }
 }
 

@@ -3,8 +3,8 @@
 mod emit;
 mod handlers;
 mod rooms;
+mod values;
 
-use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
 use futures_util::FutureExt as _;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
@@ -186,41 +185,6 @@ impl Socket {
         self.inner.disconnected.wait().await.clone()
     }
 
-    /// Keeps a value with the socket; one of each type. It is dropped when the socket is gone and
-    /// [`on_disconnect`](Namespace::on_disconnect) is done, unless the client may recover it.
-    pub fn insert<T: Any + Send + Sync>(&self, value: T) {
-        let before = self.values().0.insert(TypeId::of::<T>(), Arc::new(value));
-        // Foreign code may run when it is dropped: not under the lock.
-        drop(before);
-    }
-
-    /// The value of this type that was kept.
-    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let value = self.values().0.get(&TypeId::of::<T>()).cloned()?;
-        value.downcast().ok()
-    }
-
-    /// Keeps data that all nodes see: what
-    /// [`fetch_sockets`](super::Broadcast::fetch_sockets) tells of this socket.
-    ///
-    /// # Errors
-    /// The error of serde when `data` does not become JSON.
-    pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), serde_json::Error> {
-        let data = RawJson::from_value(data)?;
-        self.values().1 = Some(data);
-        Ok(())
-    }
-
-    /// What [`Socket::set_data`] put there.
-    pub fn data(&self) -> Option<RawJson> {
-        self.values().1.clone()
-    }
-
-    /// A value of the server, as [`Server::insert_state`](super::Server::insert_state) put it.
-    pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.context().state()
-    }
-
     /// Events can no longer be sent from here on.
     pub(crate) fn stop(&self) {
         self.inner.gone.store(true, Ordering::Release);
@@ -233,13 +197,6 @@ impl Socket {
         let _ = self.inner.disconnected.set(reason.clone());
         let waiters: Vec<_> = self.acks().drain().collect();
         drop(waiters);
-    }
-
-    /// Forgets what the application put there.
-    pub(crate) fn forget(&self) {
-        self.clear_handlers();
-        let values = std::mem::take(&mut *self.values());
-        drop(values);
     }
 
     /// Leaves by another reason than the application's wish; what the client is told of it was
@@ -264,10 +221,6 @@ impl Socket {
         if self.inner.recovered.set(identity).is_ok() {
             *self.values() = (session.values(), session.data.clone());
         }
-    }
-
-    pub(crate) fn copy_values(&self) -> (Values, Option<RawJson>) {
-        self.values().clone()
     }
 
     pub(crate) fn pid(&self) -> Option<&str> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::proto::{Message, Time};
 
+use super::table::unexpected;
 use super::*;
 
 fn at(seconds: u64) -> Time {

@@ -1,28 +1,27 @@
 //! One connection: packets in, handlers run, answers out; polled by the engine's own task.
 
+mod authorize;
+mod commands;
+
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio::proto::{CloseReason, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
-use futures_util::FutureExt as _;
-use serde::Deserialize;
 use tokio::time::Sleep;
 
+use self::authorize::{Claim, authorize};
 use super::joined::{Joined, Running, Step, part};
 use super::local::Restored;
-use super::mailbox::{Command, Mailbox};
-use super::namespace::Middleware;
+use super::mailbox::Mailbox;
 use super::namespaces::Namespaces;
 use super::socket::Origin;
 use super::{ConnectError, DisconnectReason, Socket};
 use crate::proto::encode::INVALID_NAMESPACE;
 use crate::proto::{self, Connection, Encoded, RawJson, Version};
 use crate::server::context::{Context as Server, Wire};
-use crate::server::hooks::Hooks;
 
 /// The future of one connection.
 pub(crate) struct Session {
@@ -40,13 +39,6 @@ pub(crate) struct Session {
     connecting: bool,
     /// No more messages will come.
     ended: bool,
-}
-
-/// What a CONNECT says of a session to be recovered.
-#[derive(Default, Deserialize)]
-struct Claim {
-    pid: Option<String>,
-    offset: Option<String>,
 }
 
 impl Session {
@@ -200,55 +192,6 @@ impl Session {
         }
     }
 
-    fn commands(&mut self) -> bool {
-        let commands = self.mailbox.take();
-        let moved = !commands.is_empty();
-        for command in commands {
-            match command {
-                Command::Spawn(socket, task) => {
-                    if let Some(joined) = self.joined(&socket)
-                        && socket.is_connected()
-                    {
-                        joined.spawn(task);
-                    }
-                }
-                Command::Disconnect(socket, reason) => self.disconnect(&socket, reason),
-                Command::Close => {
-                    let sockets = self.sockets.iter().filter(|joined| joined.is_in());
-                    let sockets: Vec<_> = sockets.map(|joined| joined.socket.clone()).collect();
-                    for socket in sockets {
-                        self.disconnect(&socket, DisconnectReason::Server);
-                    }
-                    self.engine.close();
-                }
-                Command::TakenOver(socket) => {
-                    if let Some(joined) = self.joined(&socket)
-                        && joined.is_in()
-                    {
-                        joined.leave(DisconnectReason::TakenOver);
-                    }
-                    self.engine.close();
-                }
-            }
-        }
-        moved
-    }
-
-    fn joined(&mut self, socket: &Socket) -> Option<&mut Joined> {
-        self.sockets.iter_mut().find(|joined| joined.socket.is(socket))
-    }
-
-    fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason) {
-        let answer = self.connection.disconnect(socket.namespace_name());
-        let Some(joined) = self.joined(socket).filter(|joined| joined.is_in()) else { return };
-        // What the client sent before it knew is dropped, as in the reference.
-        joined.forget_events();
-        // At a shutdown the client has been told.
-        let is_told = reason == DisconnectReason::ShuttingDown;
-        joined.leave(reason);
-        self.send(answer.filter(|_| !is_told));
-    }
-
     fn run_sockets(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         for at in 0..self.sockets.len() {
@@ -360,37 +303,4 @@ impl Drop for Session {
             joined.socket.forget();
         }
     }
-}
-
-/// Finds the session that the client claims, and runs the middlewares.
-async fn authorize(socket: Socket, claim: Claim) -> Result<Option<Box<Restored>>, ConnectError> {
-    let middlewares = socket.namespace().middlewares();
-    let Some(pid) = claim.pid else {
-        return run(middlewares, &socket).await.map(|()| None);
-    };
-    let context = socket.context();
-    let adapter = socket.namespace().adapter(false);
-    let restored = adapter.restore_session(&pid, claim.offset.as_deref()).await;
-    let Some(restored) = restored else {
-        Hooks::count(&context.hooks.not_recovered);
-        return run(middlewares, &socket).await.map(|()| None);
-    };
-    socket.recover(&restored.session);
-    Hooks::count(&context.hooks.recovered);
-    if context.config.recovery.as_ref().is_some_and(|recovery| !recovery.skip_middlewares) {
-        run(middlewares, &socket).await?;
-    }
-    Ok(Some(Box::new(restored)))
-}
-
-async fn run(middlewares: Vec<Middleware>, socket: &Socket) -> Result<(), ConnectError> {
-    for middleware in middlewares {
-        // A panic is this server's fault: the client is told no more than that.
-        let run = AssertUnwindSafe(async { middleware(socket.clone()).await }).catch_unwind();
-        run.await.unwrap_or_else(|_| {
-            socket.report_panic("a middleware");
-            Err(ConnectError::new("Server error"))
-        })?;
-    }
-    Ok(())
 }
