@@ -14,6 +14,7 @@ pub mod http;
 pub mod hub;
 pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod origin;
 mod run;
 mod serve;

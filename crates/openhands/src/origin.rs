@@ -16,20 +16,26 @@ use http::uri::Authority;
 use http::{StatusCode, header};
 use serde_json::json;
 
+use crate::metrics::Metrics;
+
 /// The origins that may speak to the server.
 #[derive(Clone, Debug)]
-pub struct AllowedOrigins(Arc<[String]>);
+pub struct AllowedOrigins {
+    list: Arc<[String]>,
+    metrics: Metrics,
+}
 
 impl AllowedOrigins {
-    /// Pages of this machine, and these.
-    pub fn new(list: Vec<String>) -> Self {
-        Self(list.into())
+    /// Pages of this machine, and these; refusals are counted.
+    pub fn new(list: Vec<String>, metrics: Metrics) -> Self {
+        Self { list: list.into(), metrics }
     }
 
     /// Whether a page of this origin may.
     pub fn allow(&self, origin: &str) -> bool {
-        let allowed = is_loopback(origin) || self.0.iter().any(|listed| listed == origin);
+        let allowed = is_loopback(origin) || self.list.iter().any(|listed| listed == origin);
         if !allowed {
+            self.metrics.refused("origin");
             tracing::warn!(
                 ?origin,
                 "page refused; if it is yours, start the server with --allow-origin"
@@ -44,7 +50,7 @@ impl AllowedOrigins {
         let name = authority.host();
         is_address(name)
             || name.eq_ignore_ascii_case("localhost")
-            || self.0.iter().any(|origin| {
+            || self.list.iter().any(|origin| {
                 let listed = origin.split_once("://").map(|(_, host)| host);
                 listed.is_some_and(|listed| listed.eq_ignore_ascii_case(host))
             })
@@ -60,6 +66,7 @@ pub(crate) async fn check_host(
     let host = request.headers().get(header::HOST);
     // Without a Host no browser is asking.
     if host.is_some_and(|host| !host.to_str().is_ok_and(|host| allowed.knows_host(host))) {
+        allowed.metrics.refused("host");
         tracing::warn!(
             ?host,
             "request under a foreign name refused; if it is yours, start the server with \
@@ -108,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_foreign_name_that_points_here_is_no_host_of_this_server() {
-        let allowed = AllowedOrigins::new(vec!["https://chat.example.org".to_owned()]);
+        let allowed =
+            AllowedOrigins::new(vec!["https://chat.example.org".to_owned()], Metrics::new());
         for (host, expected) in [
             ("localhost:3000", true),
             ("127.0.0.1:3000", true),
@@ -125,7 +133,8 @@ mod tests {
 
     #[test]
     fn pages_of_this_machine_and_listed_ones_are_let_in() {
-        let allowed = AllowedOrigins::new(vec!["https://chat.example.org".to_owned()]);
+        let allowed =
+            AllowedOrigins::new(vec!["https://chat.example.org".to_owned()], Metrics::new());
         for (origin, expected) in [
             ("http://localhost:3001", true),
             ("http://127.0.0.1:5173", true),

@@ -21,7 +21,9 @@ use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Opti
 use crate::http::HttpConfig;
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
+use crate::log::Metered;
 use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
+use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{Settings, SettingsError};
 use crate::{http, serve, tools};
@@ -81,16 +83,18 @@ async fn run(config: &Config) -> Result<(), StartError> {
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
     let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
+    let metrics = Metrics::new();
+    let log = Arc::new(Metered::new(log, metrics.clone()));
     let settings = Settings::open(&config.data_dir)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(Arc::new(log), agent, HubConfig::new(config.data_dir.join("workspaces")));
+    let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
 
-    let origins = AllowedOrigins::new(config.allow_origin.clone());
-    let sockets = sockets(config, Arc::clone(&hub), origins.clone())?;
+    let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
+    let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
     let on_disk =
         HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), on_disk)
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -125,7 +129,12 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(config: &Config, hub: Arc<Hub>, origins: AllowedOrigins) -> Result<Server, StartError> {
+fn sockets(
+    config: &Config,
+    hub: Arc<Hub>,
+    metrics: Metrics,
+    origins: AllowedOrigins,
+) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -138,7 +147,7 @@ fn sockets(config: &Config, hub: Arc<Hub>, origins: AllowedOrigins) -> Result<Se
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
     let create = if config.create_on_join { Create::Yes } else { Create::No };
-    live::mount(&server, hub, LiveConfig { create })
+    live::mount(&server, hub, metrics, LiveConfig { create })
         .map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }

@@ -11,6 +11,7 @@ mod replay;
 mod rest;
 mod startup;
 mod tools;
+mod watch;
 
 use serde_json::{Value, json};
 use tests::{OpenHands, SocketIo};

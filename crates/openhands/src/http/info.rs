@@ -1,12 +1,16 @@
-//! `/server_info`: how long it runs and what it uses.
+//! `/server_info` and `/metrics`: how long the server runs, what it uses and counts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use http::header;
 use serde_json::{Value, json};
+
+use super::ApiError;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
 
 /// What must be known to tell.
 #[derive(Clone, Debug)]
@@ -14,26 +18,36 @@ pub(crate) struct ServerInfo(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    started: Instant,
+    metrics: Metrics,
     data: PathBuf,
 }
 
 impl ServerInfo {
-    /// A server that starts now, with its data in `data`.
-    pub(crate) fn new(data: PathBuf) -> Self {
-        Self(Arc::new(Parts { started: Instant::now(), data }))
+    /// A server that is counted by `metrics`, with its data in `data`.
+    pub(crate) fn new(data: PathBuf, metrics: Metrics) -> Self {
+        Self(Arc::new(Parts { metrics, data }))
     }
+}
+
+/// What the server counts, in OpenMetrics text.
+pub(super) async fn metrics(
+    State(hub): State<Arc<Hub>>,
+    State(info): State<ServerInfo>,
+) -> Result<([(header::HeaderName, &'static str); 1], String), ApiError> {
+    let text = info.0.metrics.text(hub.conversations_loaded());
+    let text = text.map_err(|error| ApiError::Unavailable(format!("no metrics: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }
 
 /// With the keys of OpenHands 0.62. What this system does not tell is 0.
 pub(super) async fn server_info(State(info): State<ServerInfo>) -> Json<Value> {
-    let uptime = info.0.started.elapsed().as_secs_f64();
+    let uptime = info.0.metrics.uptime().as_secs_f64();
     let data = info.0.data.clone();
     // The disk may be slow.
     let resources = tokio::task::spawn_blocking(move || resources(uptime, &data)).await;
     Json(json!({
         "uptime": uptime,
-        "idle_time": 0.0,
+        "idle_time": info.0.metrics.idle().as_secs_f64(),
         "resources": resources.unwrap_or(Value::Null),
     }))
 }
@@ -79,6 +93,8 @@ fn number(text: &str, word: &str) -> u64 {
 fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole * 100.0 } else { 0.0 }
 }
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[cfg(test)]
 mod tests {

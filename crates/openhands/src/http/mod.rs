@@ -16,6 +16,7 @@
 //! | `POST /api/conversations/{id}/message` | appends a message of the user |
 //! | `GET /api/options/…` | what a page asks for first |
 //! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
+//! | `GET /metrics` | counters for Prometheus |
 //! | `GET /server_info` | time and resources |
 
 mod body;
@@ -41,6 +42,7 @@ use axum::routing::{get, post};
 use http::{HeaderValue, header};
 
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 
 pub(crate) use error::ApiError;
@@ -66,7 +68,12 @@ pub struct HttpConfig {
 }
 
 /// The routes over the conversations of `hub` and the settings of a page.
-pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, config: HttpConfig) -> Router {
+pub fn router(
+    hub: Arc<Hub>,
+    page_settings: Arc<Settings>,
+    metrics: Metrics,
+    config: HttpConfig,
+) -> Router {
     let one = Router::new()
         .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
         .route("/start", post(lifecycle::start))
@@ -83,6 +90,7 @@ pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, config: HttpConfig) -
     routes
         .route("/alive", get(home::alive))
         .route("/health", get(home::health))
+        .route("/metrics", get(info::metrics))
         .route("/server_info", get(info::server_info))
         .route("/api/options/config", get(options::config))
         .route("/api/options/models", get(options::models))
@@ -94,7 +102,11 @@ pub fn router(hub: Arc<Hub>, page_settings: Arc<Settings>, config: HttpConfig) -
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(Rest { hub, settings: page_settings, info: ServerInfo::new(config.data_dir) })
+        .with_state(Rest {
+            hub,
+            settings: page_settings,
+            info: ServerInfo::new(config.data_dir, metrics),
+        })
 }
 
 impl FromRef<Rest> for Arc<Hub> {

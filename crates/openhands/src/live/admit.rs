@@ -9,6 +9,7 @@ use socketio::server::{ConnectError, Socket};
 use super::LiveConfig;
 use crate::domain::{ConversationId, Position, parse_cursor};
 use crate::hub::{Conversation, Hub, HubError, Stopped};
+use crate::metrics::Metrics;
 
 /// What a client asked for when it connected.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct Visit {
     pub(super) schema: Schema,
     /// A stop from the admission on ends the visit.
     pub(super) stopped: Stopped,
+    pub(super) metrics: Metrics,
 }
 
 /// The form of the events a client gets.
@@ -33,16 +35,49 @@ pub(super) enum Schema {
 /// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
 pub(super) async fn admit(
     hub: &Hub,
+    metrics: &Metrics,
     config: LiveConfig,
     socket: &Socket,
 ) -> Result<(), ConnectError> {
+    match visit(hub, metrics, config, socket).await {
+        Ok(visit) => {
+            socket.insert(visit);
+            Ok(())
+        }
+        Err(Refusal { reason, error }) => {
+            metrics.refused(reason);
+            tracing::info!(socket = %socket.id(), reason, "connect refused");
+            Err(error)
+        }
+    }
+}
+
+/// What the client is told, and the reason in a word for metrics and log.
+struct Refusal {
+    reason: &'static str,
+    error: ConnectError,
+}
+
+impl Refusal {
+    fn new(reason: &'static str, text: impl Into<String>) -> Self {
+        Self { reason, error: ConnectError::new(text) }
+    }
+}
+
+async fn visit(
+    hub: &Hub,
+    metrics: &Metrics,
+    config: LiveConfig,
+    socket: &Socket,
+) -> Result<Visit, Refusal> {
     let query = Query(socket.request().uri.query().unwrap_or_default());
     // The exact words of OpenHands 0.62.
     let id = query
         .first("conversation_id")
-        .ok_or_else(|| ConnectError::new("No conversation_id in query params"))?;
-    let id = ConversationId::new(&id)
-        .map_err(|error| ConnectError::new(format!("Invalid conversation_id: {error}")))?;
+        .ok_or_else(|| Refusal::new("no_conversation_id", "No conversation_id in query params"))?;
+    let id = ConversationId::new(&id).map_err(|error| {
+        Refusal::new("invalid_conversation_id", format!("Invalid conversation_id: {error}"))
+    })?;
     let schema = match query.first("event_schema").as_deref() {
         None | Some("openhands") => Schema::Upstream,
         Some("guide") => Schema::Guide,
@@ -50,30 +85,30 @@ pub(super) async fn admit(
             let other: String = other.chars().take(SHOWN).collect();
             let text =
                 format!("Unknown event_schema {other:?}: known are \"openhands\", \"guide\"");
-            return Err(ConnectError::new(text));
+            return Err(Refusal::new("unknown_event_schema", text));
         }
     };
     let position = parse_cursor(query.first("latest_event_id").as_deref());
     let conversation = hub.conversation(&id, config.create).await.map_err(|e| refusal(&id, &e))?;
     let stopped = conversation.stopped();
     conversation.resume();
-    socket.insert(Visit { conversation, position, schema, stopped });
-    Ok(())
+    Ok(Visit { conversation, position, schema, stopped, metrics: metrics.clone() })
 }
 
-fn refusal(id: &ConversationId, error: &HubError) -> ConnectError {
+fn refusal(id: &ConversationId, error: &HubError) -> Refusal {
     match error {
         HubError::NoConversation => {
-            let refusal = ConnectError::new(format!("Conversation {id} not found"));
+            let error = ConnectError::new(format!("Conversation {id} not found"));
             let data = json!({"msg_id": "CONVERSATION$NOT_FOUND"});
-            refusal.clone().with_data(&data).unwrap_or(refusal)
+            let error = error.clone().with_data(&data).unwrap_or(error);
+            Refusal { reason: "conversation_not_found", error }
         }
         HubError::TooManyConversations { .. } | HubError::Closed => {
-            ConnectError::new(format!("Failed to join conversation: {error}"))
+            Refusal::new("no_room", format!("Failed to join conversation: {error}"))
         }
         error => {
             tracing::error!(conversation = %id, %error, "conversation not loaded");
-            ConnectError::new(format!("Failed to access conversation events: {error}"))
+            Refusal::new("log", format!("Failed to access conversation events: {error}"))
         }
     }
 }

@@ -107,6 +107,10 @@ async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(),
         match socket.send(&packet) {
             // The client reads slowly: it lags behind, and nobody else does.
             Err(EmitError::Full(_)) => socket.ready().await,
+            Ok(()) => {
+                visit.metrics.sent();
+                return Ok(());
+            }
             other => return other,
         }
     }

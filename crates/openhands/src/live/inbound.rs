@@ -16,14 +16,15 @@ pub(super) async fn user_action(socket: Socket, args: Args, ack: AckSender) {
                 tracing::debug!(socket = %socket.id(), %error, "ack not sent");
             }
         }
-        Err(why) => refuse(&socket, ack, &why),
+        Err(why) => refuse(&socket, ack, "action", &why),
     }
 }
 
 /// Any other event.
 pub(super) async fn unknown(socket: Socket, args: Args, ack: AckSender) {
     let name: String = args.name().chars().take(SHOWN).collect();
-    refuse(&socket, ack, &format!("unknown event {name:?}: send actions as \"oh_user_action\""));
+    let why = format!("unknown event {name:?}: send actions as \"oh_user_action\"");
+    refuse(&socket, ack, "unknown_event", &why);
 }
 
 async fn append(socket: &Socket, args: &Args) -> Result<(), String> {
@@ -44,11 +45,17 @@ async fn append(socket: &Socket, args: &Args) -> Result<(), String> {
         tracing::error!(conversation = %visit.conversation.id(), %error, "action not stored");
         format!("the action was not stored: {error}")
     })?;
+    visit.metrics.received();
     Ok(())
 }
 
-fn refuse(socket: &Socket, ack: AckSender, why: &str) {
-    tracing::debug!(socket = %socket.id(), why, "refused");
+fn refuse(socket: &Socket, ack: AckSender, reason: &'static str, why: &str) {
+    if let Some(visit) = socket.get::<Visit>() {
+        visit.metrics.refused(reason);
+    }
+    // The words may repeat what the client sent, and that may be a secret.
+    tracing::info!(socket = %socket.id(), reason, "action refused");
+    tracing::debug!(socket = %socket.id(), why, "action refused");
     ack.refuse(why);
     if let Err(error) = status(socket, &Ephemeral::refusal(why)) {
         tracing::debug!(socket = %socket.id(), %error, "refusal not sent");

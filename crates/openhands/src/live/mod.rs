@@ -14,9 +14,10 @@ mod inbound;
 use std::sync::Arc;
 
 use socketio::proto::Misuse;
-use socketio::server::{Server, Socket};
+use socketio::server::{DisconnectReason, Server, Socket};
 
 use crate::hub::{Create, Hub};
+use crate::metrics::Metrics;
 
 use admit::{Visit, admit};
 use inbound::{unknown, user_action};
@@ -32,16 +33,31 @@ pub struct LiveConfig {
 ///
 /// # Errors
 /// Never for this namespace; the type is that of [`Server::of`].
-pub fn mount(server: &Server, hub: Arc<Hub>, config: LiveConfig) -> Result<(), Misuse> {
+pub fn mount(
+    server: &Server,
+    hub: Arc<Hub>,
+    metrics: Metrics,
+    config: LiveConfig,
+) -> Result<(), Misuse> {
     server
         .of("/")?
         .with(move |socket: Socket| {
-            let hub = Arc::clone(&hub);
-            async move { admit(&hub, config, &socket).await }
+            let (hub, metrics) = (Arc::clone(&hub), metrics.clone());
+            async move { admit(&hub, &metrics, config, &socket).await }
         })
         .on_connect(|socket: Socket| async move {
             if let Some(visit) = socket.get::<Visit>() {
+                visit.metrics.connected();
+                let conversation = visit.conversation.id();
+                tracing::info!(socket = %socket.id(), %conversation, "connected");
                 feed::start(socket, visit).await;
+            }
+        })
+        .on_disconnect(|socket: Socket, reason: DisconnectReason| async move {
+            if let Some(visit) = socket.get::<Visit>() {
+                visit.metrics.disconnected();
+                let conversation = visit.conversation.id();
+                tracing::info!(socket = %socket.id(), %conversation, %reason, "disconnected");
             }
         })
         .on("oh_user_action", user_action)

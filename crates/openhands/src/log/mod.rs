@@ -5,6 +5,7 @@
 
 mod error;
 mod event;
+mod metered;
 pub mod sqlite;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::domain::{ConversationId, Draft, Position};
 
 pub use error::LogError;
 pub use event::StoredEvent;
+pub use metered::Metered;
 
 /// Stores conversations and their events.
 ///

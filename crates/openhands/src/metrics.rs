@@ -1,0 +1,165 @@
+//! What the server counts, for `/metrics`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Counters and gauges of one server. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    registry: Registry,
+    connections: Gauge,
+    conversations: Gauge,
+    events_in: Counter,
+    events_out: Counter,
+    appended: Counter,
+    append_failures: Counter,
+    append_seconds: Histogram,
+    refusals: Family<Reason, Counter>,
+    started: Instant,
+    /// Milliseconds from the start to the last append.
+    last_append: AtomicU64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// All at zero; the time of this call is the start.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("openhands");
+        let (connections, conversations) = (Gauge::default(), Gauge::default());
+        let (events_in, events_out) = (Counter::default(), Counter::default());
+        let (appended, append_failures) = (Counter::default(), Counter::default());
+        // 0.1 ms to about 3 s.
+        let append_seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+        let refusals = Family::default();
+        let clone = connections.clone();
+        registry.register("connections", "Clients in a conversation", clone);
+        registry.register("conversations", "Conversations in memory", conversations.clone());
+        registry.register("events_in", "Actions of clients that were stored", events_in.clone());
+        registry.register("events_out", "Events sent to clients", events_out.clone());
+        registry.register("events_appended", "Events stored, of all writers", appended.clone());
+        let text = "Appends that were refused or failed";
+        registry.register("append_failures", text, append_failures.clone());
+        let text = "Time from an append to its being durable, in seconds";
+        registry.register("append_seconds", text, append_seconds.clone());
+        let text = "Connects, actions and requests that were refused";
+        registry.register("refusals", text, Family::clone(&refusals));
+        Self(Arc::new(Counts {
+            registry,
+            connections,
+            conversations,
+            events_in,
+            events_out,
+            appended,
+            append_failures,
+            append_seconds,
+            refusals,
+            started: Instant::now(),
+            last_append: AtomicU64::new(0),
+        }))
+    }
+
+    pub(crate) fn connected(&self) {
+        self.0.connections.inc();
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.0.connections.dec();
+    }
+
+    pub(crate) fn received(&self) {
+        self.0.events_in.inc();
+    }
+
+    pub(crate) fn sent(&self) {
+        self.0.events_out.inc();
+    }
+
+    /// Reasons are few and fixed: each is a line of `/metrics` for ever.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.0.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// An append that took this long: of so many events, or failed.
+    pub(crate) fn appended(&self, events: Option<usize>, took: Duration) {
+        let Some(events) = events else {
+            self.0.append_failures.inc();
+            return;
+        };
+        self.0.appended.inc_by(events as u64);
+        self.0.append_seconds.observe(took.as_secs_f64());
+        let now = u64::try_from(self.uptime().as_millis()).unwrap_or(u64::MAX);
+        self.0.last_append.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Time since the start.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Time since the last append, or since the start.
+    pub(crate) fn idle(&self) -> Duration {
+        let last = Duration::from_millis(self.0.last_append.load(Ordering::Relaxed));
+        self.uptime().saturating_sub(last)
+    }
+
+    /// All of them in OpenMetrics text, with so many conversations in memory now.
+    ///
+    /// # Errors
+    /// When the library cannot encode; it never does into memory.
+    pub(crate) fn text(&self, conversations: usize) -> Result<String, fmt::Error> {
+        self.0.conversations.set(i64::try_from(conversations).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_in_the_text() {
+        let metrics = Metrics::new();
+        metrics.connected();
+        metrics.connected();
+        metrics.disconnected();
+        metrics.refused("origin");
+        metrics.appended(Some(3), Duration::from_millis(1));
+        metrics.appended(None, Duration::ZERO);
+        let text = metrics.clone().text(7).unwrap();
+        for line in [
+            "openhands_connections 1",
+            "openhands_conversations 7",
+            "openhands_events_appended_total 3",
+            "openhands_append_failures_total 1",
+            "openhands_append_seconds_count 1",
+            "openhands_refusals_total{reason=\"origin\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
+}
