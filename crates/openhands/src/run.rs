@@ -13,7 +13,7 @@ use axum::Router;
 use clap::Parser as _;
 use engineio::server::Origins;
 use socketio::server::Server;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
@@ -72,8 +72,7 @@ fn start(options: Options) -> Result<(), StartError> {
 }
 
 async fn run(config: &Config) -> Result<(), StartError> {
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = listen(config.listen)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let address = listener
         .local_addr()
@@ -151,6 +150,20 @@ fn sockets(
         .map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
+
+/// A socket with room for a burst: polling clients open a connection for each request, and what
+/// does not fit is silently tried again after a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restarted server takes its address back at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// What runs where, and the first thing to try.
 fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {

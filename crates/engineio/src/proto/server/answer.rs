@@ -133,17 +133,16 @@ impl Session {
             packets += 1;
         }
         let probed = matches!(self.link, Link::Probed { .. });
-        if self.phase == Phase::Closing && self.outbox.is_empty() {
-            if encoder.is_empty() && noop {
+        if self.phase == Phase::Closing && encoder.is_empty() {
+            if noop {
                 encoder.push(Packet::Noop);
                 packets += 1;
             }
-            // Without room for it, it goes with the next GET.
-            if encoder.fits(&Packet::Close) {
-                encoder.push(Packet::Close);
-                packets += 1;
-                self.end(CloseReason::ForcedClose, Packet::Close);
-            }
+            // Never behind a message: the JavaScript client acts on the close before it has
+            // handled what came with it.
+            encoder.push(Packet::Close);
+            packets += 1;
+            self.end(CloseReason::ForcedClose, Packet::Close);
         } else if encoder.is_empty() && probed {
             encoder.push(Packet::Noop);
             packets += 1;

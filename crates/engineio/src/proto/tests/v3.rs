@@ -161,7 +161,8 @@ fn closing_speaks_the_same_framing() {
     let mut server = session(Transport::Polling, false);
     server.send(&["a".into()]).unwrap();
     server.close(Time::ZERO);
-    assert_eq!(get(&mut server), "2:4a1:1");
+    assert_eq!(get(&mut server), "2:4a");
+    assert_eq!(get(&mut server), "1:61:1");
     assert!(server.is_finished());
 
     let mut server = session(Transport::Polling, false);
