@@ -1,10 +1,11 @@
 // Sends messages of every kind to an echo server and reports what came back.
-// usage: echo.mjs URL TRANSPORTS
+// usage: echo.mjs URL TRANSPORTS CLIENT
 
-import { Socket } from "engine.io-client";
 import { report } from "../lib/reports.mjs";
 
-const [url, transports] = process.argv.slice(2);
+const [url, transports, client] = process.argv.slice(2);
+// The client of protocol 3 is CommonJS: what it exports is its default.
+const { Socket } = await import(client).then((module) => module.default ?? module);
 const large = 500 * 1024;
 const messages = {
   text: "hello",

@@ -14,9 +14,23 @@ async fn echo(mut socket: Socket) {
 }
 
 async fn every_message_comes_back(transports: &str) {
-    let server = Server::new(Config::default(), echo);
+    comes_back(transports, "engine.io-client").await;
+}
+
+async fn every_message_of_protocol_3_comes_back(transports: &str) {
+    comes_back(transports, "engine.io-client-3").await;
+}
+
+async fn comes_back(transports: &str, client: &str) {
+    let mut config = Config::default();
+    if client == "engine.io-client-3" {
+        config.allow_eio3 = true;
+        // It knows no maxPayload, and sends all that waits in one POST.
+        config.session.limits.max_payload = 10 << 20;
+    }
+    let server = Server::new(config, echo);
     let host = Host::engineio(&server).await;
-    let mut client = Script::node("engineio/echo.mjs", &[&host.url(), transports]);
+    let mut client = Script::node("engineio/echo.mjs", &[&host.url(), transports, client]);
 
     let first = transports.split(',').next();
     assert_eq!(client.expect("open").await, json!(first));
@@ -50,4 +64,19 @@ async fn every_message_comes_back_over_websocket() {
 #[tokio::test]
 async fn every_message_comes_back_across_an_upgrade() {
     every_message_comes_back("polling,websocket").await;
+}
+
+#[tokio::test]
+async fn every_message_of_protocol_3_comes_back_over_polling() {
+    every_message_of_protocol_3_comes_back("polling").await;
+}
+
+#[tokio::test]
+async fn every_message_of_protocol_3_comes_back_over_websocket() {
+    every_message_of_protocol_3_comes_back("websocket").await;
+}
+
+#[tokio::test]
+async fn every_message_of_protocol_3_comes_back_across_an_upgrade() {
+    every_message_of_protocol_3_comes_back("polling,websocket").await;
 }
