@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -77,7 +77,13 @@ where
 
     fn call(&self, request: Request<B>) -> Self::Future {
         let this = self.clone();
-        Box::pin(async move { Ok(this.answer(request).await) })
+        let mut answer: Self::Future = Box::pin(async move { Ok(this.answer(request).await) });
+        // Begun here, not when the host first polls: a connection that ends right behind its GET
+        // is dropped before that, and the GET must count as aborted all the same.
+        match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => Box::pin(std::future::ready(response)),
+            Poll::Pending => answer,
+        }
     }
 }
 

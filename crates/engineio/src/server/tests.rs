@@ -200,6 +200,25 @@ async fn a_poll_that_is_aborted_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_poll_whose_connection_ends_right_behind_it_ends_the_session_too() {
+    let server = Server::new(Config::default(), echo);
+    let address = serve(&server).await;
+    for _ in 0..20 {
+        let sid = open(&address).await;
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("{}\r\nhost: x\r\n\r\n", with_sid("GET", &sid));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        drop(stream);
+        let closed = async {
+            while server.sessions() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn foreign_pages_are_refused_on_both_transports() {
     let address = serve(&Server::new(Config::default(), echo)).await;
     let head = format!("{OPEN}\r\norigin: http://evil.example");
