@@ -100,7 +100,12 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
-    Box::pin(async move { Ok(engine.answer(request).await.map(Either::Left)) })
+    // As the service alone: begun before the host first polls.
+    let answer = hyper::service::Service::call(&engine, request);
+    Box::pin(async move {
+        let Ok(answer) = answer.await;
+        Ok(answer.map(Either::Left))
+    })
 }
 
 impl<S> fmt::Debug for Mount<S> {

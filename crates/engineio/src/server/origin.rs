@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::Parts;
+
 /// Pages that may connect.
 #[derive(Clone)]
 pub enum Origins {
-    /// Pages of this server: the origin's host and port are those of the `Host` header.
+    /// Pages of this server: the origin's host and port are those of the `Host` header, or in
+    /// HTTP/2 of `:authority`.
     Same,
     /// These, as `https://example.org`, and pages of this server.
     List(Arc<[String]>),
@@ -25,14 +28,15 @@ pub enum Origins {
 pub type Predicate = dyn Fn(&str, &HeaderMap) -> bool + Send + Sync;
 
 impl Origins {
-    /// Whether a request with these headers may pass.
-    pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request with this head may pass.
+    pub(crate) fn allow(&self, head: &Parts) -> bool {
+        let headers = &head.headers;
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         match self {
             Self::Any => true,
-            Self::Same => is_same(origin, headers),
-            Self::List(list) => list.iter().any(|o| o == origin) || is_same(origin, headers),
+            Self::Same => is_same(origin, head),
+            Self::List(list) => list.iter().any(|o| o == origin) || is_same(origin, head),
             Self::Matching(allows) => allows(origin, headers),
         }
     }
@@ -60,8 +64,10 @@ impl Origins {
     }
 }
 
-fn is_same(origin: &str, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+fn is_same(origin: &str, head: &Parts) -> bool {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    // HTTP/2 has `:authority` in the place of `Host`.
+    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     host.is_some() && host == authority
 }
@@ -81,13 +87,23 @@ impl fmt::Debug for Origins {
 mod tests {
     use super::*;
 
-    fn headers(origin: Option<&'static str>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::from_static("localhost:3000"));
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-        }
-        headers
+    /// A request of HTTP/1 and one of HTTP/2.
+    fn heads(origin: Option<&'static str>) -> [Parts; 2] {
+        let one = http::Request::get("/").header(header::HOST, "localhost:3000");
+        let two = http::Request::get("http://localhost:3000/");
+        [one, two].map(|request| {
+            let request = match origin {
+                Some(origin) => request.header(header::ORIGIN, origin),
+                None => request,
+            };
+            request.body(()).unwrap().into_parts().0
+        })
+    }
+
+    fn allows(origins: &Origins, origin: Option<&'static str>) -> bool {
+        let [one, two] = heads(origin).map(|head| origins.allow(&head));
+        assert_eq!(one, two);
+        one
     }
 
     #[test]
@@ -101,15 +117,15 @@ mod tests {
             (Some("http://localhost:3000.evil.example"), false),
             (Some("null"), false),
         ] {
-            assert_eq!(Origins::Same.allow(&headers(origin)), allowed, "{origin:?}");
+            assert_eq!(allows(&Origins::Same, origin), allowed, "{origin:?}");
         }
     }
 
     #[test]
     fn a_list_widens() {
         let list = Origins::List(Arc::from(["http://app.example".to_owned()]));
-        assert!(list.allow(&headers(Some("http://app.example"))));
-        assert!(list.allow(&headers(Some("http://localhost:3000"))));
-        assert!(!list.allow(&headers(Some("http://app.example.evil.example"))));
+        assert!(allows(&list, Some("http://app.example")));
+        assert!(allows(&list, Some("http://localhost:3000")));
+        assert!(!allows(&list, Some("http://app.example.evil.example")));
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "compression")]
 mod compression;
+mod endings;
 mod handshake;
 mod limits;
 mod mount;

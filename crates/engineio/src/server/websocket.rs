@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::{Sink as _, Stream as _};
+use futures_util::{Sink as _, SinkExt, Stream as _};
 use http::{HeaderMap, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -34,9 +34,9 @@ type Stream = WebSocketStream<TokioIo<Upgraded>>;
 /// What a read gives.
 pub(crate) enum Read {
     Frame(Frame),
-    /// The peer closed.
+    /// The peer closed, or is gone.
     Closed,
-    /// The connection failed, or the peer broke RFC 6455.
+    /// The peer broke RFC 6455 or a limit; it has been told by a close code.
     Failed(TransportFault),
 }
 
@@ -78,13 +78,27 @@ impl WebSocket {
                 Some(Ok(WsMessage::Binary(data))) => Read::Frame(Frame::Binary(data)),
                 Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => continue,
                 Some(Ok(WsMessage::Close(_) | WsMessage::Frame(_))) | None => Read::Closed,
-                Some(Err(Error::Capacity(CapacityError::MessageTooLong { size, max_size }))) => {
-                    let frame = CloseFrame { code: CloseCode::Size, reason: "".into() };
-                    let close = WsMessage::Close(Some(frame));
+                Some(Err(error)) => {
+                    let (code, read) = match error {
+                        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                            let fault = TransportFault::FrameTooLarge { len: size, max: max_size };
+                            (CloseCode::Size, Read::Failed(fault))
+                        }
+                        Error::Utf8(_) => {
+                            (CloseCode::Invalid, Read::Failed(TransportFault::Websocket))
+                        }
+                        // The connection ended without a word. The reference does not tell this
+                        // from a goodbye either.
+                        Error::Io(_)
+                        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                            return Poll::Ready(Read::Closed);
+                        }
+                        _ => (CloseCode::Protocol, Read::Failed(TransportFault::Websocket)),
+                    };
+                    let close = WsMessage::Close(Some(CloseFrame { code, reason: "".into() }));
                     let _ = Pin::new(&mut *stream).start_send(close);
-                    Read::Failed(TransportFault::FrameTooLarge { len: size, max: max_size })
+                    read
                 }
-                Some(Err(_)) => Read::Failed(TransportFault::Websocket),
             });
         }
     }
@@ -135,7 +149,8 @@ impl WebSocket {
                 Err(_) => return,
             },
         };
-        let _ = stream.close(None).await;
+        // Not the stream's own `close`, which refuses to answer the peer's.
+        let _ = SinkExt::close(&mut *stream).await;
         let io = stream.get_mut();
         let _ = io.shutdown().await;
         let mut scratch = [0; 512];

@@ -36,7 +36,7 @@ where
     let upgrade = head.extensions.remove::<OnUpgrade>();
     let head = Arc::new(head);
     let headers = &head.headers;
-    if !server.config.origins.allow(headers) {
+    if !server.config.origins.allow(&head) {
         return refuse(server, &head, &RequestError::Forbidden.into());
     }
     let cross = headers
