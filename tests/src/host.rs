@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
+use axum::serve::Listener;
 use engineio::server::Service;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
@@ -26,12 +27,28 @@ impl Host {
         Self::serve("/socket.io", server.service()).await
     }
 
+    /// Serves under `/engine.io/` what comes from this listener.
+    pub fn engineio_on<L>(listener: L, server: &engineio::server::Server) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+        L::Io: Send + Unpin + 'static,
+    {
+        Self::serve_on(listener, "/engine.io", server.service())
+    }
+
     async fn serve(path: &str, service: Service) -> Self {
-        let app = Router::new().nest_service(path, service);
-        let listener = match listen() {
-            Ok(listener) => listener,
+        match listen() {
+            Ok(listener) => Self::serve_on(listener, path, service),
             Err(error) => panic!("no free port: {error}"),
-        };
+        }
+    }
+
+    fn serve_on<L>(listener: L, path: &str, service: Service) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+        L::Io: Send + Unpin + 'static,
+    {
+        let app = Router::new().nest_service(path, service);
         let address = match listener.local_addr() {
             Ok(address) => address,
             Err(error) => panic!("a listener without an address: {error}"),
@@ -55,7 +72,7 @@ impl Host {
     }
 }
 
-fn listen() -> io::Result<TcpListener> {
+pub(crate) fn listen() -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     // Clients without keep-alive open hundreds of connections at once; beyond the usual 128 the

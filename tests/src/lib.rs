@@ -13,6 +13,7 @@ mod link;
 mod openhands;
 mod script;
 mod socket_io;
+pub mod tls;
 
 pub use deadline::{DEADLINE, within};
 pub use host::Host;

@@ -1,9 +1,10 @@
 // Sends messages of every kind to an echo server and reports what came back.
-// usage: echo.mjs URL TRANSPORTS CLIENT
+// usage: echo.mjs URL TRANSPORTS CLIENT [CERTIFICATE]
 
+import { readFileSync } from "node:fs";
 import { report } from "../lib/reports.mjs";
 
-const [url, transports, client] = process.argv.slice(2);
+const [url, transports, client, certificate] = process.argv.slice(2);
 // The client of protocol 3 is CommonJS: what it exports is its default.
 const { Socket } = await import(client).then((module) => module.default ?? module);
 const large = 500 * 1024;
@@ -20,7 +21,10 @@ const messages = {
   "empty binary": Buffer.alloc(0),
 };
 
-const socket = new Socket(url, { transports: transports.split(",") });
+const socket = new Socket(url, {
+  transports: transports.split(","),
+  ca: certificate && readFileSync(certificate),
+});
 const left = Object.entries(messages);
 
 socket.on("open", () => {

@@ -1,8 +1,8 @@
-//! Messages of every kind come back as they were sent.
+//! Messages of every kind come back as they were sent, also over TLS.
 
 use engineio::server::{Config, Server, Socket};
 use serde_json::json;
-use tests::{Host, Script};
+use tests::{Host, Script, tls};
 
 async fn echo(mut socket: Socket) {
     while let Some(message) = socket.recv().await {
@@ -30,8 +30,12 @@ async fn comes_back(transports: &str, client: &str) {
     }
     let server = Server::new(config, echo);
     let host = Host::engineio(&server).await;
-    let mut client = Script::node("engineio/echo.mjs", &[&host.url(), transports, client]);
+    let client = Script::node("engineio/echo.mjs", &[&host.url(), transports, client]);
+    expect_all(client, transports).await;
+}
 
+/// What the script reports when every message came back.
+async fn expect_all(mut client: Script, transports: &str) {
     let first = transports.split(',').next();
     assert_eq!(client.expect("open").await, json!(first));
     for kind in [
@@ -79,4 +83,29 @@ async fn every_message_of_protocol_3_comes_back_over_websocket() {
 #[tokio::test]
 async fn every_message_of_protocol_3_comes_back_across_an_upgrade() {
     every_message_of_protocol_3_comes_back("polling,websocket").await;
+}
+
+async fn every_message_comes_back_over_tls(transports: &str) {
+    let server = Server::new(Config::default(), echo);
+    let (listener, certificate) = tls::listen().await;
+    let host = Host::engineio_on(listener, &server);
+    let url = format!("https://localhost:{}", host.address().port());
+    let path = certificate.path().to_string_lossy();
+    let args = [&url, transports, "engine.io-client", &path];
+    expect_all(Script::node("engineio/echo.mjs", &args), transports).await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_over_polling_and_tls() {
+    every_message_comes_back_over_tls("polling").await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_over_websocket_and_tls() {
+    every_message_comes_back_over_tls("websocket").await;
+}
+
+#[tokio::test]
+async fn every_message_comes_back_across_an_upgrade_and_tls() {
+    every_message_comes_back_over_tls("polling,websocket").await;
 }
