@@ -2,8 +2,9 @@
 //! and what was received. Order is kept, nothing is lost while the session is open or drains,
 //! caps hold, and every `has_*` says what its `poll_*` then does.
 //!
-//! Input: a first byte that is `w` for a session on websocket; then operations, each the letter
-//! in [`Op`], so that seeds are written by hand. Any other byte is the operation of its remainder.
+//! Input: a first byte that is `w` for a session on websocket, `3` for protocol 3, `W` for both;
+//! then operations, each the letter in [`Op`], so that seeds are written by hand. Any other byte is
+//! the operation of its remainder.
 
 #![no_main]
 
@@ -15,13 +16,13 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use engineio::proto::server::{Config, Session, Transmit};
 use engineio::proto::{
-    CloseReason, Event, Frame, Message, Packet, RequestError, SendError, Sid, Time, Transport,
-    payload,
+    CloseReason, Event, Frame, Message, Packet, PacketError, Protocol, RequestError, SendError,
+    Sid, Time, Transport, payload, v3,
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|ops: Ops| {
-    let mut model = Model::new(ops.websocket);
+    let mut model = Model::new(ops.websocket, ops.protocol);
     for op in ops.list {
         model.op(op);
         model.check();
@@ -32,14 +33,17 @@ fuzz_target!(|ops: Ops| {
 #[derive(Debug)]
 struct Ops {
     websocket: bool,
+    protocol: Protocol,
     list: Vec<Op>,
 }
 
 impl<'a> Arbitrary<'a> for Ops {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let websocket = u.bytes(1)? == b"w";
+        let first = u.bytes(1)?[0];
+        let websocket = b"wW".contains(&first);
+        let protocol = if b"3W".contains(&first) { Protocol::V3 } else { Protocol::V4 };
         let list = std::iter::from_fn(|| (!u.is_empty()).then(|| u.arbitrary()));
-        Ok(Self { websocket, list: list.collect::<Result<_, _>>()? })
+        Ok(Self { websocket, protocol, list: list.collect::<Result<_, _>>()? })
     }
 }
 
@@ -55,6 +59,8 @@ enum Op {
     Post,
     /// `p…\n`: the body of the POST; one begins if none has.
     Payload(Vec<u8>),
+    /// `B…\n`: the same, in the binary form of protocol 3.
+    BinaryPayload(Vec<u8>),
     /// `o`: the connection of the POST is lost.
     AbortPost,
     /// `l`: the POST is too large.
@@ -81,7 +87,7 @@ enum Op {
 
 impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        const LETTERS: &[u8] = b"gaxPpolufbtdDsce+";
+        const LETTERS: &[u8] = b"gaxPpolufbtdDsce+B";
         let byte = u.bytes(1)?[0];
         let letter = match LETTERS.contains(&byte) {
             true => byte,
@@ -93,6 +99,7 @@ impl<'a> Arbitrary<'a> for Op {
             b'x' => Self::AbortGet,
             b'P' => Self::Post,
             b'p' => Self::Payload(line(u)?),
+            b'B' => Self::BinaryPayload(line(u)?),
             b'o' => Self::AbortPost,
             b'l' => Self::RefusePost,
             b'u' => Self::Upgrade,
@@ -127,6 +134,7 @@ fn line(u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
 struct Model {
     session: Session,
     config: Config,
+    protocol: Protocol,
     now: Time,
     /// A websocket is there and has not been told to close.
     attached: bool,
@@ -148,7 +156,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(websocket: bool) -> Self {
+    fn new(websocket: bool, protocol: Protocol) -> Self {
         let mut config = Config {
             ping_interval: Duration::from_millis(2_000),
             ping_timeout: Duration::from_millis(1_000),
@@ -166,9 +174,14 @@ impl Model {
         config.limits.inbox_bytes = 20;
         let transport = if websocket { Transport::Websocket } else { Transport::Polling };
         let sid = Sid::from_entropy([0; Sid::ENTROPY]);
+        let shared = Arc::new(config.clone());
         Self {
-            session: Session::new(sid, transport, Arc::new(config.clone()), Time::ZERO),
+            session: match protocol {
+                Protocol::V4 => Session::new(sid, transport, shared, Time::ZERO),
+                Protocol::V3 => Session::new_v3(sid, transport, false, shared, Time::ZERO),
+            },
             config,
+            protocol,
             now: Time::ZERO,
             attached: websocket,
             held: !websocket,
@@ -196,7 +209,8 @@ impl Model {
                 assert!(!self.session.is_open() || self.polls() == Some(false));
             }
             Op::Post => drop(self.post()),
-            Op::Payload(body) => self.payload(&body),
+            Op::Payload(body) => self.payload(&body, false),
+            Op::BinaryPayload(body) => self.payload(&body, true),
             Op::AbortPost if self.posting => {
                 self.posting = false;
                 self.session.handle_post_aborted();
@@ -261,16 +275,18 @@ impl Model {
         let Some(body) = body else { return false };
         assert!(std::mem::take(&mut self.held), "an answer to no GET");
         let (len, max) = (body.len(), self.config.limits.max_payload);
-        let packets: Vec<_> = payload::decode(body, usize::MAX)
-            .map(|packet| packet.expect("what it wrote"))
-            .collect();
+        let binary = v3::payload::is_binary(&body);
+        let packets = self.decode(body, binary, usize::MAX);
+        let packets: Vec<_> =
+            packets.into_iter().map(|packet| packet.expect("what it wrote")).collect();
         assert!(len <= max || packets.len() == 1, "{len} bytes, the limit is {max}");
         let last = packets.len() - 1;
         for (index, packet) in packets.into_iter().enumerate() {
             match packet {
                 Packet::Message(message) => self.delivered(&message),
                 Packet::Close => assert!(index == last && !self.session.is_open()),
-                Packet::Open(_) | Packet::Ping | Packet::Noop => {}
+                Packet::Open(_) | Packet::Noop => {}
+                packet if self.is_heartbeat(&packet) => {}
                 other => panic!("{other} in a payload"),
             }
         }
@@ -286,14 +302,38 @@ impl Model {
         let polls = self.session.transport() == Transport::Polling;
         match transmit {
             Transmit::Close => self.attached = false,
-            Transmit::Frame(frame) => match frame.into_packet().expect("what it wrote") {
+            Transmit::Frame(frame) => match self.read(frame).expect("what it wrote") {
                 Packet::Message(message) if !polls => self.delivered(&message),
-                Packet::Open(_) | Packet::Ping if !polls => {}
+                Packet::Open(_) if !polls => {}
                 Packet::PongProbe if polls => {}
+                packet if !polls && self.is_heartbeat(&packet) => {}
                 other => panic!("{other} on the websocket, polls: {polls}"),
             },
         }
         true
+    }
+
+    fn read(&self, frame: Frame) -> Result<Packet, PacketError> {
+        match self.protocol {
+            Protocol::V4 => frame.into_packet(),
+            Protocol::V3 => v3::decode_frame(frame),
+        }
+    }
+
+    fn decode(&self, body: Bytes, binary: bool, max: usize) -> Vec<Result<Packet, PacketError>> {
+        match (self.protocol, binary) {
+            (Protocol::V4, _) => payload::decode(body, max).collect(),
+            (Protocol::V3, false) => v3::payload::decode_text(body, max).collect(),
+            (Protocol::V3, true) => v3::payload::decode_binary(body, max).collect(),
+        }
+    }
+
+    /// What this side sends to show that it lives.
+    fn is_heartbeat(&self, packet: &Packet) -> bool {
+        match self.protocol {
+            Protocol::V4 => *packet == Packet::Ping,
+            Protocol::V3 => matches!(packet, Packet::Pong | Packet::PongProbe),
+        }
     }
 
     fn delivered(&mut self, message: &Message) {
@@ -311,7 +351,7 @@ impl Model {
         result.is_ok()
     }
 
-    fn payload(&mut self, body: &[u8]) {
+    fn payload(&mut self, body: &[u8], binary: bool) {
         // As a driver does: what the application has not taken stops the reading.
         if !self.session.wants_input() || !(self.posting || self.post()) {
             return;
@@ -320,12 +360,19 @@ impl Model {
         let body = Bytes::copy_from_slice(body);
         let mut fine = true;
         if self.session.is_open() {
-            let packets = payload::decode(body.clone(), self.config.limits.max_payload_packets);
-            fine =
-                packets.map(|packet| packet.is_ok_and(|p| self.packet(p))).all(|goes_on| goes_on);
+            let max = self.config.limits.max_payload_packets;
+            let packets = self.decode(body.clone(), binary, max).into_iter();
+            // Protocol 4 has no binary form: nothing of it is read.
+            fine = !(binary && self.protocol == Protocol::V4)
+                && packets
+                    .map(|packet| packet.is_ok_and(|p| self.packet(p)))
+                    .all(|goes_on| goes_on);
         }
         let was_open = self.session.is_open();
-        let result = self.session.handle_payload(self.now, body);
+        let result = match binary {
+            false => self.session.handle_payload(self.now, body),
+            true => self.session.handle_binary_payload(self.now, body),
+        };
         assert!(!was_open || fine == self.session.is_open(), "{result:?}");
     }
 
@@ -334,7 +381,7 @@ impl Model {
             return;
         }
         let polls = self.polls();
-        let packet = frame.clone().into_packet();
+        let packet = self.read(frame.clone());
         let fine = polls != Some(false) || packet.is_ok_and(|packet| self.packet(packet));
         let result = self.session.handle_frame(self.now, frame);
         assert!(polls.is_none() || fine == self.session.is_open(), "{result:?}");
@@ -342,11 +389,12 @@ impl Model {
 
     /// What an open session does with a packet; false when it ends by it.
     fn packet(&mut self, packet: Packet) -> bool {
-        match packet {
-            Packet::Message(message) => self.received.push_back(message),
-            Packet::Pong | Packet::PongProbe => self.pong = self.now,
-            Packet::Upgrade | Packet::Noop => {}
-            Packet::Close | Packet::Open(_) | Packet::Ping | Packet::PingProbe => return false,
+        match (packet, self.protocol) {
+            (Packet::Message(message), _) => self.received.push_back(message),
+            (Packet::Pong | Packet::PongProbe, Protocol::V4)
+            | (Packet::Ping | Packet::PingProbe, Protocol::V3) => self.pong = self.now,
+            (Packet::Upgrade | Packet::Noop, _) => {}
+            _ => return false,
         }
         true
     }
