@@ -69,16 +69,22 @@ impl Driver {
             && let Poll::Ready(read) = websocket.poll_read(cx)
         {
             moved = true;
-            match read {
-                Read::Frame(frame) => {
-                    let result =
-                        self.shared.drive(|state, now| state.session.handle_frame(now, frame));
-                    if let Err(error) = result {
-                        tracing::debug!(sid = %self.shared.sid(), %error, "bad frame");
+            let sid = self.shared.sid();
+            // All that one read of the connection brought, in one turn.
+            let end = self.shared.drive(|state, now| {
+                let mut read = Some(read);
+                while let Some(Read::Frame(frame)) = read {
+                    if let Err(error) = state.session.handle_frame(now, frame) {
+                        tracing::debug!(%sid, %error, "bad frame");
                     }
+                    read = if state.wants_frame() { websocket.read_ahead() } else { None };
                 }
-                Read::Closed => self.lose_websocket(None),
-                Read::Failed(fault) => self.lose_websocket(Some(fault)),
+                read
+            });
+            match end {
+                None | Some(Read::Frame(_)) => {}
+                Some(Read::Closed) => self.lose_websocket(None),
+                Some(Read::Failed(fault)) => self.lose_websocket(Some(fault)),
             }
         }
         moved
@@ -117,19 +123,28 @@ impl Driver {
                 }
                 Poll::Ready(Ok(())) => {}
             }
-            let sent = match self.shared.drive(|state, _| state.session.poll_transmit()) {
-                None => break,
-                Some(Transmit::Frame(frame)) => websocket.start_send(frame),
-                Some(Transmit::Close) => {
+            let closes = self.shared.change(|state| {
+                loop {
+                    match state.session.poll_transmit() {
+                        Some(Transmit::Frame(frame)) => websocket.start_send(frame),
+                        Some(Transmit::Close) => return Some(true),
+                        None => return Some(false),
+                    }
+                    moved = true;
+                    if !websocket.has_room() {
+                        return None;
+                    }
+                }
+            });
+            match closes {
+                None => {}
+                Some(false) => break,
+                Some(true) => {
                     if let Some(websocket) = self.websocket.take() {
                         websocket.close();
                     }
                     return true;
                 }
-            };
-            moved = true;
-            if let Err(fault) = sent {
-                self.lose_websocket(Some(fault));
             }
         }
         if let Some(websocket) = &mut self.websocket

@@ -36,6 +36,7 @@ mod shutdown;
 mod socket;
 mod stats;
 mod websocket;
+mod wire;
 
 pub use self::http::{Body, Parts};
 #[cfg(feature = "compression")]

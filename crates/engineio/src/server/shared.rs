@@ -90,12 +90,20 @@ impl Shared {
     /// The one door: lock, one mutation, read off what became ready, unlock, wake exactly those.
     pub(crate) fn drive<R>(&self, change: impl FnOnce(&mut State, Time) -> R) -> R {
         let now = self.now();
+        self.change(|state| {
+            // Whoever comes first after a deadline sees it passed, also when the driver sleeps
+            // still.
+            if state.session.poll_timeout().is_some_and(|at| at <= now) {
+                state.session.handle_timeout(now);
+            }
+            change(state, now)
+        })
+    }
+
+    /// As [`Shared::drive`] for what needs no clock: the application's side, and what is written.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
-        // Whoever comes first after a deadline sees it passed, also when the driver sleeps still.
-        if state.session.poll_timeout().is_some_and(|at| at <= now) {
-            state.session.handle_timeout(now);
-        }
-        let result = change(&mut state, now);
+        let result = change(&mut state);
         let wake = state.ready();
         if state.room_came() {
             self.room.notify_waiters();
@@ -106,18 +114,16 @@ impl Shared {
     }
 
     pub(crate) fn send(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.drive(|state, _| state.session.send(messages))
+        self.change(|state| state.session.send(messages))
     }
 
     /// Whether the next frame of the websocket may be read.
     pub(crate) fn wants_frame(&self) -> bool {
-        let state = self.lock();
-        let asked = state.read_ahead || (state.app.is_some() && !state.session.has_event());
-        asked && state.session.wants_input()
+        self.lock().wants_frame()
     }
 
     pub(crate) fn set_read_ahead(&self, on: bool) {
-        self.drive(|state, _| state.read_ahead = on);
+        self.change(|state| state.read_ahead = on);
     }
 
     pub(crate) fn close(&self) {
@@ -125,7 +131,7 @@ impl Shared {
     }
 
     pub(crate) fn discard(&self) {
-        self.drive(|state, _| state.session.discard());
+        self.change(|state| state.session.discard());
     }
 
     /// The figures that were counted since the last time.
@@ -157,7 +163,7 @@ impl Shared {
 
     /// The next message, or `None` at the end.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.drive(|state, _| {
+        self.change(|state| {
             state.app = None;
             loop {
                 match state.session.poll_event() {
@@ -217,6 +223,12 @@ impl State {
         };
         let driver = if !self.driving && self.has_work() { self.driver.take() } else { None };
         [get, post, app, driver]
+    }
+
+    /// Whether the next frame of the websocket may be read.
+    pub(crate) fn wants_frame(&self) -> bool {
+        let asked = self.read_ahead || (self.app.is_some() && !self.session.has_event());
+        asked && self.session.wants_input()
     }
 
     /// Whether the driver has something to do.

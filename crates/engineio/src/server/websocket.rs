@@ -1,35 +1,40 @@
 //! One websocket: frames of the session on an upgraded HTTP connection. [RFC 6455]
+//!
+//! tungstenite reads, and answers pings and closes. Messages go around its write buffer, which
+//! would copy each of them and is never given back.
 
-use std::pin::Pin;
+use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::{Sink as _, SinkExt, Stream as _};
 use http::{HeaderMap, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, frame};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use super::wire::Wire;
 use crate::proto::{Frame, TransportFault};
 
 /// A websocket, from the moment its 101 is on the way.
 pub(crate) enum WebSocket {
     /// The HTTP connection is not handed over yet.
-    Opening(BoxFuture<'static, Result<Stream, TransportFault>>),
-    Open(Box<Stream>),
+    Opening(BoxFuture<'static, Result<Box<Open>, TransportFault>>),
+    Open(Box<Open>),
 }
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+/// A websocket that is there.
+pub(crate) struct Open {
+    context: WebSocketContext,
+    wire: Wire<TokioIo<Upgraded>>,
+}
 
 /// What a read gives.
 pub(crate) enum Read {
@@ -49,11 +54,6 @@ impl WebSocket {
         open: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(max))
-            .max_frame_size(Some(max));
         Self::Opening(Box::pin(async move {
             let opened = tokio::time::timeout(open, upgrade).await;
             drop(permit);
@@ -61,74 +61,60 @@ impl WebSocket {
             let upgraded = opened
                 .map_err(|_| TransportFault::OpenTimeout { max_ms })?
                 .map_err(|_| TransportFault::Websocket)?;
-            let io = TokioIo::new(upgraded);
-            Ok(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
+            let config = WebSocketConfig::default()
+                .read_buffer_size(READ_BUFFER)
+                .write_buffer_size(0)
+                .max_write_buffer_size(CONTROL_BUFFER)
+                .max_message_size(Some(max))
+                .max_frame_size(Some(max));
+            let context = WebSocketContext::new(Role::Server, Some(config));
+            Ok(Box::new(Open { context, wire: Wire::new(TokioIo::new(upgraded)) }))
         }))
     }
 
     /// Reads one frame. Waits for the connection first.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
-        let stream = match ready!(self.poll_open(cx)) {
-            Ok(stream) => stream,
-            Err(fault) => return Poll::Ready(Read::Failed(fault)),
-        };
-        loop {
-            return Poll::Ready(match ready!(Pin::new(&mut *stream).poll_next(cx)) {
-                Some(Ok(WsMessage::Text(text))) => Read::Frame(Frame::Text(Bytes::from(text))),
-                Some(Ok(WsMessage::Binary(data))) => Read::Frame(Frame::Binary(data)),
-                Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => continue,
-                Some(Ok(WsMessage::Close(_) | WsMessage::Frame(_))) | None => Read::Closed,
-                Some(Err(error)) => {
-                    let (code, read) = match error {
-                        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                            let fault = TransportFault::FrameTooLarge { len: size, max: max_size };
-                            (CloseCode::Size, Read::Failed(fault))
-                        }
-                        Error::Utf8(_) => {
-                            (CloseCode::Invalid, Read::Failed(TransportFault::Websocket))
-                        }
-                        // The connection ended without a word. The reference does not tell this
-                        // from a goodbye either.
-                        Error::Io(_)
-                        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                            return Poll::Ready(Read::Closed);
-                        }
-                        _ => (CloseCode::Protocol, Read::Failed(TransportFault::Websocket)),
-                    };
-                    let close = WsMessage::Close(Some(CloseFrame { code, reason: "".into() }));
-                    let _ = Pin::new(&mut *stream).start_send(close);
-                    read
-                }
-            });
+        match ready!(self.poll_open(cx)) {
+            Ok(open) => open.read(Some(cx)).map_or(Poll::Pending, Poll::Ready),
+            Err(fault) => Poll::Ready(Read::Failed(fault)),
+        }
+    }
+
+    /// Reads one frame of what is there already. Does not ask the connection, and wakes nobody.
+    pub(crate) fn read_ahead(&mut self) -> Option<Read> {
+        match self {
+            Self::Opening(_) => None,
+            Self::Open(open) => open.read(None),
         }
     }
 
     /// Whether a frame may be sent now.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
-        let stream = ready!(self.poll_open(cx))?;
-        Pin::new(stream).poll_ready(cx).map_err(|_| TransportFault::Websocket)
+        let open = ready!(self.poll_open(cx))?;
+        if open.has_room() {
+            return Poll::Ready(Ok(()));
+        }
+        open.wire.poll_flush(cx).map_err(|_| TransportFault::Websocket)
+    }
+
+    /// Whether another frame may be sent before the next [`WebSocket::poll_ready`].
+    pub(crate) fn has_room(&self) -> bool {
+        matches!(self, Self::Open(open) if open.has_room())
     }
 
     /// Sends a frame after [`WebSocket::poll_ready`].
-    pub(crate) fn start_send(&mut self, frame: Frame) -> Result<(), TransportFault> {
-        let Self::Open(stream) = self else { return Err(TransportFault::Websocket) };
-        let (data, kind) = match frame {
-            Frame::Text(text) => (text, Data::Text),
-            Frame::Binary(data) => (data, Data::Binary),
-        };
-        let frame = frame::Frame::message(data, OpCode::Data(kind), true);
-        Pin::new(&mut **stream)
-            .start_send(WsMessage::Frame(frame))
-            .map_err(|_| TransportFault::Websocket)
+    pub(crate) fn start_send(&mut self, frame: Frame) {
+        if let Self::Open(open) = self {
+            open.send(frame);
+        }
     }
 
     /// Writes out what was sent.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
         match self {
             Self::Opening(_) => Poll::Ready(Ok(())),
-            Self::Open(stream) => {
-                Pin::new(&mut **stream).poll_flush(cx).map_err(|_| TransportFault::Websocket)
-            }
+            Self::Open(open) if open.wire.waiting() == 0 => Poll::Ready(Ok(())),
+            Self::Open(open) => open.wire.poll_flush(cx).map_err(|_| TransportFault::Websocket),
         }
     }
 
@@ -142,29 +128,140 @@ impl WebSocket {
     /// Says goodbye and reads on until the peer has closed too. A connection that is dropped with
     /// unread bytes is reset, and the peer may never see why.
     async fn linger(self) {
-        let mut stream = match self {
-            Self::Open(stream) => stream,
+        let mut open = match self {
+            Self::Open(open) => open,
             Self::Opening(open) => match open.await {
-                Ok(stream) => Box::new(stream),
+                Ok(open) => open,
                 Err(_) => return,
             },
         };
-        // Not the stream's own `close`, which refuses to answer the peer's.
-        let _ = SinkExt::close(&mut *stream).await;
-        let io = stream.get_mut();
-        let _ = io.shutdown().await;
+        std::future::poll_fn(|cx| open.poll_goodbye(cx)).await;
         let mut scratch = [0; 512];
-        while matches!(io.read(&mut scratch).await, Ok(n) if n > 0) {}
+        let wire = &mut open.wire;
+        while std::future::poll_fn(|cx| wire.poll_read(cx, &mut scratch)).await.is_ok_and(|n| n > 0)
+        {
+        }
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Stream, TransportFault>> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Open, TransportFault>> {
         if let Self::Opening(open) = self {
-            *self = Self::Open(Box::new(ready!(open.as_mut().poll(cx))?));
+            *self = Self::Open(ready!(open.as_mut().poll(cx))?);
         }
         match self {
-            Self::Open(stream) => Poll::Ready(Ok(stream)),
+            Self::Open(open) => Poll::Ready(Ok(open)),
             Self::Opening(_) => Poll::Pending,
         }
+    }
+}
+
+impl Open {
+    /// One frame, if there is one; without a waker, of what was read before.
+    fn read(&mut self, cx: Option<&mut Context<'_>>) -> Option<Read> {
+        let mut port = Port { wire: &mut self.wire, cx };
+        loop {
+            return Some(match self.context.read(&mut port) {
+                Ok(WsMessage::Text(text)) => Read::Frame(Frame::Text(Bytes::from(text))),
+                Ok(WsMessage::Binary(data)) => Read::Frame(Frame::Binary(data)),
+                Ok(WsMessage::Ping(_) | WsMessage::Pong(_)) => continue,
+                Ok(WsMessage::Close(_) | WsMessage::Frame(_)) => Read::Closed,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                // The connection ended, with a goodbye or without; nor does the reference tell.
+                Err(
+                    Error::ConnectionClosed
+                    | Error::AlreadyClosed
+                    | Error::Io(_)
+                    | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+                ) => Read::Closed,
+                Err(error) => {
+                    let (code, fault) = match error {
+                        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                            let fault = TransportFault::FrameTooLarge { len: size, max: max_size };
+                            (CloseCode::Size, fault)
+                        }
+                        Error::Utf8(_) => (CloseCode::Invalid, TransportFault::Websocket),
+                        _ => (CloseCode::Protocol, TransportFault::Websocket),
+                    };
+                    // What it cannot write now is written with the goodbye.
+                    let close = CloseFrame { code, reason: "".into() };
+                    let _ = self.context.close(&mut port, Some(close));
+                    Read::Failed(fault)
+                }
+            });
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.wire.waiting() < WRITE_BUFFER
+    }
+
+    fn send(&mut self, frame: Frame) {
+        let (data, kind) = match frame {
+            Frame::Text(text) => (text, Data::Text),
+            Frame::Binary(data) => (data, Data::Binary),
+        };
+        let header = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
+        let mut bytes = [0; HEADER];
+        let len = header.len(data.len() as u64);
+        let written = header.format(data.len() as u64, &mut &mut bytes[..]);
+        debug_assert!(written.is_ok());
+        self.wire.copy(&bytes[..len]);
+        self.wire.share(data);
+    }
+
+    /// Sends a close frame if none was sent, and all that waits; then ends this direction.
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut port = Port { wire: &mut self.wire, cx: Some(cx) };
+        match self.context.close(&mut port, None) {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Poll::Pending;
+            }
+            // Its last frame is out of its buffer, and may still be in that of the wire.
+            Ok(()) | Err(_) => {}
+        }
+        let _ = ready!(self.wire.poll_flush(cx));
+        self.wire.poll_shutdown(cx).map(drop)
+    }
+}
+
+/// A [`Wire`] as tungstenite sees it: blocking is an error, who waits is woken.
+struct Port<'a, 'b, 'c> {
+    wire: &'a mut Wire<TokioIo<Upgraded>>,
+    /// None: nothing is read or written, but what was read before and what waits.
+    cx: Option<&'b mut Context<'c>>,
+}
+
+impl io::Read for Port<'_, '_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = match &mut self.cx {
+            Some(cx) => self.wire.poll_read(cx, into),
+            None => self.wire.read_ahead(into).map_or(Poll::Pending, |len| Poll::Ready(Ok(len))),
+        };
+        blocking(read)
+    }
+}
+
+impl io::Write for Port<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A peer that pings and does not read: its pongs wait in tungstenite, which keeps one.
+        if self.wire.waiting() >= WRITE_BUFFER {
+            self.flush()?;
+        }
+        self.wire.copy(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.cx {
+            Some(cx) => blocking(self.wire.poll_flush(cx)),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+fn blocking<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
@@ -195,8 +292,12 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
     has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
 }
 
-/// Bytes read at once from a websocket, and kept for it.
-const READ_BUFFER: usize = 4 << 10;
+/// Bytes of the longest frame header that has no mask.
+const HEADER: usize = 10;
+/// Bytes that tungstenite takes at once, and the buffer that it keeps for each websocket.
+const READ_BUFFER: usize = 2 << 10;
+/// Bytes of pongs and closes that wait in tungstenite.
+const CONTROL_BUFFER: usize = 1 << 10;
 /// Bytes collected before they are written, unless there are no more.
 const WRITE_BUFFER: usize = 32 << 10;
 /// Time a closing websocket may take.

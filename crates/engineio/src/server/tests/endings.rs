@@ -76,3 +76,43 @@ async fn a_goodbye_is_answered_and_is_a_transport_close() {
     assert_eq!(end[..2], [0x88, 2]);
     assert_eq!(reasons.recv().await, Some(Some(CloseReason::TransportClose)));
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_at_the_deadline() {
+    let mut config = Config::default();
+    config.session.limits.outbox_bytes = 64 << 20;
+    let server = Server::new(config, async |socket: Socket| {
+        // More than the buffers of a connection hold.
+        for _ in 0..32 {
+            let _ = socket.send("x".repeat(1 << 20).as_str());
+        }
+        std::future::pending().await
+    });
+    let mut stream = raw(&serve(&server).await).await;
+    // The first bytes are on the way, so the rest waits for this client.
+    stream.read_u8().await.unwrap();
+    let ended = server.drain(Duration::from_millis(50)).await;
+    assert_eq!((ended.drained, ended.cut), (0, 1));
+    while server.sessions() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_pings_and_does_not_read_costs_no_memory() {
+    let (server, _reasons) = watched();
+    let mut stream = raw(&serve(&server).await).await;
+    let pings = frame(0x89, &[b'p'; 125]).repeat(8_000);
+    let (mut read, mut write) = stream.split();
+    let writing = async {
+        for _ in 0..64 {
+            write.write_all(&pings).await.unwrap();
+        }
+        write.write_all(&frame(0x88, &[])).await.unwrap();
+    };
+    // Pongs that nobody reads fill the connection; the server reads on, and keeps the newest.
+    writing.await;
+    let mut pongs = Vec::new();
+    read.read_to_end(&mut pongs).await.unwrap();
+    assert!(pongs.starts_with(&[0x8a, 125]) && pongs.len() < 64 * pings.len());
+}

@@ -1,0 +1,269 @@
+//! An upgraded connection: read through a buffer that belongs to the thread, written in gathered
+//! pieces.
+//!
+//! An idle connection keeps no buffer here. What one read brought and the websocket did not take
+//! at once waits in `unread`, at most [`READ`] bytes.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A connection with what waits on either side of it.
+#[derive(Debug)]
+pub(crate) struct Wire<T> {
+    io: T,
+    unread: Bytes,
+    out: Gather,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
+    pub(crate) fn new(io: T) -> Self {
+        let out = Gather { shares: io.is_write_vectored(), ..Gather::default() };
+        Self { io, unread: Bytes::new(), out }
+    }
+
+    /// Reads into `into`; 0 bytes at the end.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(len) = self.read_ahead(into) {
+            return Poll::Ready(Ok(len));
+        }
+        let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; READ].into());
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
+        let (now, later) = buffer.filled().split_at(buffer.filled().len().min(into.len()));
+        into[..now.len()].copy_from_slice(now);
+        let len = now.len();
+        if !later.is_empty() {
+            self.unread = Bytes::copy_from_slice(later);
+        }
+        SCRATCH.set(Some(scratch));
+        ready!(read)?;
+        Poll::Ready(Ok(len))
+    }
+
+    /// Reads what an earlier read of the connection brought too, if there is any.
+    pub(crate) fn read_ahead(&mut self, into: &mut [u8]) -> Option<usize> {
+        if self.unread.is_empty() {
+            return None;
+        }
+        let len = into.len().min(self.unread.len());
+        self.unread.copy_to_slice(&mut into[..len]);
+        if self.unread.is_empty() {
+            self.unread = Bytes::new();
+        }
+        Some(len)
+    }
+
+    /// Queues bytes that are copied.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        self.out.copy(bytes);
+    }
+
+    /// Queues bytes that are shared, unless they are few.
+    pub(crate) fn share(&mut self, bytes: Bytes) {
+        self.out.share(bytes);
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.out.len
+    }
+
+    /// Writes all that waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.out.len > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.out.slices(&mut slices);
+            let io = Pin::new(&mut self.io);
+            let len = match &slices[..count] {
+                [one] => ready!(io.poll_write(cx, one))?,
+                many => ready!(io.poll_write_vectored(cx, many))?,
+            };
+            if len == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.advance(len);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Bytes to be written, in order: few are copied together, many are shared.
+#[derive(Debug, Default)]
+struct Gather {
+    /// What was copied, whole.
+    copied: Vec<u8>,
+    /// How much of `copied` is written.
+    done: usize,
+    /// What is shared, each with the end of what was copied before it.
+    shared: VecDeque<(usize, Bytes)>,
+    len: usize,
+    /// The connection takes several pieces at once.
+    shares: bool,
+}
+
+impl Gather {
+    fn copy(&mut self, bytes: &[u8]) {
+        self.copied.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn share(&mut self, bytes: Bytes) {
+        if bytes.len() < COPIED || !self.shares {
+            return self.copy(&bytes);
+        }
+        self.len += bytes.len();
+        self.shared.push_back((self.copied.len(), bytes));
+    }
+
+    /// The first pieces, as many as there is room for; how many.
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
+        let (mut at, mut count) = (self.done, 0);
+        for (end, bytes) in &self.shared {
+            if count + 2 > SLICES {
+                return count;
+            }
+            if at < *end {
+                slices[count] = IoSlice::new(&self.copied[at..*end]);
+                count += 1;
+                at = *end;
+            }
+            slices[count] = IoSlice::new(bytes);
+            count += 1;
+        }
+        if at < self.copied.len() && count < SLICES {
+            slices[count] = IoSlice::new(&self.copied[at..]);
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        while written > 0 {
+            let end = self.shared.front().map_or(self.copied.len(), |(end, _)| *end);
+            let copied = written.min(end - self.done);
+            self.done += copied;
+            written -= copied;
+            if let Some((end, bytes)) = self.shared.front_mut()
+                && self.done == *end
+            {
+                let shared = written.min(bytes.len());
+                bytes.advance(shared);
+                written -= shared;
+                if bytes.is_empty() {
+                    self.shared.pop_front();
+                }
+            }
+        }
+        if self.len == 0 {
+            // An idle connection keeps nothing.
+            *self = Self { shares: self.shares, ..Self::default() };
+        }
+    }
+}
+
+thread_local! {
+    /// One buffer for all reads of a thread. Taken while it is in use.
+    static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// Bytes read at once.
+const READ: usize = 32 << 10;
+/// Fewer bytes than this are copied: cheaper than a piece of their own.
+const COPIED: usize = 512;
+/// Most pieces of one write.
+const SLICES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::noop_waker_ref;
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    /// What is left of a queue, by its pieces.
+    fn front(gather: &Gather) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = gather.slices(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_gathered_leaves_in_order_however_it_is_cut(
+            pieces in prop::collection::vec((0..3 * COPIED, any::<bool>()), 0..100),
+            cuts in prop::collection::vec(1..4 * COPIED, 1..50),
+            shares in any::<bool>(),
+        ) {
+            let mut gather = Gather { shares, ..Gather::default() };
+            let mut expected = Vec::new();
+            for (number, (len, share)) in pieces.into_iter().enumerate() {
+                let piece: Vec<u8> = (0..len).map(|at| (at + number) as u8).collect();
+                expected.extend_from_slice(&piece);
+                if share { gather.share(piece.into()) } else { gather.copy(&piece) }
+            }
+            let (mut written, mut cuts) = (0, cuts.into_iter().cycle());
+            while gather.len > 0 {
+                prop_assert_eq!(gather.len, expected.len() - written);
+                let front = front(&gather);
+                prop_assert!(!front.is_empty() && expected[written..].starts_with(&front));
+                let cut = front.len().min(cuts.next().unwrap());
+                gather.advance(cut);
+                written += cut;
+            }
+            prop_assert_eq!(written, expected.len());
+            prop_assert_eq!(gather.copied.capacity() + gather.shared.capacity(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_read_brought_is_read_in_pieces() {
+        let (mut near, far) = duplex(READ);
+        let mut wire = Wire::new(far);
+        let sent: Vec<u8> = (0..READ).map(|at| at as u8).collect();
+        near.write_all(&sent).await.unwrap();
+        drop(near);
+        let mut read = Vec::new();
+        let mut piece = [0; 1000];
+        loop {
+            match std::future::poll_fn(|cx| wire.poll_read(cx, &mut piece)).await.unwrap() {
+                0 => break,
+                len => read.extend_from_slice(&piece[..len]),
+            }
+        }
+        assert!(read == sent);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_takes_nothing_waits() {
+        let (mut near, far) = duplex(10);
+        let mut wire = Wire::new(far);
+        wire.copy(b"0123456789ab");
+        let mut cx = Context::from_waker(noop_waker_ref());
+        assert!(wire.poll_flush(&mut cx).is_pending());
+        assert_eq!(wire.waiting(), 2);
+        let mut seen = [0; 12];
+        let (flushed, read) = tokio::join!(
+            std::future::poll_fn(|cx| wire.poll_flush(cx)),
+            near.read_exact(&mut seen)
+        );
+        flushed.unwrap();
+        assert_eq!((read.unwrap(), &seen), (12, b"0123456789ab"));
+    }
+}
