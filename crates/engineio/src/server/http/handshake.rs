@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::{Body, Parts, callback, poll, response};
+use super::{Body, Parts, callback, head, poll, response};
 use crate::proto::request::Ask;
 use crate::proto::server::Session;
 use crate::proto::{Protocol, RequestError, Sid, Time, Transport};
@@ -84,7 +84,7 @@ async fn begin(
         let sent = session.send([message]);
         debug_assert_eq!(sent, Ok(()));
     }
-    let shared = Arc::new(Shared::new(session, Arc::clone(head), server.origin));
+    let shared = Arc::new(Shared::new(session, Arc::new(head::own(head)), server.origin));
     server.registry.insert(Arc::clone(&shared))?;
     Ok(shared)
 }

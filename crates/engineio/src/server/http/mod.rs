@@ -1,6 +1,7 @@
 //! Requests: handshakes, held GETs, POSTs, upgrades. [spec: HTTP long-polling, WebSocket]
 
 mod handshake;
+mod head;
 mod poll;
 mod post;
 mod response;
