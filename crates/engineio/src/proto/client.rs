@@ -86,8 +86,10 @@ pub struct Session {
     /// The websocket to probe is to be asked for.
     wants_websocket: bool,
     hang_up: bool,
-    /// A pong, a probe or an upgrade that goes before every message.
-    control: Option<Packet>,
+    /// The probe is to be sent.
+    probe: bool,
+    /// A pong waits; it goes before every message.
+    pong: bool,
     outbox: Outbox,
     inbox: Inbox,
     timers: Timers,
@@ -126,7 +128,8 @@ impl Session {
             said_close: false,
             wants_websocket: false,
             hang_up: false,
-            control: None,
+            probe: false,
+            pong: false,
             outbox: Outbox::new(config.limits.outbox_packets, config.limits.outbox_bytes),
             inbox: Inbox::default(),
             timers,
@@ -184,7 +187,7 @@ impl Session {
     pub fn handle_websocket_open(&mut self, now: Time) {
         if self.link == Link::Polling && self.phase == Phase::Open {
             self.link = Link::Probing;
-            self.control = Some(Packet::PingProbe);
+            self.probe = true;
             self.timers.set(Timer::Upgrade, now + self.config.upgrade_timeout);
         } else if self.link != Link::Websocket {
             self.hang_up = true;
@@ -310,7 +313,8 @@ impl Session {
         }
         let packet = match self.link {
             Link::Polling => return None,
-            Link::Probing => self.control.take_if(|packet| *packet == Packet::PingProbe)?,
+            Link::Probing if std::mem::take(&mut self.probe) => Packet::PingProbe,
+            Link::Probing => return None,
             Link::Pausing if self.getting || self.posting => return None,
             Link::Pausing => {
                 self.link = Link::Websocket;
@@ -364,7 +368,7 @@ impl Session {
             }
             (_, Packet::Ping | Packet::PingProbe) => {
                 if self.phase == Phase::Open {
-                    self.control = Some(Packet::Pong);
+                    self.pong = true;
                     self.expect_ping(now);
                 }
             }
@@ -393,15 +397,17 @@ impl Session {
     }
 
     fn next_packet(&mut self) -> Option<Packet> {
-        self.control.take().or_else(|| self.outbox.pop().map(Packet::Message))
+        match std::mem::take(&mut self.pong) {
+            true => Some(Packet::Pong),
+            false => self.outbox.pop().map(Packet::Message),
+        }
     }
 
     /// All that waits, as far as the server's `maxPayload` allows; the close packet last.
     fn payload(&mut self, max: usize) -> Option<Bytes> {
         let mut encoder = payload::Encoder::new(max);
-        // A probe waits for its own websocket.
-        if let Some(packet) = self.control.take_if(|packet| *packet != Packet::PingProbe) {
-            encoder.push(packet);
+        if std::mem::take(&mut self.pong) {
+            encoder.push(Packet::Pong);
         }
         while let Some(front) = self.outbox.front() {
             let packet = Packet::Message(front.clone());
@@ -422,7 +428,7 @@ impl Session {
     fn drop_probe(&mut self) {
         if matches!(self.link, Link::Probing | Link::Pausing) {
             self.link = Link::Polling;
-            self.control.take_if(|packet| *packet == Packet::PingProbe);
+            self.probe = false;
             self.hang_up = true;
             self.timers.stop(Timer::Upgrade);
         }
@@ -440,7 +446,7 @@ impl Session {
         self.hang_up |= self.link == Link::Websocket;
         self.timers.stop_all();
         self.outbox.clear();
-        self.control = None;
+        self.pong = false;
     }
 }
 

@@ -149,3 +149,19 @@ fn closing_in_the_middle_of_an_upgrade_closes_the_websocket_too() {
     assert_eq!(server.poll_payload().as_deref(), Some(&b"6\x1e1"[..]));
     assert!(server.is_finished());
 }
+
+#[test]
+fn a_ping_that_comes_before_the_probe_has_left_displaces_neither() {
+    let mut client =
+        client::Session::new(Transport::Polling, client::Config::default().into(), Time::ZERO);
+    let mut server = pair::server(Transport::Polling);
+    assert_eq!(client.poll_request(), Some(client::Request::Get { sid: None }));
+    client.handle_payload(Time::ZERO, server.poll_payload().unwrap()).unwrap();
+    let sid = server.sid();
+    assert_eq!(client.poll_request(), Some(client::Request::Websocket { sid }));
+    assert_eq!(client.poll_request(), Some(client::Request::Get { sid: Some(sid) }));
+    client.handle_websocket_open(Time::ZERO);
+    client.handle_payload(Time::ZERO, "2".into()).unwrap();
+    assert_eq!(client.poll_transmit(), Some(Transmit::Frame(frame("2probe"))));
+    assert_eq!(client.poll_request(), Some(client::Request::Post { sid, body: "3".into() }));
+}
