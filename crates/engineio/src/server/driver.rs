@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use hyper::upgrade::OnUpgrade;
 use tokio::time::Sleep;
 
 use super::shared::Shared;
@@ -49,45 +50,60 @@ impl Driver {
         tokio::spawn(driver);
     }
 
-    /// Takes over a websocket that asks to upgrade the session.
-    fn take_upgrade(&mut self) -> bool {
-        let upgrade = self.shared.drive(|state, _| state.upgrade.take());
-        let taken = upgrade.is_some();
-        if let Some(upgrade) = upgrade {
-            let max = self.server.session.limits.max_payload;
-            let open = self.server.session.upgrade_timeout;
-            self.websocket = Some(WebSocket::new(upgrade, max, open, None));
-        }
-        taken
+    /// Begins a turn: from here on nobody wakes this task, which looks at everything before it
+    /// rests. Whether frames may be read.
+    fn begin(&self, cx: &Context<'_>) -> bool {
+        self.shared.drive(|state, _| {
+            state.driving = true;
+            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                state.driver = Some(cx.waker().clone());
+            }
+            state.wants_frame()
+        })
     }
 
-    /// Reads frames while the application keeps up.
-    fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut moved = false;
-        while self.shared.wants_frame()
-            && let Some(websocket) = &mut self.websocket
-            && let Poll::Ready(read) = websocket.poll_read(cx)
-        {
-            moved = true;
-            let sid = self.shared.sid();
-            // All that one read of the connection brought, in one turn.
-            let end = self.shared.drive(|state, now| {
-                let mut read = Some(read);
-                while let Some(Read::Frame(frame)) = read {
-                    if let Err(error) = state.session.handle_frame(now, frame) {
-                        tracing::debug!(%sid, %error, "bad frame");
-                    }
-                    read = if state.wants_frame() { websocket.read_ahead() } else { None };
+    /// Takes over a websocket that asks to upgrade the session.
+    fn attach(&mut self, upgrade: OnUpgrade) {
+        let max = self.server.session.limits.max_payload;
+        let open = self.server.session.upgrade_timeout;
+        self.websocket = Some(WebSocket::new(upgrade, max, open, None));
+    }
+
+    /// Reads frames while the application keeps up. Whether there are no more for now.
+    fn read(&mut self, cx: &mut Context<'_>, mut wanted: bool) -> bool {
+        while wanted {
+            let Some(websocket) = &mut self.websocket else { return true };
+            let fault = match websocket.poll_fill(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(Err(fault)) => Some(Read::Failed(fault)),
+                // All that one read of the connection brought, in one turn.
+                Poll::Ready(Ok(())) => {
+                    let sid = self.shared.sid();
+                    let (end, wants) = self.shared.drive(|state, now| {
+                        while state.wants_frame() {
+                            match websocket.next_frame() {
+                                Some(Read::Frame(frame)) => {
+                                    if let Err(error) = state.session.handle_frame(now, frame) {
+                                        tracing::debug!(%sid, %error, "bad frame");
+                                    }
+                                }
+                                end => return (end, true),
+                            }
+                        }
+                        (None, false)
+                    });
+                    websocket.settle();
+                    wanted = wants;
+                    end
                 }
-                read
-            });
-            match end {
+            };
+            match fault {
                 None | Some(Read::Frame(_)) => {}
                 Some(Read::Closed) => self.lose_websocket(None),
                 Some(Read::Failed(fault)) => self.lose_websocket(Some(fault)),
             }
         }
-        moved
+        false
     }
 
     fn lose_websocket(&mut self, fault: Option<TransportFault>) {
@@ -110,16 +126,15 @@ impl Driver {
         }
     }
 
-    /// Writes frames while the connection takes them.
+    /// Writes frames while the connection takes them. Whether it would take more.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut moved = false;
         while let Some(websocket) = &mut self.websocket {
             match websocket.poll_ready(cx) {
                 Poll::Pending if self.shared.lock().session.wants_hang_up() => {}
-                Poll::Pending => return moved,
+                Poll::Pending => return false,
                 Poll::Ready(Err(fault)) => {
                     self.lose_websocket(Some(fault));
-                    return true;
+                    break;
                 }
                 Poll::Ready(Ok(())) => {}
             }
@@ -130,7 +145,6 @@ impl Driver {
                         Some(Transmit::Close) => return Some(true),
                         None => return Some(false),
                     }
-                    moved = true;
                     if !websocket.has_room() {
                         return None;
                     }
@@ -143,7 +157,7 @@ impl Driver {
                     if let Some(websocket) = self.websocket.take() {
                         websocket.close();
                     }
-                    return true;
+                    return false;
                 }
             }
         }
@@ -151,9 +165,8 @@ impl Driver {
             && let Poll::Ready(Err(fault)) = websocket.poll_flush(cx)
         {
             self.lose_websocket(Some(fault));
-            moved = true;
         }
-        moved
+        self.websocket.is_some()
     }
 
     /// Forgets the session, and counts its end.
@@ -171,20 +184,50 @@ impl Driver {
         self.server.registry.remove(self.shared.sid());
     }
 
-    /// Arms the next timer; true when it is due, and the next look at the session fires it.
-    fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        let next = self.shared.drive(|state, _| {
+    /// Looks at everything until all of it waits for others. Whether the session is over.
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut wanted = self.begin(cx);
+        // The application is polled once for its own sake, then only when it waits for what there
+        // is.
+        let mut runs = true;
+        let next = loop {
+            let drained = self.read(cx, wanted);
+            if runs {
+                self.run_app(cx);
+            }
+            let takes = self.write(cx);
+            let mut state = self.shared.lock();
+            if state.is_over() {
+                return true;
+            }
+            let upgrade = state.upgrade.take();
+            wanted = (!drained && state.wants_frame()) || upgrade.is_some();
+            runs = state.take_waiting_app();
+            // Frames that the connection does not take now wake this task when it does.
+            if wanted || runs || (takes && state.session.has_transmit()) {
+                drop(state);
+                if let Some(upgrade) = upgrade {
+                    self.attach(upgrade);
+                }
+                continue;
+            }
+            state.stalled = !drained;
+            state.driving = false;
             let next = state.session.poll_timeout();
-            (next != std::mem::replace(&mut state.armed, next)).then_some(next)
-        });
-        if let Some(Some(at)) = next {
+            let moved = next != std::mem::replace(&mut state.armed, next);
+            let tally = state.session.take_tally();
+            drop(state);
+            self.server.counters.add(tally);
+            break next.filter(|_| moved);
+        };
+        if let Some(at) = next {
             self.sleep.as_mut().reset(self.shared.instant(at));
+            // One that is due already wakes this task at once.
+            if self.sleep.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
-        let due = self.shared.lock().armed.is_some() && self.sleep.as_mut().poll(cx).is_ready();
-        if due {
-            self.shared.lock().armed = None;
-        }
-        due
+        false
     }
 }
 
@@ -193,43 +236,13 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if this.over {
-            this.run_app(cx);
-            return if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending };
+        if !this.over && this.turn(cx) {
+            this.over = true;
+            this.shared.lock().driving = false;
+            this.end();
+        } else if !this.over {
+            return Poll::Pending;
         }
-        {
-            let mut state = this.shared.lock();
-            state.driving = true;
-            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                state.driver = Some(cx.waker().clone());
-            }
-        }
-        let mut first = true;
-        loop {
-            let mut moved = this.take_upgrade() | this.tick(cx) | this.read(cx);
-            // Polled once for its own sake, then again only when it waits for what there is.
-            if std::mem::take(&mut first) | this.shared.lock().take_waiting_app() {
-                let lagged = !this.shared.wants_frame();
-                this.run_app(cx);
-                moved |= lagged && this.shared.wants_frame();
-            }
-            moved |= this.write(cx);
-            let mut state = this.shared.lock();
-            if state.is_over() {
-                break;
-            }
-            // Frames that the connection does not take now wake the driver when it does.
-            if !moved && state.upgrade.is_none() && !state.app_has_event() {
-                state.driving = false;
-                let tally = state.session.take_tally();
-                drop(state);
-                this.server.counters.add(tally);
-                return Poll::Pending;
-            }
-        }
-        this.over = true;
-        this.shared.lock().driving = false;
-        this.end();
         this.run_app(cx);
         if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }

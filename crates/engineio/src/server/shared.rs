@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) driver: Option<Waker>,
     /// Frames are read before the application asks for them.
     read_ahead: bool,
+    /// The driver left frames unread, for the application did not keep up.
+    pub(crate) stalled: bool,
     /// The application, waiting for an event.
     app: Option<Waker>,
     /// The held GET.
@@ -58,6 +60,7 @@ impl Shared {
                 armed: None,
                 driver: None,
                 read_ahead: true,
+                stalled: false,
                 app: None,
                 get: None,
                 post: None,
@@ -104,22 +107,21 @@ impl Shared {
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
-        let wake = state.ready();
+        let [get, post, app, driver] = state.ready();
         if state.room_came() {
             self.room.notify_waiters();
         }
         drop(state);
-        wake.into_iter().flatten().for_each(Waker::wake);
+        // One by one: a loop over them costs more than all else here.
+        wake(get);
+        wake(post);
+        wake(app);
+        wake(driver);
         result
     }
 
     pub(crate) fn send(&self, messages: &[Message]) -> Result<(), SendError> {
         self.change(|state| state.session.send(messages))
-    }
-
-    /// Whether the next frame of the websocket may be read.
-    pub(crate) fn wants_frame(&self) -> bool {
-        self.lock().wants_frame()
     }
 
     pub(crate) fn set_read_ahead(&self, on: bool) {
@@ -203,6 +205,12 @@ impl Shared {
     }
 }
 
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
 impl State {
     /// Takes the wakers of those who have something to do now.
     fn ready(&mut self) -> [Option<Waker>; 4] {
@@ -238,18 +246,17 @@ impl State {
             (Some(_), None) => true,
             (None, _) => false,
         };
-        earlier || self.upgrade.is_some() || self.session.has_transmit() || self.is_over()
+        earlier
+            || self.upgrade.is_some()
+            || self.session.has_transmit()
+            || (self.stalled && self.wants_frame())
+            || self.is_over()
     }
 
-    /// Whether the application waits for an event that is there.
-    pub(crate) fn app_has_event(&self) -> bool {
-        self.app.is_some() && self.session.has_event()
-    }
-
-    /// As [`State::app_has_event`], for one poll: an application that was told and does something
-    /// else is not told again.
+    /// Whether the application waits for an event that is there; for one poll: an application that
+    /// was told and does something else is not told again.
     pub(crate) fn take_waiting_app(&mut self) -> bool {
-        self.app_has_event() && self.app.take().is_some()
+        self.session.has_event() && self.app.take().is_some()
     }
 
     /// Whether no connection needs the session any more.

@@ -8,6 +8,7 @@ mod limits;
 mod mount;
 mod shutdown;
 mod stats;
+mod tasks;
 mod v3;
 
 use std::sync::Arc;

@@ -34,6 +34,8 @@ pub(crate) enum WebSocket {
 pub(crate) struct Open {
     context: WebSocketContext,
     wire: Wire<TokioIo<Upgraded>>,
+    /// No whole frame is left of what was read.
+    drained: bool,
 }
 
 /// What a read gives.
@@ -68,23 +70,33 @@ impl WebSocket {
                 .max_message_size(Some(max))
                 .max_frame_size(Some(max));
             let context = WebSocketContext::new(Role::Server, Some(config));
-            Ok(Box::new(Open { context, wire: Wire::new(TokioIo::new(upgraded)) }))
+            let wire = Wire::new(TokioIo::new(upgraded));
+            Ok(Box::new(Open { context, wire, drained: true }))
         }))
     }
 
-    /// Reads one frame. Waits for the connection first.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
-        match ready!(self.poll_open(cx)) {
-            Ok(open) => open.read(Some(cx)).map_or(Poll::Pending, Poll::Ready),
-            Err(fault) => Poll::Ready(Read::Failed(fault)),
+    /// Waits until there may be a frame, and reads from the connection if it must.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
+        let open = ready!(self.poll_open(cx))?;
+        if open.drained {
+            ready!(open.wire.poll_fill(cx));
+            open.drained = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next frame of what was read. Asks no connection and wakes nobody.
+    pub(crate) fn next_frame(&mut self) -> Option<Read> {
+        match self {
+            Self::Opening(_) => None,
+            Self::Open(open) => open.next_frame(),
         }
     }
 
-    /// Reads one frame of what is there already. Does not ask the connection, and wakes nobody.
-    pub(crate) fn read_ahead(&mut self) -> Option<Read> {
-        match self {
-            Self::Opening(_) => None,
-            Self::Open(open) => open.read(None),
+    /// Ends a turn of [`WebSocket::next_frame`]: what is left is kept in memory of its own.
+    pub(crate) fn settle(&mut self) {
+        if let Self::Open(open) = self {
+            open.wire.settle();
         }
     }
 
@@ -136,11 +148,8 @@ impl WebSocket {
             },
         };
         std::future::poll_fn(|cx| open.poll_goodbye(cx)).await;
-        let mut scratch = [0; 512];
         let wire = &mut open.wire;
-        while std::future::poll_fn(|cx| wire.poll_read(cx, &mut scratch)).await.is_ok_and(|n| n > 0)
-        {
-        }
+        while std::future::poll_fn(|cx| wire.poll_skip(cx)).await {}
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Open, TransportFault>> {
@@ -155,16 +164,18 @@ impl WebSocket {
 }
 
 impl Open {
-    /// One frame, if there is one; without a waker, of what was read before.
-    fn read(&mut self, cx: Option<&mut Context<'_>>) -> Option<Read> {
-        let mut port = Port { wire: &mut self.wire, cx };
+    fn next_frame(&mut self) -> Option<Read> {
+        let mut port = Port { wire: &mut self.wire, cx: None };
         loop {
             return Some(match self.context.read(&mut port) {
                 Ok(WsMessage::Text(text)) => Read::Frame(Frame::Text(Bytes::from(text))),
                 Ok(WsMessage::Binary(data)) => Read::Frame(Frame::Binary(data)),
                 Ok(WsMessage::Ping(_) | WsMessage::Pong(_)) => continue,
                 Ok(WsMessage::Close(_) | WsMessage::Frame(_)) => Read::Closed,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.drained = true;
+                    return None;
+                }
                 // The connection ended, with a goodbye or without; nor does the reference tell.
                 Err(
                     Error::ConnectionClosed
@@ -223,20 +234,16 @@ impl Open {
     }
 }
 
-/// A [`Wire`] as tungstenite sees it: blocking is an error, who waits is woken.
+/// A [`Wire`] as tungstenite sees it: what is not there would block.
 struct Port<'a, 'b, 'c> {
     wire: &'a mut Wire<TokioIo<Upgraded>>,
-    /// None: nothing is read or written, but what was read before and what waits.
+    /// Who is woken when the connection takes more; without, nothing is written now.
     cx: Option<&'b mut Context<'c>>,
 }
 
 impl io::Read for Port<'_, '_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = match &mut self.cx {
-            Some(cx) => self.wire.poll_read(cx, into),
-            None => self.wire.read_ahead(into).map_or(Poll::Pending, |len| Poll::Ready(Ok(len))),
-        };
-        blocking(read)
+        self.wire.read(into)
     }
 }
 

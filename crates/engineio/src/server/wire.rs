@@ -1,8 +1,8 @@
 //! An upgraded connection: read through a buffer that belongs to the thread, written in gathered
 //! pieces.
 //!
-//! An idle connection keeps no buffer here. What one read brought and the websocket did not take
-//! at once waits in `unread`, at most [`READ`] bytes.
+//! An idle connection keeps no buffer here. What one read brought and the session did not take in
+//! the same turn waits in memory of its own, at most [`READ`] bytes.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -17,50 +17,96 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
     io: T,
-    unread: Bytes,
+    unread: Unread,
     out: Gather,
+}
+
+/// What was read of the connection, and not yet asked for.
+#[derive(Debug)]
+enum Unread {
+    None,
+    /// In the thread's buffer, from the first to the second place; until the end of the turn.
+    Scratch(Box<[u8]>, usize, usize),
+    Kept(Bytes),
+    /// The connection has ended, or broken.
+    End(Option<io::Error>),
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     pub(crate) fn new(io: T) -> Self {
         let out = Gather { shares: io.is_write_vectored(), ..Gather::default() };
-        Self { io, unread: Bytes::new(), out }
+        Self { io, unread: Unread::None, out }
     }
 
-    /// Reads into `into`; 0 bytes at the end.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        if let Some(len) = self.read_ahead(into) {
-            return Poll::Ready(Ok(len));
+    /// Waits until [`Wire::read`] has something to give, if only the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !matches!(self.unread, Unread::None) {
+            return Poll::Ready(());
         }
         let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; READ].into());
         let mut buffer = ReadBuf::new(&mut scratch);
         let read = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
-        let (now, later) = buffer.filled().split_at(buffer.filled().len().min(into.len()));
-        into[..now.len()].copy_from_slice(now);
-        let len = now.len();
-        if !later.is_empty() {
-            self.unread = Bytes::copy_from_slice(later);
-        }
-        SCRATCH.set(Some(scratch));
-        ready!(read)?;
-        Poll::Ready(Ok(len))
+        let len = buffer.filled().len();
+        self.unread = match read {
+            Poll::Ready(Ok(())) if len > 0 => Unread::Scratch(scratch, 0, len),
+            ended => {
+                SCRATCH.set(Some(scratch));
+                Unread::End(ready!(ended).err())
+            }
+        };
+        Poll::Ready(())
     }
 
-    /// Reads what an earlier read of the connection brought too, if there is any.
-    pub(crate) fn read_ahead(&mut self, into: &mut [u8]) -> Option<usize> {
-        if self.unread.is_empty() {
-            return None;
+    /// Reads what [`Wire::poll_fill`] brought; 0 bytes at the end, `WouldBlock` when there is none.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.unread {
+            Unread::None => Err(io::ErrorKind::WouldBlock.into()),
+            Unread::End(error) => error.take().map_or(Ok(0), Err),
+            Unread::Scratch(scratch, from, to) => {
+                let len = into.len().min(*to - *from);
+                into[..len].copy_from_slice(&scratch[*from..*from + len]);
+                *from += len;
+                if from == to {
+                    self.settle();
+                }
+                Ok(len)
+            }
+            Unread::Kept(bytes) => {
+                let len = into.len().min(bytes.len());
+                bytes.copy_to_slice(&mut into[..len]);
+                if bytes.is_empty() {
+                    self.unread = Unread::None;
+                }
+                Ok(len)
+            }
         }
-        let len = into.len().min(self.unread.len());
-        self.unread.copy_to_slice(&mut into[..len]);
-        if self.unread.is_empty() {
-            self.unread = Bytes::new();
+    }
+
+    /// Gives the thread its buffer back; what is left in it is copied.
+    pub(crate) fn settle(&mut self) {
+        self.unread = match std::mem::replace(&mut self.unread, Unread::None) {
+            Unread::Scratch(scratch, from, to) => {
+                let left = &scratch[from..to];
+                let unread = match left.is_empty() {
+                    true => Unread::None,
+                    false => Unread::Kept(Bytes::copy_from_slice(left)),
+                };
+                SCRATCH.set(Some(scratch));
+                unread
+            }
+            other => other,
+        };
+    }
+
+    /// Drops what comes; false at the end.
+    pub(crate) fn poll_skip(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        ready!(self.poll_fill(cx));
+        self.settle();
+        let goes_on = !matches!(self.unread, Unread::End(_));
+        if goes_on {
+            self.unread = Unread::None;
         }
-        Some(len)
+        Poll::Ready(goes_on)
     }
 
     /// Queues bytes that are copied.
@@ -178,7 +224,7 @@ impl Gather {
 }
 
 thread_local! {
-    /// One buffer for all reads of a thread. Taken while it is in use.
+    /// One buffer for all reads of a thread. Taken for a turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
@@ -242,9 +288,19 @@ mod tests {
         let mut read = Vec::new();
         let mut piece = [0; 1000];
         loop {
-            match std::future::poll_fn(|cx| wire.poll_read(cx, &mut piece)).await.unwrap() {
-                0 => break,
-                len => read.extend_from_slice(&piece[..len]),
+            std::future::poll_fn(|cx| wire.poll_fill(cx)).await;
+            // Some pieces from the thread's buffer, the rest from the copy.
+            for turn in 0..5 {
+                match wire.read(&mut piece) {
+                    Ok(len) => read.extend_from_slice(&piece[..len]),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+                if turn == 2 {
+                    wire.settle();
+                }
+            }
+            if matches!(wire.unread, Unread::End(_)) {
+                break;
             }
         }
         assert!(read == sent);
