@@ -67,7 +67,8 @@ impl OpenHands {
     pub fn command() -> Command {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("OPENHANDS_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("OPENHANDS_") || text == "SESSION_API_KEY" {
                 command.env_remove(name);
             }
         }

@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
+use crate::auth::tool::KeyCommand;
+
 /// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
 /// replayed over Socket.IO.
 ///
@@ -42,6 +44,11 @@ pub struct Options {
     #[arg(long, env = "OPENHANDS_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origin: Option<Vec<String>>,
+
+    /// Let everybody who reaches the server do everything, on other addresses than loopback too
+    #[arg(long, env = "OPENHANDS_ALLOW_EVERYONE_WITHOUT_A_KEY", action = clap::ArgAction::SetTrue)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_everyone_without_a_key: bool,
 
     /// Whether joining a conversation that does not exist creates it [default: true]
     #[arg(long, env = "OPENHANDS_CREATE_ON_JOIN", value_name = "BOOL")]
@@ -86,6 +93,12 @@ pub enum Command {
     },
     /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
     Check,
+    /// Make, list and remove the keys of users; a running server notices
+    Key {
+        /// What to do
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
 }
 
 /// Who answers users.
@@ -109,6 +122,8 @@ pub struct Config {
     pub agent: AgentChoice,
     /// See [`Options::allow_origin`].
     pub allow_origin: Vec<String>,
+    /// See [`Options::allow_everyone_without_a_key`].
+    pub allow_everyone_without_a_key: bool,
     /// See [`Options::create_on_join`].
     pub create_on_join: bool,
     /// See [`Options::static_dir`].
@@ -138,6 +153,7 @@ impl Options {
             data_dir,
             agent: options.agent.unwrap_or(AgentChoice::Demo),
             allow_origin: options.allow_origin.unwrap_or_default(),
+            allow_everyone_without_a_key: options.allow_everyone_without_a_key,
             create_on_join: options.create_on_join.unwrap_or(true),
             static_dir: options.static_dir,
             max_connections: options.max_connections.unwrap_or(10_000).max(1),

@@ -8,7 +8,9 @@
 //! ```
 
 pub mod agent;
+pub mod auth;
 pub mod config;
+mod disk;
 pub mod domain;
 pub mod http;
 pub mod hub;

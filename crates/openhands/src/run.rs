@@ -1,5 +1,6 @@
 //! From the command line to a running server, and its end.
 
+use std::env::VarError;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -17,9 +18,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
+use crate::auth::tool::{self as key_tool, KeyCommand, KeyError};
+use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
 use crate::http::HttpConfig;
-use crate::hub::{Create, Hub, HubConfig};
+use crate::hub::{Hub, HubConfig};
 use crate::live::{self, LiveConfig};
 use crate::log::Metered;
 use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
@@ -38,6 +41,10 @@ pub fn main() -> ExitCode {
             .resolve()
             .map_err(StartError::from)
             .and_then(|config| tools::backup(&config.data_dir, &file).map_err(StartError::Backup)),
+        Some(Command::Key { command }) => options
+            .resolve()
+            .map_err(StartError::from)
+            .and_then(|config| key(&config.data_dir, command).map_err(StartError::Key)),
         Some(Command::Check) => options
             .resolve()
             .map_err(StartError::from)
@@ -50,6 +57,11 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn key(folder: &Path, command: KeyCommand) -> Result<ExitCode, KeyError> {
+    key_tool::run(folder, command, io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn start(options: Options) -> Result<(), StartError> {
@@ -72,6 +84,7 @@ fn start(options: Options) -> Result<(), StartError> {
 }
 
 async fn run(config: &Config) -> Result<(), StartError> {
+    let keys = keys(config)?;
     let listener = listen(config.listen)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let address = listener
@@ -90,10 +103,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
+    let sockets =
+        sockets(config, Arc::clone(&hub), Arc::clone(&keys), metrics.clone(), origins.clone())?;
     let on_disk =
         HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, metrics, on_disk)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -120,6 +134,24 @@ async fn run(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The keys, with a task that notices their changes. Other machines are let in only where there are
+/// some, or where it is said in full words that there need be none.
+fn keys(config: &Config) -> Result<Arc<Keys>, StartError> {
+    let server_key = match std::env::var(SERVER_KEY) {
+        Ok(key) => Some(key),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => return Err(StartError::ServerKey),
+    };
+    let keys = Keys::open(&config.data_dir, server_key.as_deref()).map_err(StartError::Keys)?;
+    let is_local = config.listen.ip().to_canonical().is_loopback();
+    if keys.is_open() && !is_local && !config.allow_everyone_without_a_key {
+        return Err(StartError::NoKeys { address: config.listen });
+    }
+    // Ends with the keys.
+    tokio::spawn(Keys::watch(Arc::downgrade(&keys)));
+    Ok(keys)
+}
+
 fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     match choice {
         AgentChoice::Demo => Arc::new(DemoAgent),
@@ -131,6 +163,7 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
 fn sockets(
     config: &Config,
     hub: Arc<Hub>,
+    keys: Arc<Keys>,
     metrics: Metrics,
     origins: AllowedOrigins,
 ) -> Result<Server, StartError> {
@@ -145,8 +178,7 @@ fn sockets(
     // Clients come back by themselves after a restart; those that were told would not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    let create = if config.create_on_join { Create::Yes } else { Create::No };
-    live::mount(&server, hub, metrics, LiveConfig { create })
+    live::mount(&server, hub, keys, metrics, LiveConfig { create_on_join: config.create_on_join })
         .map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
@@ -213,6 +245,10 @@ enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
     Settings(SettingsError),
+    Keys(KeyFileError),
+    ServerKey,
+    NoKeys { address: SocketAddr },
+    Key(KeyError),
     Backup(BackupError),
     Page { folder: PathBuf, source: io::Error },
     Mount(String),
@@ -240,6 +276,14 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Settings(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::ServerKey => write!(f, "{SERVER_KEY} is no UTF-8"),
+            Self::NoKeys { address } => write!(
+                f,
+                "{address} can be reached by others and there are no keys: make one with `openhands \
+                 key add NAME`, or start with --allow-everyone-without-a-key"
+            ),
+            Self::Key(error) => error.fmt(f),
             Self::Backup(error) => error.fmt(f),
             Self::Page { folder, source } => {
                 let folder = folder.display();

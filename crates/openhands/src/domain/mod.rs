@@ -1,5 +1,6 @@
 //! Events, conversations and their ids: pure types, no runtime and no storage.
 
+mod access;
 mod action;
 mod cursor;
 mod draft;
@@ -12,6 +13,7 @@ mod kind;
 mod observation;
 mod python;
 
+pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};
 pub use action::ArgsError;
 pub use cursor::{Position, parse_cursor};
 pub use draft::Draft;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::auth::Caller;
 use crate::domain::{ActionError, ConversationId, InvalidConversationId};
 use crate::hub::HubError;
 use crate::log::LogError;
@@ -13,6 +14,10 @@ use crate::log::LogError;
 /// What a request is answered instead.
 #[derive(Debug)]
 pub(crate) enum ApiError {
+    /// A key is needed, and none or a wrong one came.
+    Unauthorized,
+    /// Not this caller's to do, in words.
+    Forbidden(String),
     /// No such route.
     NotFound,
     /// The route knows other methods.
@@ -33,6 +38,11 @@ impl ApiError {
     /// One fault of one value.
     pub(crate) fn invalid(kind: &str, loc: &[&str], msg: &str, input: Value) -> Self {
         Self::Invalid(json!([{"type": kind, "loc": loc, "msg": msg, "input": input}]))
+    }
+
+    /// A conversation of somebody else, in the words of OpenHands' hosted server.
+    pub(crate) fn not_allowed(caller: &Caller, id: &ConversationId) -> Self {
+        Self::Forbidden(caller.not_allowed(id))
     }
 
     pub(crate) fn hub(id: &ConversationId, error: HubError) -> Self {
@@ -91,6 +101,8 @@ impl From<QueryRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, detail) = match self {
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, json!("Unauthorized")),
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, json!(text)),
             Self::NotFound => (StatusCode::NOT_FOUND, json!("Not Found")),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, json!("Method Not Allowed")),
             Self::NoConversation(id) => {

@@ -14,16 +14,19 @@
 //! | `GET /api/conversations/{id}/trajectory` | all of them |
 //! | `POST /api/conversations/{id}/events` | appends an action |
 //! | `POST /api/conversations/{id}/message` | appends a message of the user |
+//! | `GET`, `PUT /api/conversations/{id}/access` | whose it is, and whom it is shared with |
 //! | `GET /api/options/…` | what a page asks for first |
 //! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
 //! | `GET /metrics` | counters for Prometheus |
 //! | `GET /server_info` | time and resources |
 
+mod access;
 mod body;
 mod conversations;
 mod error;
 mod events;
 mod filter;
+mod guard;
 mod home;
 mod info;
 mod lifecycle;
@@ -37,10 +40,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderValue, header};
 
+use crate::auth::Keys;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -54,6 +59,8 @@ use pages::Pages;
 struct Rest {
     hub: Arc<Hub>,
     settings: Arc<Settings>,
+    keys: Arc<Keys>,
+    metrics: Metrics,
     info: ServerInfo,
 }
 
@@ -71,9 +78,18 @@ pub struct HttpConfig {
 pub fn router(
     hub: Arc<Hub>,
     page_settings: Arc<Settings>,
+    keys: Arc<Keys>,
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
+    let rest = Rest {
+        hub,
+        settings: page_settings,
+        keys,
+        metrics: metrics.clone(),
+        info: ServerInfo::new(config.data_dir, metrics),
+    };
+    // Of one conversation: all of them stand behind the guard.
     let one = Router::new()
         .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
         .route("/start", post(lifecycle::start))
@@ -81,7 +97,22 @@ pub fn router(
         .route("/config", get(lifecycle::config))
         .route("/trajectory", get(trajectory::trajectory))
         .route("/events", get(events::search).post(events::append))
-        .route("/message", post(events::message));
+        .route("/message", post(events::message))
+        .route("/access", get(access::shown).put(access::change))
+        .route_layer(from_fn_with_state(rest.clone(), guard::guard));
+    // Everything below `/api`: for those who have a key.
+    let api = Router::new()
+        .route("/api/options/config", get(options::config))
+        .route("/api/options/models", get(options::models))
+        .route("/api/options/agents", get(options::agents))
+        .route("/api/options/security-analyzers", get(options::security_analyzers))
+        .route("/api/settings", get(settings::shown).post(settings::store))
+        .route("/api/conversations", get(conversations::list).post(conversations::create))
+        .nest("/api/conversations/{id}", one)
+        .route_layer(from_fn_with_state(rest.clone(), guard::identify));
+    let metrics = Router::new()
+        .route("/metrics", get(info::metrics))
+        .route_layer(from_fn_with_state(rest.clone(), guard::admins));
     let routes = Router::new();
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
@@ -90,23 +121,13 @@ pub fn router(
     routes
         .route("/alive", get(home::alive))
         .route("/health", get(home::health))
-        .route("/metrics", get(info::metrics))
         .route("/server_info", get(info::server_info))
-        .route("/api/options/config", get(options::config))
-        .route("/api/options/models", get(options::models))
-        .route("/api/options/agents", get(options::agents))
-        .route("/api/options/security-analyzers", get(options::security_analyzers))
-        .route("/api/settings", get(settings::shown).post(settings::store))
-        .route("/api/conversations", get(conversations::list).post(conversations::create))
-        .nest("/api/conversations/{id}", one)
+        .merge(metrics)
+        .merge(api)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(Rest {
-            hub,
-            settings: page_settings,
-            info: ServerInfo::new(config.data_dir, metrics),
-        })
+        .with_state(rest)
 }
 
 impl FromRef<Rest> for Arc<Hub> {

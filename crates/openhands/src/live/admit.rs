@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 use socketio::server::{ConnectError, Socket};
 
-use super::LiveConfig;
-use crate::domain::{ConversationId, Position, parse_cursor};
-use crate::hub::{Conversation, Hub, HubError, Stopped};
+use super::Door;
+use crate::auth::{self, Caller, Keys};
+use crate::domain::{ConversationId, Position, Right, parse_cursor};
+use crate::hub::{Conversation, Create, HubError, Stopped};
 use crate::metrics::Metrics;
 
 /// What a client asked for when it connected.
@@ -20,7 +21,31 @@ pub(super) struct Visit {
     pub(super) schema: Schema,
     /// A stop from the admission on ends the visit.
     pub(super) stopped: Stopped,
+    pub(super) caller: Caller,
+    pub(super) keys: Arc<Keys>,
     pub(super) metrics: Metrics,
+}
+
+impl Visit {
+    /// Whether the client may still do this: its key may be gone, the conversation another's.
+    pub(super) fn may(&self, right: Right) -> bool {
+        self.keys.knows(&self.caller) && self.caller.may(right, &self.conversation.access())
+    }
+
+    /// Ready when the client may no longer read.
+    pub(super) async fn barred(&self) {
+        let (mut keys, mut access) = (self.keys.changes(), self.conversation.access_changes());
+        loop {
+            access.current();
+            if !self.may(Right::Read) {
+                return;
+            }
+            tokio::select! {
+                () = keys.changed() => {}
+                () = access.changed() => {}
+            }
+        }
+    }
 }
 
 /// The form of the events a client gets.
@@ -33,19 +58,14 @@ pub(super) enum Schema {
 }
 
 /// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
-pub(super) async fn admit(
-    hub: &Hub,
-    metrics: &Metrics,
-    config: LiveConfig,
-    socket: &Socket,
-) -> Result<(), ConnectError> {
-    match visit(hub, metrics, config, socket).await {
+pub(super) async fn admit(door: &Door, socket: &Socket) -> Result<(), ConnectError> {
+    match visit(door, socket).await {
         Ok(visit) => {
             socket.insert(visit);
             Ok(())
         }
         Err(Refusal { reason, error }) => {
-            metrics.refused(reason);
+            door.metrics.refused(reason);
             tracing::info!(socket = %socket.id(), reason, "connect refused");
             Err(error)
         }
@@ -64,17 +84,17 @@ impl Refusal {
     }
 }
 
-async fn visit(
-    hub: &Hub,
-    metrics: &Metrics,
-    config: LiveConfig,
-    socket: &Socket,
-) -> Result<Visit, Refusal> {
+async fn visit(door: &Door, socket: &Socket) -> Result<Visit, Refusal> {
     let query = Query(socket.request().uri.query().unwrap_or_default());
     // The exact words of OpenHands 0.62.
     let id = query
         .first("conversation_id")
         .ok_or_else(|| Refusal::new("no_conversation_id", "No conversation_id in query params"))?;
+    let key = auth::of_connect(socket.request(), socket.auth());
+    let caller = door
+        .keys
+        .caller(key.as_deref())
+        .map_err(|refused| Refusal::new(refused.reason(), "invalid_session_api_key"))?;
     let id = ConversationId::new(&id).map_err(|error| {
         Refusal::new("invalid_conversation_id", format!("Invalid conversation_id: {error}"))
     })?;
@@ -89,10 +109,29 @@ async fn visit(
         }
     };
     let position = parse_cursor(query.first("latest_event_id").as_deref());
-    let conversation = hub.conversation(&id, config.create).await.map_err(|e| refusal(&id, &e))?;
+    let not_allowed = || Refusal::new("not_allowed", caller.not_allowed(&id));
+    // Before it is loaded, which may start its agent.
+    let known = door.hub.access(&id).await.map_err(|error| refusal(&id, &error))?;
+    if known.is_some_and(|access| !caller.may(Right::Read, &access)) {
+        return Err(not_allowed());
+    }
+    let create = match caller.user() {
+        _ if !door.config.create_on_join || !caller.may_create() => Create::No,
+        Some(user) => Create::For(user.clone()),
+        None => Create::Yes,
+    };
+    let conversation =
+        door.hub.conversation(&id, create).await.map_err(|error| refusal(&id, &error))?;
+    // Somebody else may have been faster to create it.
+    if !caller.may(Right::Read, &conversation.access()) {
+        return Err(not_allowed());
+    }
     let stopped = conversation.stopped();
-    conversation.resume();
-    Ok(Visit { conversation, position, schema, stopped, metrics: metrics.clone() })
+    if caller.may(Right::Write, &conversation.access()) {
+        conversation.resume();
+    }
+    let (keys, metrics) = (Arc::clone(&door.keys), door.metrics.clone());
+    Ok(Visit { conversation, position, schema, stopped, caller, keys, metrics })
 }
 
 fn refusal(id: &ConversationId, error: &HubError) -> Refusal {

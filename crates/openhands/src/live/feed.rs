@@ -70,6 +70,13 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             socket.disconnect();
             return;
         }
+        () = visit.barred() => {
+            tracing::info!(socket = %socket.id(), "may no longer read: disconnected");
+            let text = visit.caller.not_allowed(visit.conversation.id());
+            let _ = status(&socket, &Ephemeral::refusal(&text));
+            socket.disconnect();
+            return;
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(socket = %socket.id(), %error, "feed ended");

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use socketio::proto::Misuse;
 use socketio::server::{DisconnectReason, Server, Socket};
 
-use crate::hub::{Create, Hub};
+use crate::auth::Keys;
+use crate::hub::Hub;
 use crate::metrics::Metrics;
 
 use admit::{Visit, admit};
@@ -26,7 +27,16 @@ use inbound::{unknown, user_action};
 #[derive(Clone, Copy, Debug)]
 pub struct LiveConfig {
     /// Whether joining an id that does not exist creates the conversation, as OpenHands 0.62 does.
-    pub create: Create,
+    pub create_on_join: bool,
+}
+
+/// What a client is let in by.
+#[derive(Debug)]
+struct Door {
+    hub: Arc<Hub>,
+    keys: Arc<Keys>,
+    metrics: Metrics,
+    config: LiveConfig,
 }
 
 /// Serves the conversations of `hub` in the namespace `/`.
@@ -36,20 +46,23 @@ pub struct LiveConfig {
 pub fn mount(
     server: &Server,
     hub: Arc<Hub>,
+    keys: Arc<Keys>,
     metrics: Metrics,
     config: LiveConfig,
 ) -> Result<(), Misuse> {
+    let door = Arc::new(Door { hub, keys, metrics, config });
     server
         .of("/")?
         .with(move |socket: Socket| {
-            let (hub, metrics) = (Arc::clone(&hub), metrics.clone());
-            async move { admit(&hub, &metrics, config, &socket).await }
+            let door = Arc::clone(&door);
+            async move { admit(&door, &socket).await }
         })
         .on_connect(|socket: Socket| async move {
             if let Some(visit) = socket.get::<Visit>() {
                 visit.metrics.connected();
                 let conversation = visit.conversation.id();
-                tracing::info!(socket = %socket.id(), %conversation, "connected");
+                let user = visit.caller.user();
+                tracing::info!(socket = %socket.id(), %conversation, ?user, "connected");
                 feed::start(socket, visit).await;
             }
         })

@@ -1,7 +1,6 @@
-//! The file: read whole, written beside and renamed, readable by its owner only.
+//! Reading the file.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -19,27 +18,4 @@ pub(super) fn read(file: &Path) -> Result<Map<String, Value>, SettingsError> {
         line: error.line(),
         column: error.column(),
     })
-}
-
-/// Either the old or the new settings are there, whenever the power goes.
-pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("json.new");
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut new = options.open(&beside)?;
-    new.write_all(bytes)?;
-    new.sync_all()?;
-    drop(new);
-    std::fs::rename(&beside, file)?;
-    // The rename lasts when the folder is flushed.
-    #[cfg(unix)]
-    if let Some(folder) = file.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

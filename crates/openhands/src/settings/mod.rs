@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use crate::disk;
+
 /// The settings of one data folder, with the keys of OpenHands 0.62.
 pub struct Settings {
     file: PathBuf,
@@ -82,7 +84,7 @@ impl Settings {
             return Err(SettingsError::TooLarge { len: bytes.len(), max: MAX_BYTES });
         }
         let file = self.file.clone();
-        tokio::task::spawn_blocking(move || file::write(&file, &bytes))
+        tokio::task::spawn_blocking(move || disk::replace(&file, &bytes))
             .await
             .map_err(io::Error::other)
             .and_then(|written| written)
