@@ -18,7 +18,8 @@ pub(super) async fn send(server: &OpenHands, method: &str, path: &str, body: &st
     request(server, method, path, "content-type: application/json\r\n", body).await
 }
 
-async fn request(
+/// Any request, with headers as they stand.
+pub(super) async fn request(
     server: &OpenHands,
     method: &str,
     path: &str,
