@@ -5,8 +5,11 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Writes beside and renames: either the old or the new content is there, whenever the power goes.
-/// One writer at a time.
+/// The folder is created when it is missing. One writer at a time.
 pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let beside = file.with_extension("json.new");
     let mut options = File::options();
     options.write(true).create(true).truncate(true);

@@ -28,7 +28,7 @@ use crate::log::Metered;
 use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{SettingsError, UserSettings};
 use crate::{http, serve, tools};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
@@ -97,7 +97,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
     let metrics = Metrics::new();
     let log = Arc::new(Metered::new(log, metrics.clone()));
-    let settings = Settings::open(&config.data_dir)?;
+    let settings = UserSettings::open(&config.data_dir)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
     let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));

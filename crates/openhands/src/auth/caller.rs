@@ -4,7 +4,10 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::KeyId;
-use crate::domain::{Access, ConversationId, Right, UserName, Viewer};
+use crate::domain::{
+    Access, ActionError, ConversationId, Draft, Right, UserName, Viewer, parse_agent_event,
+    parse_user_action,
+};
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -78,6 +81,25 @@ impl Caller {
     /// Whether they may do this with a conversation of this access. The one place that decides it.
     pub fn may(&self, right: Right, access: &Access) -> bool {
         self.viewer().is_none_or(|viewer| access.right_of(&viewer) >= Some(right))
+    }
+
+    /// What they append, from what they sent: an agent's events are the agent's, all others a user's.
+    ///
+    /// # Errors
+    /// [`ActionError`] tells what to send instead.
+    pub fn draft(&self, json: &[u8]) -> Result<Draft, ActionError> {
+        match self.role() {
+            Role::Agent => parse_agent_event(json),
+            Role::User | Role::Admin => parse_user_action(json),
+        }
+    }
+
+    /// A message of theirs.
+    pub fn message(&self, text: &str) -> Draft {
+        match self.role() {
+            Role::Agent => Draft::agent_message(text, false),
+            Role::User | Role::Admin => Draft::user_message(text),
+        }
     }
 
     /// What they are told when they may not, in the words of OpenHands' hosted server.

@@ -2,6 +2,7 @@
 
 mod access;
 mod action;
+mod agent_event;
 mod cursor;
 mod draft;
 mod ephemeral;
@@ -15,6 +16,7 @@ mod python;
 
 pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};
 pub use action::ArgsError;
+pub use agent_event::parse_agent_event;
 pub use cursor::{Position, parse_cursor};
 pub use draft::Draft;
 pub use ephemeral::Ephemeral;

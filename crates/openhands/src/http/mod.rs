@@ -48,7 +48,7 @@ use http::{HeaderValue, header};
 use crate::auth::Keys;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::settings::Settings;
+use crate::settings::UserSettings;
 
 pub(crate) use error::ApiError;
 use info::ServerInfo;
@@ -58,7 +58,7 @@ use pages::Pages;
 #[derive(Clone, Debug)]
 struct Rest {
     hub: Arc<Hub>,
-    settings: Arc<Settings>,
+    settings: Arc<UserSettings>,
     keys: Arc<Keys>,
     metrics: Metrics,
     info: ServerInfo,
@@ -77,7 +77,7 @@ pub struct HttpConfig {
 /// The routes over the conversations of `hub` and the settings of a page.
 pub fn router(
     hub: Arc<Hub>,
-    page_settings: Arc<Settings>,
+    page_settings: Arc<UserSettings>,
     keys: Arc<Keys>,
     metrics: Metrics,
     config: HttpConfig,
@@ -136,7 +136,7 @@ impl FromRef<Rest> for Arc<Hub> {
     }
 }
 
-impl FromRef<Rest> for Arc<Settings> {
+impl FromRef<Rest> for Arc<UserSettings> {
     fn from_ref(rest: &Rest) -> Self {
         rest.settings.clone()
     }

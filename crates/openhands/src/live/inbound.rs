@@ -5,7 +5,7 @@ use socketio::server::{AckSender, Socket};
 
 use super::admit::Visit;
 use super::frame::status;
-use crate::domain::{Ephemeral, Right, parse_user_action};
+use crate::domain::{Ephemeral, Right};
 
 /// `oh_user_action`, `oh_action`. The ack is `[]` when the action is stored, `[{"error":…}]` when
 /// it was refused; a refusal is also told by an `oh_event` message, for clients that do not ask.
@@ -38,9 +38,9 @@ async fn append(socket: &Socket, args: &Args) -> Result<(), String> {
     let (Some(action), None) = (all.next(), all.next()) else {
         return Err(format!("an action is one object, {} arguments came", args.len()));
     };
-    let draft = parse_user_action(action).map_err(|error| error.to_string())?;
     // A socket that is in has a visit: it was put there before.
     let visit = socket.get::<Visit>().ok_or("the socket has joined no conversation")?;
+    let draft = visit.caller.draft(action).map_err(|error| error.to_string())?;
     if !visit.may(Right::Write) {
         return Err(match visit.may(Right::Read) {
             true => "this conversation is shared with you for reading only".to_owned(),

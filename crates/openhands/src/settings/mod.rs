@@ -1,6 +1,7 @@
 //! Settings that a page keeps on the server: one JSON file, secrets never shown again.
 
 mod file;
+mod users;
 
 use std::fmt;
 use std::io;
@@ -11,7 +12,9 @@ use serde_json::{Map, Value, json};
 
 use crate::disk;
 
-/// The settings of one data folder, with the keys of OpenHands 0.62.
+pub use users::UserSettings;
+
+/// The settings in one folder, with the keys of OpenHands 0.62.
 pub struct Settings {
     file: PathBuf,
     stored: Mutex<Arc<Map<String, Value>>>,

@@ -133,6 +133,54 @@ async fn a_share_lets_in_and_its_end_puts_out() {
 }
 
 #[tokio::test]
+async fn an_agents_key_appends_the_agents_events() {
+    let Keyed { server, alice, bot, .. } = keyed(&[]).await;
+    let id = conversation(&server, &alice).await;
+    let path = format!("/api/conversations/{id}");
+    let shared = r#"{"shared":[{"user":"bot","right":"write"}]}"#;
+    assert_eq!(ask(&server, &alice, "PUT", &format!("{path}/access"), shared).await.0, 200);
+    let run = json!({"action": "run", "args": {"command": "ls"}, "cause": 0});
+    let result = json!({
+        "observation": "run",
+        "content": "a",
+        "extras": {"command": "ls", "metadata": {"exit_code": 0}},
+        "cause": 1,
+    });
+    for event in [&run, &result] {
+        let body = event.to_string();
+        let sent = ask(&server, &bot, "POST", &format!("{path}/events"), &body).await;
+        assert_eq!(sent, (200, json!({"success": true})));
+        let refused = ask(&server, &alice, "POST", &format!("{path}/events"), &body).await.0;
+        assert_eq!(refused, if event == &run { 200 } else { 422 }, "users send no observations");
+    }
+    let mut client = SocketIo::start();
+    client.open("bot", &server.url(), with_key(&id, &bot)).await;
+    client.expect("bot", "connect").await;
+    let said = json!(["oh_user_action", {"type": "message", "message": "done"}]);
+    client.ask("bot", said).await;
+    assert_eq!(acked(&mut client, "bot").await, json!([]));
+    let events = ask(&server, &alice, "GET", &format!("{path}/events"), "").await.1;
+    let sources: Vec<_> =
+        events["events"].as_array().unwrap().iter().map(|e| &e["source"]).collect();
+    assert_eq!(sources, ["user", "agent", "user", "agent", "agent"], "{events}");
+}
+
+#[tokio::test]
+async fn settings_are_each_users_own_and_their_secrets_are_never_shown() {
+    let Keyed { server, alice, bob, .. } = keyed(&[]).await;
+    let settings = r#"{"language":"de","llm_api_key":"sk-alice"}"#;
+    assert_eq!(ask(&server, &alice, "POST", "/api/settings", settings).await.0, 200);
+    for (key, language, is_set) in [(&alice, "de", true), (&bob, "en", false)] {
+        let (status, shown) = ask(&server, key, "GET", "/api/settings", "").await;
+        assert_eq!((status, &shown["language"]), (200, &json!(language)));
+        assert_eq!(
+            (&shown["llm_api_key"], &shown["llm_api_key_set"]),
+            (&json!(null), &json!(is_set))
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_was_made_without_keys_is_the_admins_to_give() {
     let server = OpenHands::start(&NO_AGENT).await;
     let (_, created) = rest::post(&server, "/api/conversations", &json!({})).await;
