@@ -14,6 +14,7 @@ mod disk;
 pub mod domain;
 pub mod http;
 pub mod hub;
+pub mod limits;
 pub mod live;
 pub mod log;
 pub mod metrics;

@@ -23,7 +23,8 @@ use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
 use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
-use crate::live::{self, LiveConfig};
+use crate::limits::Limits;
+use crate::live::{self, Door, LiveConfig};
 use crate::log::Metered;
 use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
@@ -85,6 +86,7 @@ fn start(options: Options) -> Result<(), StartError> {
 
 async fn run(config: &Config) -> Result<(), StartError> {
     let keys = keys(config)?;
+    let limits = Arc::new(Limits::new(config.limits));
     let listener = listen(config.listen)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let address = listener
@@ -103,11 +105,17 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let sockets =
-        sockets(config, Arc::clone(&hub), Arc::clone(&keys), metrics.clone(), origins.clone())?;
+    let door = Door {
+        hub: Arc::clone(&hub),
+        keys: Arc::clone(&keys),
+        limits: Arc::clone(&limits),
+        metrics: metrics.clone(),
+        config: LiveConfig { create_on_join: config.create_on_join },
+    };
+    let sockets = sockets(config, door, origins.clone())?;
     let on_disk =
         HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, metrics, on_disk)
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, on_disk)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -160,13 +168,7 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(
-    config: &Config,
-    hub: Arc<Hub>,
-    keys: Arc<Keys>,
-    metrics: Metrics,
-    origins: AllowedOrigins,
-) -> Result<Server, StartError> {
+fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -178,8 +180,7 @@ fn sockets(
     // Clients come back by themselves after a restart; those that were told would not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    live::mount(&server, hub, keys, metrics, LiveConfig { create_on_join: config.create_on_join })
-        .map_err(|error| StartError::Mount(error.to_string()))?;
+    live::mount(&server, door).map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
 

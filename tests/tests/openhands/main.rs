@@ -7,6 +7,7 @@ mod guide;
 mod history;
 mod inbound;
 mod lifecycle;
+mod limits;
 mod refusals;
 mod replay;
 mod rest;

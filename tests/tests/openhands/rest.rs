@@ -37,6 +37,19 @@ async fn raw(
     headers: &str,
     body: &str,
 ) -> (u16, Value) {
+    let (head, body) = answer(server, method, path, headers, body).await;
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+}
+
+/// The head and the body of an answer, as texts.
+pub(super) async fn answer(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (String, String) {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let length = body.len();
     let text = format!(
@@ -47,12 +60,11 @@ async fn raw(
     let mut answer = String::new();
     within("answer", stream.read_to_string(&mut answer)).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = match head.contains("transfer-encoding: chunked") {
         true => joined(body),
         false => body.to_owned(),
     };
-    (status, serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+    (head.to_owned(), body)
 }
 
 /// The chunks of a body as one.

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::auth::Caller;
 use crate::domain::{ActionError, ConversationId, InvalidConversationId};
 use crate::hub::HubError;
+use crate::limits::TooMany;
 use crate::log::LogError;
 
 /// What a request is answered instead.
@@ -18,6 +19,8 @@ pub(crate) enum ApiError {
     Unauthorized,
     /// Not this caller's to do, in words.
     Forbidden(String),
+    /// More than a limit.
+    TooMany(TooMany),
     /// No such route.
     NotFound,
     /// The route knows other methods.
@@ -101,6 +104,11 @@ impl From<QueryRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, detail) = match self {
+            Self::TooMany(error) => {
+                let after = [(header::RETRY_AFTER, HeaderValue::from(error.retry_after()))];
+                let body = Json(json!({"message": error.to_string()}));
+                return (StatusCode::TOO_MANY_REQUESTS, after, body).into_response();
+            }
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, json!("Unauthorized")),
             Self::Forbidden(text) => (StatusCode::FORBIDDEN, json!(text)),
             Self::NotFound => (StatusCode::NOT_FOUND, json!("Not Found")),

@@ -10,6 +10,39 @@ use serde::Deserialize;
 use super::{ApiError, Rest};
 use crate::auth::{self, Caller};
 use crate::domain::{Access, ConversationId, Right};
+use crate::limits::{Client, TooMany};
+
+/// Refuses an address that asks too often. Files of a page are as many as it has, and not counted.
+pub(super) async fn limit(
+    State(rest): State<Rest>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if !request.uri().path().starts_with("/assets/") {
+        let client = Client { headers: request.headers(), extensions: request.extensions() };
+        rest.limits.request(&client).map_err(|error| too_many(&rest, error))?;
+    }
+    Ok(next.run(request).await)
+}
+
+/// Refuses a user who appends too often.
+pub(super) async fn limit_appends(
+    State(rest): State<Rest>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if request.method() == Method::POST {
+        rest.limits.user_action(&caller).map_err(|error| too_many(&rest, error))?;
+    }
+    Ok(next.run(request).await)
+}
+
+fn too_many(rest: &Rest, error: TooMany) -> ApiError {
+    rest.metrics.refused(error.reason());
+    tracing::info!(reason = error.reason(), "request refused");
+    ApiError::TooMany(error)
+}
 
 /// Lets in who has a key, and tells the routes who it is: each may take an
 /// `Extension<Caller>`.

@@ -47,6 +47,7 @@ use http::{HeaderValue, header};
 
 use crate::auth::Keys;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::settings::UserSettings;
 
@@ -60,6 +61,7 @@ struct Rest {
     hub: Arc<Hub>,
     settings: Arc<UserSettings>,
     keys: Arc<Keys>,
+    limits: Arc<Limits>,
     metrics: Metrics,
     info: ServerInfo,
 }
@@ -79,6 +81,7 @@ pub fn router(
     hub: Arc<Hub>,
     page_settings: Arc<UserSettings>,
     keys: Arc<Keys>,
+    limits: Arc<Limits>,
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
@@ -86,9 +89,14 @@ pub fn router(
         hub,
         settings: page_settings,
         keys,
+        limits,
         metrics: metrics.clone(),
         info: ServerInfo::new(config.data_dir, metrics),
     };
+    let events = Router::new()
+        .route("/events", get(events::search).post(events::append))
+        .route("/message", post(events::message))
+        .route_layer(from_fn_with_state(rest.clone(), guard::limit_appends));
     // Of one conversation: all of them stand behind the guard.
     let one = Router::new()
         .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
@@ -96,8 +104,7 @@ pub fn router(
         .route("/stop", post(lifecycle::stop))
         .route("/config", get(lifecycle::config))
         .route("/trajectory", get(trajectory::trajectory))
-        .route("/events", get(events::search).post(events::append))
-        .route("/message", post(events::message))
+        .merge(events)
         .route("/access", get(access::shown).put(access::change))
         .route_layer(from_fn_with_state(rest.clone(), guard::guard));
     // Everything below `/api`: for those who have a key.
@@ -126,6 +133,7 @@ pub fn router(
         .merge(api)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(rest.clone(), guard::limit))
         .layer(axum::middleware::map_response(no_store))
         .with_state(rest)
 }

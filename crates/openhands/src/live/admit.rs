@@ -7,10 +7,10 @@ use serde_json::json;
 use socketio::server::{ConnectError, Socket};
 
 use super::Door;
-use crate::auth::{self, Caller, Keys};
+use crate::auth::{self, Caller};
 use crate::domain::{ConversationId, Position, Right, parse_cursor};
 use crate::hub::{Conversation, Create, HubError, Stopped};
-use crate::metrics::Metrics;
+use crate::limits::{Client, Sent};
 
 /// What a client asked for when it connected.
 #[derive(Debug)]
@@ -22,19 +22,19 @@ pub(super) struct Visit {
     /// A stop from the admission on ends the visit.
     pub(super) stopped: Stopped,
     pub(super) caller: Caller,
-    pub(super) keys: Arc<Keys>,
-    pub(super) metrics: Metrics,
+    pub(super) sent: Sent,
+    pub(super) door: Arc<Door>,
 }
 
 impl Visit {
     /// Whether the client may still do this: its key may be gone, the conversation another's.
     pub(super) fn may(&self, right: Right) -> bool {
-        self.keys.knows(&self.caller) && self.caller.may(right, &self.conversation.access())
+        self.door.keys.knows(&self.caller) && self.caller.may(right, &self.conversation.access())
     }
 
     /// Ready when the client may no longer read.
     pub(super) async fn barred(&self) {
-        let (mut keys, mut access) = (self.keys.changes(), self.conversation.access_changes());
+        let (mut keys, mut access) = (self.door.keys.changes(), self.conversation.access_changes());
         loop {
             access.current();
             if !self.may(Right::Read) {
@@ -58,7 +58,7 @@ pub(super) enum Schema {
 }
 
 /// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
-pub(super) async fn admit(door: &Door, socket: &Socket) -> Result<(), ConnectError> {
+pub(super) async fn admit(door: &Arc<Door>, socket: &Socket) -> Result<(), ConnectError> {
     match visit(door, socket).await {
         Ok(visit) => {
             socket.insert(visit);
@@ -84,13 +84,20 @@ impl Refusal {
     }
 }
 
-async fn visit(door: &Door, socket: &Socket) -> Result<Visit, Refusal> {
-    let query = Query(socket.request().uri.query().unwrap_or_default());
+async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
+    let request = socket.request();
+    let client = Client { headers: &request.headers, extensions: &request.extensions };
+    door.limits.connect(&client).map_err(|error| {
+        let refused = ConnectError::new(error.to_string());
+        let refused = refused.clone().with_data(&error.data()).unwrap_or(refused);
+        Refusal { reason: error.reason(), error: refused }
+    })?;
+    let query = Query(request.uri.query().unwrap_or_default());
     // The exact words of OpenHands 0.62.
     let id = query
         .first("conversation_id")
         .ok_or_else(|| Refusal::new("no_conversation_id", "No conversation_id in query params"))?;
-    let key = auth::of_connect(socket.request(), socket.auth());
+    let key = auth::of_connect(request, socket.auth());
     let caller = door
         .keys
         .caller(key.as_deref())
@@ -130,8 +137,8 @@ async fn visit(door: &Door, socket: &Socket) -> Result<Visit, Refusal> {
     if caller.may(Right::Write, &conversation.access()) {
         conversation.resume();
     }
-    let (keys, metrics) = (Arc::clone(&door.keys), door.metrics.clone());
-    Ok(Visit { conversation, position, schema, stopped, caller, keys, metrics })
+    let (sent, door) = (Sent::default(), Arc::clone(door));
+    Ok(Visit { conversation, position, schema, stopped, caller, sent, door })
 }
 
 fn refusal(id: &ConversationId, error: &HubError) -> Refusal {

@@ -115,7 +115,7 @@ async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(),
             // The client reads slowly: it lags behind, and nobody else does.
             Err(EmitError::Full(_)) => socket.ready().await,
             Ok(()) => {
-                visit.metrics.sent();
+                visit.door.metrics.sent();
                 return Ok(());
             }
             other => return other,

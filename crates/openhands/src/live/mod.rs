@@ -18,6 +18,7 @@ use socketio::server::{DisconnectReason, Server, Socket};
 
 use crate::auth::Keys;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 use admit::{Visit, admit};
@@ -30,27 +31,27 @@ pub struct LiveConfig {
     pub create_on_join: bool,
 }
 
-/// What a client is let in by.
+/// What a client is let in by, and to.
 #[derive(Debug)]
-struct Door {
-    hub: Arc<Hub>,
-    keys: Arc<Keys>,
-    metrics: Metrics,
-    config: LiveConfig,
+pub struct Door {
+    /// The conversations.
+    pub hub: Arc<Hub>,
+    /// Who may come in.
+    pub keys: Arc<Keys>,
+    /// How often.
+    pub limits: Arc<Limits>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The knobs.
+    pub config: LiveConfig,
 }
 
-/// Serves the conversations of `hub` in the namespace `/`.
+/// Serves the conversations behind `door` in the namespace `/`.
 ///
 /// # Errors
 /// Never for this namespace; the type is that of [`Server::of`].
-pub fn mount(
-    server: &Server,
-    hub: Arc<Hub>,
-    keys: Arc<Keys>,
-    metrics: Metrics,
-    config: LiveConfig,
-) -> Result<(), Misuse> {
-    let door = Arc::new(Door { hub, keys, metrics, config });
+pub fn mount(server: &Server, door: Door) -> Result<(), Misuse> {
+    let door = Arc::new(door);
     server
         .of("/")?
         .with(move |socket: Socket| {
@@ -59,7 +60,7 @@ pub fn mount(
         })
         .on_connect(|socket: Socket| async move {
             if let Some(visit) = socket.get::<Visit>() {
-                visit.metrics.connected();
+                visit.door.metrics.connected();
                 let conversation = visit.conversation.id();
                 let user = visit.caller.user();
                 tracing::info!(socket = %socket.id(), %conversation, ?user, "connected");
@@ -68,7 +69,7 @@ pub fn mount(
         })
         .on_disconnect(|socket: Socket, reason: DisconnectReason| async move {
             if let Some(visit) = socket.get::<Visit>() {
-                visit.metrics.disconnected();
+                visit.door.metrics.disconnected();
                 let conversation = visit.conversation.id();
                 tracing::info!(socket = %socket.id(), %conversation, %reason, "disconnected");
             }

@@ -13,15 +13,15 @@ use super::{query, rest};
 const NO_AGENT: [&str; 2] = ["--agent", "none"];
 
 /// A server with keys, and the keys it has.
-struct Keyed {
-    server: OpenHands,
-    alice: String,
-    bob: String,
+pub(super) struct Keyed {
+    pub(super) server: OpenHands,
+    pub(super) alice: String,
+    pub(super) bob: String,
     bot: String,
-    root: String,
+    pub(super) root: String,
 }
 
-async fn keyed(flags: &[&str]) -> Keyed {
+pub(super) async fn keyed(flags: &[&str]) -> Keyed {
     let data = tempfile::tempdir().unwrap();
     let alice = add(data.path(), "alice", "user").await;
     let bob = add(data.path(), "bob", "user").await;
@@ -45,18 +45,24 @@ async fn add(data: &Path, user: &str, role: &str) -> String {
 }
 
 /// A request with a key.
-async fn ask(server: &OpenHands, key: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+pub(super) async fn ask(
+    server: &OpenHands,
+    key: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> (u16, Value) {
     let headers = format!("x-session-api-key: {key}\r\ncontent-type: application/json\r\n");
     rest::request(server, method, path, &headers, body).await
 }
 
 /// Options of a client with a key.
-fn with_key(conversation: &str, key: &str) -> Value {
+pub(super) fn with_key(conversation: &str, key: &str) -> Value {
     query(conversation, &[("session_api_key", key)])
 }
 
 /// A conversation of whose key this is.
-async fn conversation(server: &OpenHands, key: &str) -> String {
+pub(super) async fn conversation(server: &OpenHands, key: &str) -> String {
     let (status, created) =
         ask(server, key, "POST", "/api/conversations", r#"{"initial_user_msg":"mine"}"#).await;
     assert_eq!(status, 200, "{created}");
