@@ -4,7 +4,7 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live} -> hub -> {log, agent} -> domain
+//! main -> {http, live} -> {auth, limits, hub} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;

@@ -27,18 +27,29 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Whether the client may still do this: its key may be gone, the conversation another's.
-    pub(super) fn may(&self, right: Right) -> bool {
-        self.door.keys.knows(&self.caller) && self.caller.may(right, &self.conversation.access())
+    /// Whether the client may still do this, or what it is told: its key may be gone, the
+    /// conversation no longer shared.
+    pub(super) fn allow(&self, right: Right) -> Result<(), String> {
+        if !self.door.keys.knows(&self.caller) {
+            return Err(INVALID_KEY.to_owned());
+        }
+        let access = self.conversation.access();
+        if self.caller.may(right, &access) {
+            Ok(())
+        } else if self.caller.may(Right::Read, &access) {
+            Err("this conversation is shared with you for reading only".to_owned())
+        } else {
+            Err(self.caller.not_allowed(self.conversation.id()))
+        }
     }
 
-    /// Ready when the client may no longer read.
-    pub(super) async fn barred(&self) {
+    /// Ready when the client may no longer read, with what it is told.
+    pub(super) async fn barred(&self) -> String {
         let (mut keys, mut access) = (self.door.keys.changes(), self.conversation.access_changes());
         loop {
             access.current();
-            if !self.may(Right::Read) {
-                return;
+            if let Err(why) = self.allow(Right::Read) {
+                return why;
             }
             tokio::select! {
                 () = keys.changed() => {}
@@ -101,7 +112,7 @@ async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
     let caller = door
         .keys
         .caller(key.as_deref())
-        .map_err(|refused| Refusal::new(refused.reason(), "invalid_session_api_key"))?;
+        .map_err(|refused| Refusal::new(refused.reason(), INVALID_KEY))?;
     let id = ConversationId::new(&id).map_err(|error| {
         Refusal::new("invalid_conversation_id", format!("Invalid conversation_id: {error}"))
     })?;
@@ -169,6 +180,8 @@ impl<'a> Query<'a> {
     }
 }
 
+/// OpenHands 0.62's word for a wrong key. It is silent when one is missing; that is refused alike.
+const INVALID_KEY: &str = "invalid_session_api_key";
 /// Characters of a client's text that a refusal repeats.
 const SHOWN: usize = 40;
 

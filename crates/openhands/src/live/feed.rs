@@ -70,10 +70,11 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             socket.disconnect();
             return;
         }
-        () = visit.barred() => {
-            tracing::info!(socket = %socket.id(), "may no longer read: disconnected");
-            let text = visit.caller.not_allowed(visit.conversation.id());
-            let _ = status(&socket, &Ephemeral::refusal(&text));
+        why = visit.barred() => {
+            visit.door.metrics.refused("not_allowed");
+            tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
+            // One who reads too slowly for it sees the disconnect alone.
+            let _ = status(&socket, &Ephemeral::refusal(&why));
             socket.disconnect();
             return;
         }

@@ -56,13 +56,7 @@ async fn append(socket: &Socket, args: &Args) -> Result<(), Refused> {
         return Err(format!("an action is one object, {} arguments came", args.len()).into());
     };
     let draft = visit.caller.draft(action).map_err(|error| error.to_string())?;
-    if !visit.may(Right::Write) {
-        let why = match visit.may(Right::Read) {
-            true => "this conversation is shared with you for reading only".to_owned(),
-            false => visit.caller.not_allowed(visit.conversation.id()),
-        };
-        return Err(Refused { reason: "not_allowed", why });
-    }
+    visit.allow(Right::Write).map_err(|why| Refused { reason: "not_allowed", why })?;
     visit.conversation.append_one(draft).await.map_err(|error| {
         tracing::error!(conversation = %visit.conversation.id(), %error, "action not stored");
         format!("the action was not stored: {error}")
