@@ -39,3 +39,29 @@ fn the_command_line_is_sound() {
     assert_eq!(line.options.data_dir.as_deref(), Some(Path::new("d")));
     assert_eq!(CommandLine::try_parse_from(["openhands"]).unwrap().command, None);
 }
+
+#[test]
+fn what_opens_and_what_limits_the_server_is_off_until_it_is_said() {
+    let config = options(&["--data-dir", "x"]).resolve().unwrap();
+    assert!(!config.allow_everyone_without_a_key);
+    assert_eq!(config.limits, LimitsConfig::default());
+    let file = "allow-everyone-without-a-key = true\nbehind-proxy = true\n\
+                max-requests-per-second = 10\nmax-actions-per-second = 5";
+    let options = options(&["--max-actions-per-second", "0", "--data-dir", "x"]);
+    let config = options.over(file, Path::new("f")).unwrap().resolve().unwrap();
+    assert!(config.allow_everyone_without_a_key);
+    let limits =
+        LimitsConfig { requests_per_second: 10, behind_proxy: true, ..LimitsConfig::default() };
+    assert_eq!(config.limits, limits, "a flag outweighs the file, also with 0");
+}
+
+#[test]
+fn a_key_is_made_for_a_name_that_is_one() {
+    let line = |name: &'static str| {
+        CommandLine::try_parse_from(["openhands", "key", "add", name, "--role", "agent"])
+    };
+    let add = KeyCommand::Add { user: "bot".parse().unwrap(), role: crate::auth::Role::Agent };
+    assert_eq!(line("bot").unwrap().command, Some(Command::Key { command: add }));
+    let error = line("Bot").unwrap_err().to_string();
+    assert!(error.contains("this one has 'B'"), "{error}");
+}
