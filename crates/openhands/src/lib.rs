@@ -4,7 +4,7 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live} -> hub -> {log, agent} -> domain
+//! main -> {http, live} -> {hub, workspace} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;
@@ -20,5 +20,6 @@ mod run;
 mod serve;
 pub mod settings;
 mod tools;
+pub mod workspace;
 
 pub use run::main;

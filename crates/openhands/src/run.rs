@@ -26,6 +26,7 @@ use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{Settings, SettingsError};
+use crate::workspace::FileLimits;
 use crate::{http, serve, tools};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
@@ -91,9 +92,12 @@ async fn run(config: &Config) -> Result<(), StartError> {
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
     let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
-    let on_disk =
-        HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
+    let http = HttpConfig {
+        data_dir: config.data_dir.clone(),
+        static_dir: config.static_dir.clone(),
+        files: FileLimits::default(),
+    };
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, http)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod files;
 mod guide;
 mod history;
 mod inbound;
 mod lifecycle;
+mod openapi;
 mod refusals;
 mod replay;
 mod rest;

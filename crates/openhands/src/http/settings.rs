@@ -19,7 +19,12 @@ pub(super) async fn store(
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let changes = Fields::read(&body)?.into_map();
-    settings.change(changes).await.map_err(|error| match error {
+    settings.change(changes).await.map_err(refused)?;
+    Ok(Json(json!({"message": "Settings stored"})))
+}
+
+pub(super) fn refused(error: SettingsError) -> ApiError {
+    match error {
         SettingsError::WrongType { key, expected } => {
             let msg = format!("Input should be a valid {expected}");
             // The value may be a secret: it is not repeated.
@@ -27,6 +32,5 @@ pub(super) async fn store(
         }
         SettingsError::TooLarge { .. } => ApiError::BadRequest(error.to_string()),
         error => ApiError::Unavailable(error.to_string()),
-    })?;
-    Ok(Json(json!({"message": "Settings stored"})))
+    }
 }

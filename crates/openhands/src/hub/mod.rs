@@ -130,6 +130,16 @@ impl Hub {
         Ok(self.log.conversation(id).await?)
     }
 
+    /// The folder of a conversation's workspace, which its agent makes when it needs it; `None` when
+    /// there is no conversation of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn workspace(&self, id: &ConversationId) -> Result<Option<PathBuf>, HubError> {
+        let metadata = self.log.conversation(id).await?;
+        Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
+    }
+
     /// At most `limit` conversations, newest first, created before `before`.
     ///
     /// # Errors
