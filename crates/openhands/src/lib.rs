@@ -4,11 +4,12 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live} -> {hub, workspace} -> {log, agent} -> domain
+//! main -> {http, live, console} -> {hub, workspace} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;
 pub mod config;
+mod console;
 pub mod domain;
 pub mod http;
 pub mod hub;

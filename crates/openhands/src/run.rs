@@ -95,6 +95,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let http = HttpConfig {
         data_dir: config.data_dir.clone(),
         static_dir: config.static_dir.clone(),
+        agent: name.clone(),
         files: FileLimits::default(),
     };
     let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, http)

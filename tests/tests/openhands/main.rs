@@ -8,6 +8,7 @@ mod history;
 mod inbound;
 mod lifecycle;
 mod openapi;
+mod page;
 mod refusals;
 mod replay;
 mod rest;

@@ -53,6 +53,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use http::{HeaderValue, header};
 
+use crate::console::Console;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -79,8 +80,10 @@ pub struct HttpConfig {
     /// The folder whose disk `/server_info` tells about.
     pub data_dir: PathBuf,
     /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
-    /// few lines of text.
+    /// small page of our own, or a few lines of text for who asks for no page.
     pub static_dir: Option<PathBuf>,
+    /// The agent's name, for that page.
+    pub agent: String,
     /// What is read from and written to workspaces.
     pub files: FileLimits,
 }
@@ -99,7 +102,7 @@ pub fn router(
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
-        None => routes.route("/", get(health::home)),
+        None => routes.merge(Console::new(&config.agent).routes()),
     };
     routes
         .layer(DefaultBodyLimit::max(MAX_BODY))

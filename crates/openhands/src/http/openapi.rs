@@ -41,6 +41,7 @@ mod tests {
         let config = HttpConfig {
             data_dir: folder.path().to_owned(),
             static_dir: None,
+            agent: String::new(),
             files: FileLimits::default(),
         };
         let mut served = router(hub, settings, Metrics::new(), config);
