@@ -85,6 +85,8 @@ async fn every_route_answers_as_it_is_written() {
         ("GET /api/user/installations", "?provider=github", ""),
         ("GET /api/user/repositories", "", ""),
         ("GET /api/user/repository/branches", "", ""),
+        ("GET /api/user/repository/{owner}/{name}/microagents", "", ""),
+        ("GET /api/user/repository/{owner}/{name}/microagents/content", "?file_path=x", ""),
         ("GET /api/user/search/repositories", "", ""),
         ("GET /api/user/search/branches", "", ""),
         ("GET /api/user/suggested-tasks", "", ""),

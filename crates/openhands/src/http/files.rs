@@ -129,9 +129,10 @@ pub(super) async fn upload(
     let mut room = files.limits.workspace_bytes.saturating_sub(size);
     let (mut uploaded, mut skipped, mut count) = (Vec::new(), Vec::new(), 0);
     loop {
-        let next = form.next_field().await.map_err(|error| broken(&error, &files.limits))?;
-        let Some(field) = next else { break };
+        let next = piece(&files.limits, form.next_field()).await?;
+        let Some(mut field) = next else { break };
         if field.name() != Some("files") {
+            drain(&mut field, &files.limits).await?;
             continue;
         }
         count += 1;
@@ -143,8 +144,9 @@ pub(super) async fn upload(
                 max: files.limits.upload_files,
             }),
             None => Err(FileError::NoFile(given.clone())),
-            Some(name) => store(&workspace, name, field, room, &files.limits).await?,
+            Some(name) => store(&workspace, name, &mut field, room, &files.limits).await?,
         };
+        drain(&mut field, &files.limits).await?;
         match stored {
             Ok(bytes) => {
                 room = room.saturating_sub(bytes);
@@ -169,7 +171,7 @@ pub(super) async fn upload(
 async fn store(
     workspace: &Arc<Workspace>,
     name: &str,
-    mut field: Field<'_>,
+    field: &mut Field<'_>,
     room: u64,
     limits: &FileLimits,
 ) -> Result<Result<u64, FileError>, ApiError> {
@@ -178,12 +180,32 @@ async fn store(
         Ok(upload) => upload,
         Err(error) => return Ok(Err(error)),
     };
-    while let Some(piece) = field.chunk().await.map_err(|error| broken(&error, limits))? {
-        if let Err(error) = upload.write(&piece, max).await {
+    while let Some(bytes) = piece(limits, field.chunk()).await? {
+        if let Err(error) = upload.write(&bytes, max).await {
             return Ok(Err(error));
         }
     }
     Ok(upload.finish().await)
+}
+
+/// Reads over the rest of a part.
+async fn drain(field: &mut Field<'_>, limits: &FileLimits) -> Result<(), ApiError> {
+    while piece(limits, field.chunk()).await?.is_some() {}
+    Ok(())
+}
+
+/// What comes next of a form, if it comes in time.
+async fn piece<T>(
+    limits: &FileLimits,
+    next: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(limits.upload_stall, next).await {
+        Ok(piece) => piece.map_err(|error| broken(&error, limits)),
+        Err(_) => {
+            let text = format!("nothing came within {} s", limits.upload_stall.as_secs());
+            Err(ApiError::File(StatusCode::REQUEST_TIMEOUT, text))
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -96,15 +96,13 @@ pub fn router(
     config: HttpConfig,
 ) -> Router {
     let files = Files::new(config.files);
-    let routes = routes(&files)
-        .into_router()
-        .fallback(async || ApiError::NotFound)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    let routes = routes(&files).into_router().fallback(async || ApiError::NotFound);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
         None => routes.merge(Console::new(&config.agent).routes()),
     };
     routes
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(no_store))
         .with_state(Rest {
@@ -142,6 +140,8 @@ fn api() -> Routes {
         .route("/api/user/installations", get(absent::no_token))
         .route("/api/user/repositories", get(absent::no_token))
         .route("/api/user/repository/branches", get(absent::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents", get(absent::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents/content", get(absent::no_token))
         .route("/api/user/search/repositories", get(absent::no_token))
         .route("/api/user/search/branches", get(absent::no_token))
         .route("/api/user/suggested-tasks", get(absent::no_providers))

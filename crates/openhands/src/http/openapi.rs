@@ -49,7 +49,8 @@ mod tests {
         for path in routes(&Files::new(FileLimits::default())).paths() {
             // A method nobody has: the refusal names those there are.
             let method = Method::from_bytes(b"NONE").unwrap();
-            let asked = path.replace("{id}", "x").replace("{name}", "x");
+            let asked =
+                path.replace("{id}", "x").replace("{owner}/{name}", "x/x").replace("{name}", "x");
             let request = Request::builder().method(method).uri(asked).body(Body::empty()).unwrap();
             let answer = served.call(request).await.unwrap();
             assert_eq!(answer.status(), 405, "{path}");

@@ -164,13 +164,19 @@ impl Hub {
         Ok(changed)
     }
 
-    /// Starts a conversation: loads it and takes a stop back. `true` when it was running already.
+    /// Starts a conversation: loads it and takes a stop back. If its agent was told to stop, it greets
+    /// again, by which clients see that it awaits the user. `true` when it was running already.
     ///
     /// # Errors
     /// [`HubError`]; it is not created.
     pub async fn start(&self, id: &ConversationId) -> Result<bool, HubError> {
         let was_loaded = self.loaded(id).is_some();
-        let was_stopped = self.conversation(id, Create::No).await?.resume();
+        let conversation = self.conversation(id, Create::No).await?;
+        let was_stopped = conversation.resume();
+        let greeting = self.agent.greeting();
+        if !greeting.is_empty() && conversation.is_agent_stopped().await? {
+            conversation.append(greeting).await?;
+        }
         Ok(was_loaded && !was_stopped)
     }
 

@@ -16,12 +16,14 @@ pub struct FileLimits {
     pub upload_file_bytes: u64,
     /// Most bytes of one upload's body. Default 256 MiB. Over it the rest is refused.
     pub upload_bytes: usize,
+    /// How long a client may take for the next piece of an upload. Default 30 s; then the rest is
+    /// refused.
+    pub upload_stall: Duration,
     /// Most bytes of a workspace that an upload may lead to. Default 4 GiB. What does not fit is
     /// skipped, and said so. Agents are not held to it.
     pub workspace_bytes: u64,
-    /// Most files and folders of an archive, and of a workspace that takes uploads. Default 20 000;
-    /// each costs some 200 bytes of memory while the archive is sent. Over it the archive is
-    /// refused.
+    /// Most files and folders of an archive, and of a workspace that takes uploads. Default 100 000;
+    /// each costs about half a KiB of memory while the archive is sent. Over it either is refused.
     pub archive_entries: usize,
     /// Most bytes of the files in an archive. Default 4 GiB. Over it the archive is refused.
     pub archive_bytes: u64,
@@ -50,8 +52,9 @@ impl Default for FileLimits {
             upload_files: 100,
             upload_file_bytes: 64 << 20,
             upload_bytes: 256 << 20,
+            upload_stall: Duration::from_secs(30),
             workspace_bytes: 4 << 30,
-            archive_entries: 20_000,
+            archive_entries: 100_000,
             archive_bytes: 4 << 30,
             archive_depth: 64,
             archives: 4,
