@@ -4,15 +4,18 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live, console} -> {hub, workspace} -> {log, agent} -> domain
+//! main -> {http, live, console} -> {auth, limits, hub, workspace} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;
+pub mod auth;
 pub mod config;
 mod console;
+mod disk;
 pub mod domain;
 pub mod http;
 pub mod hub;
+pub mod limits;
 pub mod live;
 pub mod log;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! From the command line to a running server, and its end.
 
+use std::env::VarError;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -17,15 +18,18 @@ use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
+use crate::auth::tool::{self as key_tool, KeyCommand, KeyError};
+use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
 use crate::http::HttpConfig;
-use crate::hub::{Create, Hub, HubConfig};
-use crate::live::{self, LiveConfig};
+use crate::hub::{Hub, HubConfig};
+use crate::limits::Limits;
+use crate::live::{self, Door, LiveConfig};
 use crate::log::Metered;
 use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{SettingsError, UserSettings};
 use crate::workspace::FileLimits;
 use crate::{http, serve, tools};
 
@@ -39,6 +43,10 @@ pub fn main() -> ExitCode {
             .resolve()
             .map_err(StartError::from)
             .and_then(|config| tools::backup(&config.data_dir, &file).map_err(StartError::Backup)),
+        Some(Command::Key { command }) => options
+            .resolve()
+            .map_err(StartError::from)
+            .and_then(|config| key(&config.data_dir, command).map_err(StartError::Key)),
         Some(Command::Check) => options
             .resolve()
             .map_err(StartError::from)
@@ -51,6 +59,11 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn key(folder: &Path, command: KeyCommand) -> Result<ExitCode, KeyError> {
+    key_tool::run(folder, command, io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn start(options: Options) -> Result<(), StartError> {
@@ -73,6 +86,8 @@ fn start(options: Options) -> Result<(), StartError> {
 }
 
 async fn run(config: &Config) -> Result<(), StartError> {
+    let keys = keys(config)?;
+    let limits = Arc::new(Limits::new(config.limits));
     let listener = listen(config.listen)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let address = listener
@@ -85,20 +100,27 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
     let metrics = Metrics::new();
     let log = Arc::new(Metered::new(log, metrics.clone()));
-    let settings = Settings::open(&config.data_dir)?;
+    let settings = UserSettings::open(&config.data_dir)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
     let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
+    let door = Door {
+        hub: Arc::clone(&hub),
+        keys: Arc::clone(&keys),
+        limits: Arc::clone(&limits),
+        metrics: metrics.clone(),
+        config: LiveConfig { create_on_join: config.create_on_join },
+    };
+    let sockets = sockets(config, door, origins.clone())?;
     let http = HttpConfig {
         data_dir: config.data_dir.clone(),
         static_dir: config.static_dir.clone(),
         agent: name.clone(),
         files: FileLimits::default(),
     };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, http)
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, http)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -125,6 +147,24 @@ async fn run(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The keys, with a task that notices their changes. Other machines are let in only where there are
+/// some, or where it is said in full words that there need be none.
+fn keys(config: &Config) -> Result<Arc<Keys>, StartError> {
+    let server_key = match std::env::var(SERVER_KEY) {
+        Ok(key) => Some(key),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => return Err(StartError::ServerKey),
+    };
+    let keys = Keys::open(&config.data_dir, server_key.as_deref()).map_err(StartError::Keys)?;
+    let is_local = config.listen.ip().to_canonical().is_loopback();
+    if keys.is_open() && !is_local && !config.allow_everyone_without_a_key {
+        return Err(StartError::NoKeys { address: config.listen });
+    }
+    // Ends with the keys.
+    tokio::spawn(Keys::watch(Arc::downgrade(&keys)));
+    Ok(keys)
+}
+
 fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     match choice {
         AgentChoice::Demo => Arc::new(DemoAgent),
@@ -133,12 +173,7 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(
-    config: &Config,
-    hub: Arc<Hub>,
-    metrics: Metrics,
-    origins: AllowedOrigins,
-) -> Result<Server, StartError> {
+fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -150,9 +185,7 @@ fn sockets(
     // Clients come back by themselves after a restart; those that were told would not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    let create = if config.create_on_join { Create::Yes } else { Create::No };
-    live::mount(&server, hub, metrics, LiveConfig { create })
-        .map_err(|error| StartError::Mount(error.to_string()))?;
+    live::mount(&server, door).map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
 
@@ -218,6 +251,10 @@ enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
     Settings(SettingsError),
+    Keys(KeyFileError),
+    ServerKey,
+    NoKeys { address: SocketAddr },
+    Key(KeyError),
     Backup(BackupError),
     Page { folder: PathBuf, source: io::Error },
     Mount(String),
@@ -245,6 +282,14 @@ impl fmt::Display for StartError {
                 }
             }
             Self::Settings(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::ServerKey => write!(f, "{SERVER_KEY} is no UTF-8"),
+            Self::NoKeys { address } => write!(
+                f,
+                "{address} can be reached by others and there are no keys: make one with `openhands \
+                 key add NAME`, or start with --allow-everyone-without-a-key"
+            ),
+            Self::Key(error) => error.fmt(f),
             Self::Backup(error) => error.fmt(f),
             Self::Page { folder, source } => {
                 let folder = folder.display();

@@ -18,7 +18,8 @@ pub(super) async fn send(server: &OpenHands, method: &str, path: &str, body: &st
     request(server, method, path, "content-type: application/json\r\n", body).await
 }
 
-async fn request(
+/// Any request, with headers as they stand.
+pub(super) async fn request(
     server: &OpenHands,
     method: &str,
     path: &str,
@@ -36,9 +37,20 @@ async fn raw(
     headers: &str,
     body: &str,
 ) -> (u16, Value) {
-    let (head, body) = exchange(server, method, path, headers, body.as_bytes()).await;
-    let body = String::from_utf8_lossy(&body);
+    let (head, body) = answer(server, method, path, headers, body).await;
     (status(&head), serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+}
+
+/// The head and the body of an answer, as texts.
+pub(super) async fn answer(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (String, String) {
+    let (head, body) = exchange(server, method, path, headers, body.as_bytes()).await;
+    (head, String::from_utf8_lossy(&body).into_owned())
 }
 
 /// Posts a form with files: the field, the file's name, its bytes.

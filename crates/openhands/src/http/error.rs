@@ -6,14 +6,22 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+use crate::auth::Caller;
 use crate::domain::{ActionError, ConversationId, InvalidConversationId};
 use crate::hub::HubError;
+use crate::limits::TooMany;
 use crate::log::LogError;
 use crate::workspace::FileError;
 
 /// What a request is answered instead.
 #[derive(Debug)]
 pub(crate) enum ApiError {
+    /// A key is needed, and none or a wrong one came.
+    Unauthorized,
+    /// Not this caller's to do, in words.
+    Forbidden(String),
+    /// More than a limit.
+    TooMany(TooMany),
     /// No such route.
     NotFound,
     /// The route knows other methods.
@@ -47,6 +55,11 @@ impl ApiError {
     pub(crate) fn git(before: &str, error: &FileError) -> Self {
         let is_none = matches!(error, FileError::NoRepository);
         Self::file(if is_none { "" } else { before }, error)
+    }
+
+    /// A conversation of somebody else, in the words of OpenHands' hosted server.
+    pub(crate) fn not_allowed(caller: &Caller, id: &ConversationId) -> Self {
+        Self::Forbidden(caller.not_allowed(id))
     }
 
     pub(crate) fn hub(id: &ConversationId, error: HubError) -> Self {
@@ -105,6 +118,13 @@ impl From<QueryRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, detail) = match self {
+            Self::TooMany(error) => {
+                let after = [(header::RETRY_AFTER, HeaderValue::from(error.retry_after()))];
+                let body = Json(json!({"message": error.to_string()}));
+                return (StatusCode::TOO_MANY_REQUESTS, after, body).into_response();
+            }
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, json!("Unauthorized")),
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, json!(text)),
             Self::NotFound => (StatusCode::NOT_FOUND, json!("Not Found")),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, json!("Method Not Allowed")),
             Self::NoConversation(id) => {

@@ -17,6 +17,7 @@
 //! | `GET /api/conversations/{id}/list-files`, `/select-file`, `/zip-directory` | files of its workspace |
 //! | `POST /api/conversations/{id}/upload-files` | more of them |
 //! | `GET /api/conversations/{id}/git/changes`, `/git/diff` | what changed there |
+//! | `GET`, `PUT /api/conversations/{id}/access` | whose it is, and whom it is shared with |
 //! | `GET /api/options/…` | what a page asks for first |
 //! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
 //! | `/api/secrets` | secrets by their names |
@@ -27,12 +28,14 @@
 //! A route that is not in `openapi.json` fails a test, and the reverse.
 
 mod absent;
+mod access;
 mod body;
 mod conversations;
 mod error;
 mod events;
 mod files;
 mod filter;
+mod guard;
 mod health;
 mod info;
 mod lifecycle;
@@ -49,14 +52,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use http::{HeaderValue, header};
 
+use crate::auth::Keys;
 use crate::console::Console;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::settings::Settings;
+use crate::settings::UserSettings;
 use crate::workspace::FileLimits;
 
 pub(crate) use error::ApiError;
@@ -69,7 +75,10 @@ use routes::Routes;
 #[derive(Clone, Debug)]
 struct Rest {
     hub: Arc<Hub>,
-    settings: Arc<Settings>,
+    settings: Arc<UserSettings>,
+    keys: Arc<Keys>,
+    limits: Arc<Limits>,
+    metrics: Metrics,
     info: ServerInfo,
     files: Files,
 }
@@ -91,12 +100,23 @@ pub struct HttpConfig {
 /// The routes over the conversations of `hub` and the settings of a page.
 pub fn router(
     hub: Arc<Hub>,
-    page_settings: Arc<Settings>,
+    page_settings: Arc<UserSettings>,
+    keys: Arc<Keys>,
+    limits: Arc<Limits>,
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
     let files = Files::new(config.files);
-    let routes = routes(&files).into_router().fallback(async || ApiError::NotFound);
+    let rest = Rest {
+        hub,
+        settings: page_settings,
+        keys,
+        limits,
+        metrics: metrics.clone(),
+        info: ServerInfo::new(config.data_dir, metrics),
+        files,
+    };
+    let routes = routes(&rest).into_router().fallback(async || ApiError::NotFound);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
         None => routes.merge(Console::new(&config.agent).routes()),
@@ -104,28 +124,27 @@ pub fn router(
     routes
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(rest.clone(), guard::limit))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(Rest {
-            hub,
-            settings: page_settings,
-            info: ServerInfo::new(config.data_dir, metrics),
-            files,
-        })
+        .with_state(rest)
 }
 
 /// All of them but pages.
-fn routes(files: &Files) -> Routes {
+fn routes(rest: &Rest) -> Routes {
+    let metrics = Routes::new()
+        .route("/metrics", get(info::metrics))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::admins)));
     Routes::new()
         .route("/alive", get(health::alive))
         .route("/health", get(health::health))
-        .route("/metrics", get(info::metrics))
         .route("/server_info", get(info::server_info))
         .route("/openapi.json", get(openapi::document))
-        .merge(api().nest("/api/conversations/{id}", one(files)))
+        .merge(metrics)
+        .merge(api(rest))
 }
 
-/// What is not about one conversation.
-fn api() -> Routes {
+/// Everything below `/api`: for those who have a key.
+fn api(rest: &Rest) -> Routes {
     Routes::new()
         .route("/api/options/config", get(options::config))
         .route("/api/options/models", get(options::models))
@@ -147,19 +166,25 @@ fn api() -> Routes {
         .route("/api/user/suggested-tasks", get(absent::no_providers))
         .route("/api/microagent-management/conversations", get(absent::microagent_management))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
+        .nest("/api/conversations/{id}", one(rest))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::identify)))
 }
 
-/// What is about one conversation.
-fn one(files: &Files) -> Routes {
-    let upload = post(files::upload).layer(DefaultBodyLimit::max(files.upload_bytes()));
+/// Of one conversation: all of them stand behind the guard.
+fn one(rest: &Rest) -> Routes {
+    let appends = Routes::new()
+        .route("/events", get(events::search).post(events::append))
+        .route("/message", post(events::message))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::limit_appends)));
+    let upload = post(files::upload).layer(DefaultBodyLimit::max(rest.files.upload_bytes()));
     Routes::new()
         .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
         .route("/start", post(lifecycle::start))
         .route("/stop", post(lifecycle::stop))
         .route("/config", get(lifecycle::config))
         .route("/trajectory", get(trajectory::trajectory))
-        .route("/events", get(events::search).post(events::append))
-        .route("/message", post(events::message))
+        .merge(appends)
+        .route("/access", get(access::shown).put(access::change))
         .route("/list-files", get(files::list))
         .route("/select-file", get(files::select))
         .route("/upload-files", upload)
@@ -172,6 +197,7 @@ fn one(files: &Files) -> Routes {
         .route("/exp-config", post(absent::exp_config))
         .route("/remember-prompt", get(absent::remember_prompt))
         .route("/submit-feedback", post(absent::submit_feedback))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::guard)))
 }
 
 impl FromRef<Rest> for Arc<Hub> {
@@ -180,7 +206,7 @@ impl FromRef<Rest> for Arc<Hub> {
     }
 }
 
-impl FromRef<Rest> for Arc<Settings> {
+impl FromRef<Rest> for Arc<UserSettings> {
     fn from_ref(rest: &Rest) -> Self {
         rest.settings.clone()
     }

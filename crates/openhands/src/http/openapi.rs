@@ -19,13 +19,15 @@ mod tests {
     use serde_json::Value;
     use tower_service::Service as _;
 
-    use super::super::{HttpConfig, files::Files, router, routes};
+    use super::super::{Files, HttpConfig, Rest, ServerInfo, router, routes};
     use super::*;
     use crate::agent::NoAgent;
+    use crate::auth::Keys;
     use crate::hub::{Hub, HubConfig};
+    use crate::limits::{Limits, LimitsConfig};
     use crate::log::sqlite::{SqliteConfig, SqliteLog};
     use crate::metrics::Metrics;
-    use crate::settings::Settings;
+    use crate::settings::UserSettings;
     use crate::workspace::FileLimits;
 
     fn described() -> Value {
@@ -37,16 +39,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = SqliteLog::open(folder.path(), SqliteConfig::default()).unwrap();
         let hub = Hub::new(Arc::new(log), Arc::new(NoAgent), HubConfig::new(folder.path()));
-        let settings = Arc::new(Settings::open(folder.path()).unwrap());
+        let settings = Arc::new(UserSettings::open(folder.path()).unwrap());
+        let keys = Keys::open(folder.path(), None).unwrap();
+        let limits = Arc::new(Limits::new(LimitsConfig::default()));
         let config = HttpConfig {
             data_dir: folder.path().to_owned(),
             static_dir: None,
             agent: String::new(),
             files: FileLimits::default(),
         };
-        let mut served = router(hub, settings, Metrics::new(), config);
+        let metrics = Metrics::new();
+        let rest = Rest {
+            hub: Arc::clone(&hub),
+            settings: Arc::clone(&settings),
+            keys: Arc::clone(&keys),
+            limits: Arc::clone(&limits),
+            metrics: metrics.clone(),
+            info: ServerInfo::new(folder.path().to_owned(), metrics.clone()),
+            files: Files::new(FileLimits::default()),
+        };
+        let mut served = router(hub, settings, keys, limits, metrics, config);
         let mut real = BTreeSet::new();
-        for path in routes(&Files::new(FileLimits::default())).paths() {
+        for path in routes(&rest).paths() {
             // A method nobody has: the refusal names those there are.
             let method = Method::from_bytes(b"NONE").unwrap();
             let asked =

@@ -30,6 +30,11 @@ impl Routes {
         Self { router: self.router.nest(prefix, inner.router), ..self }
     }
 
+    /// With a layer, or whatever else adds no path.
+    pub(super) fn with(self, change: impl FnOnce(Router<Rest>) -> Router<Rest>) -> Self {
+        Self { router: change(self.router), ..self }
+    }
+
     /// As [`Router::merge`].
     pub(super) fn merge(mut self, other: Self) -> Self {
         self.paths.extend(other.paths);

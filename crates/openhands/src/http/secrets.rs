@@ -2,29 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ApiError;
 use super::body::{Fields, Raw};
-use crate::settings::{Named, SecretsError, Settings};
+use crate::auth::Caller;
+use crate::settings::{Named, SecretsError, UserSettings};
 
-pub(super) async fn list(State(settings): State<Arc<Settings>>) -> Json<Value> {
+pub(super) async fn list(
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, ApiError> {
+    let settings = settings.of(caller.user()).await?;
     let named = settings.secrets().named().into_iter();
     let shown = named.map(|one| json!({"name": one.name, "description": one.description}));
-    Json(json!({"custom_secrets": shown.collect::<Vec<_>>()}))
+    Ok(Json(json!({"custom_secrets": shown.collect::<Vec<_>>()})))
 }
 
 pub(super) async fn add(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
     Raw(body): Raw,
 ) -> Result<Response, ApiError> {
     let fields = Fields::read(&body)?;
     let named = named(&fields)?;
-    match settings.secrets().add(named, fields.secret("value")?).await {
+    match settings.of(caller.user()).await?.secrets().add(named, fields.secret("value")?).await {
         Ok(()) => Ok((StatusCode::CREATED, told("created")).into_response()),
         // The one answer of the original that calls it a message.
         Err(error @ SecretsError::Taken(_)) => {
@@ -36,20 +42,22 @@ pub(super) async fn add(
 }
 
 pub(super) async fn rename(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let named = named(&Fields::read(&body)?)?;
-    settings.secrets().rename(&id, named).await.map_err(refused)?;
+    settings.of(caller.user()).await?.secrets().rename(&id, named).await.map_err(refused)?;
     Ok(told("updated"))
 }
 
 pub(super) async fn remove(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    settings.secrets().remove(&id).await.map_err(refused)?;
+    settings.of(caller.user()).await?.secrets().remove(&id).await.map_err(refused)?;
     Ok(told("deleted"))
 }
 
@@ -94,6 +102,6 @@ fn refused(error: SecretsError) -> ApiError {
     match error {
         SecretsError::Taken(_) => ApiError::File(StatusCode::BAD_REQUEST, error.to_string()),
         SecretsError::Unknown(_) => ApiError::File(StatusCode::NOT_FOUND, error.to_string()),
-        SecretsError::Settings(error) => super::settings::refused(error),
+        SecretsError::Settings(error) => error.into(),
     }
 }

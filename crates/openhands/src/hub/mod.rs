@@ -25,11 +25,11 @@ use self::core::Core;
 use self::registry::Registry;
 use self::supervisor::Supervisor;
 use crate::agent::Agent;
-use crate::domain::{ConversationId, Ephemeral};
+use crate::domain::{Access, ConversationId, Ephemeral, UserName, Viewer};
 use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
 
 pub use config::{Create, HubConfig, HubError};
-pub use conversation::{Conversation, Stopped};
+pub use conversation::{AccessChanges, Conversation, Stopped};
 pub use cursor::{Cursor, Next};
 
 /// The conversations of one server.
@@ -78,7 +78,7 @@ impl Hub {
                 self.registry.sweep(true);
             }
             let slot = self.registry.slot(id, self.config.conversations)?;
-            let loaded = slot.conversation.get_or_try_init(|| self.load(id, create)).await;
+            let loaded = slot.conversation.get_or_try_init(|| self.load(id, &create)).await;
             match loaded.cloned() {
                 Ok(conversation) if !conversation.is_deleted() => return Ok(conversation),
                 // Deleted while it was loaded: whatever is there now is another one.
@@ -109,7 +109,8 @@ impl Hub {
         self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
     }
 
-    /// Creates a conversation with a title, or finds the one that is there; says whether it is new.
+    /// Creates a conversation with a title, or finds the one that is there, whosever that is; says
+    /// whether it is new.
     ///
     /// # Errors
     /// [`HubError`].
@@ -117,8 +118,9 @@ impl Hub {
         &self,
         id: &ConversationId,
         title: &str,
+        owner: Option<&UserName>,
     ) -> Result<(Metadata, bool), HubError> {
-        let created = self.log.create(id, title, self.agent.greeting()).await?;
+        let created = self.log.create(id, title, owner, self.agent.greeting()).await?;
         Ok((created.metadata, created.is_new))
     }
 
@@ -140,16 +142,38 @@ impl Hub {
         Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
     }
 
-    /// At most `limit` conversations, newest first, created before `before`.
+    /// Whose a conversation is, and whom it is shared with; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn access(&self, id: &ConversationId) -> Result<Option<Arc<Access>>, HubError> {
+        match self.loaded(id) {
+            Some(conversation) => Ok(Some(conversation.access())),
+            None => Ok(self.metadata(id).await?.map(|metadata| Arc::new(metadata.access))),
+        }
+    }
+
+    /// Gives a conversation another owner and other shares; clients that may no longer read it are
+    /// disconnected. `false` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`]; then nothing was changed.
+    pub async fn set_access(&self, id: &ConversationId, access: Access) -> Result<bool, HubError> {
+        Ok(self.log.set_access(id, access).await?)
+    }
+
+    /// At most `limit` conversations that `viewer` may read, without one all: newest first, created
+    /// before `before`.
     ///
     /// # Errors
     /// [`HubError`].
     pub async fn list(
         &self,
+        viewer: Option<&Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
     ) -> Result<Listing, HubError> {
-        Ok(self.log.list(before, limit).await?)
+        Ok(self.log.list(viewer, before, limit).await?)
     }
 
     /// Gives a conversation another title and tells who is connected. `false` when there is none.
@@ -237,19 +261,26 @@ impl Hub {
     async fn load(
         &self,
         id: &ConversationId,
-        create: Create,
+        create: &Create,
     ) -> Result<Arc<Conversation>, HubError> {
         let metadata = match self.log.conversation(id).await? {
             Some(metadata) => metadata,
-            None if create == Create::Yes => self.create(id, &default_title(id)).await?.0,
-            None => return Err(HubError::NoConversation),
+            None => {
+                let owner = match create {
+                    Create::Yes => None,
+                    Create::For(user) => Some(user),
+                    Create::No => return Err(HubError::NoConversation),
+                };
+                self.create(id, &default_title(id), owner).await?.0
+            }
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
         // From here on commits reach it; what was committed before is read behind this line.
         let registration = self.registry.register(core.clone());
-        let head = self.log.head(core.key).await?;
+        let metadata = self.log.conversation(id).await?.filter(|now| now.key == core.key);
+        let Metadata { head, access, .. } = metadata.ok_or(HubError::NoConversation)?;
         let newest_user = self.log.newest(core.key, Sort::FromUser, head.position).await?;
-        core.merge(head, newest_user.map(|event| event.id));
+        core.merge(head, access, newest_user.map(|event| event.id));
         let supervisor = Supervisor::start(
             core.clone(),
             self.log.clone(),

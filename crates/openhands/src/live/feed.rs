@@ -70,6 +70,14 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             socket.disconnect();
             return;
         }
+        why = visit.barred() => {
+            visit.door.metrics.refused("not_allowed");
+            tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
+            // One who reads too slowly for it sees the disconnect alone.
+            let _ = status(&socket, &Ephemeral::refusal(&why));
+            socket.disconnect();
+            return;
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(socket = %socket.id(), %error, "feed ended");
@@ -108,7 +116,7 @@ async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(),
             // The client reads slowly: it lags behind, and nobody else does.
             Err(EmitError::Full(_)) => socket.ready().await,
             Ok(()) => {
-                visit.metrics.sent();
+                visit.door.metrics.sent();
                 return Ok(());
             }
             other => return other,

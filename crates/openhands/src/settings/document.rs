@@ -1,14 +1,14 @@
 //! A JSON object in a file: read whole, changed one change at a time, written beside and renamed,
 //! readable by its owner only.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
 use super::SettingsError;
+use crate::disk;
 
 /// One such object.
 pub(super) struct Document {
@@ -58,7 +58,7 @@ impl Document {
             return Err(SettingsError::TooLarge { len: bytes.len(), max: MAX_BYTES }.into());
         }
         let file = self.file.clone();
-        tokio::task::spawn_blocking(move || write(&file, &bytes))
+        tokio::task::spawn_blocking(move || disk::replace(&file, &bytes))
             .await
             .map_err(io::Error::other)
             .and_then(|written| written)
@@ -83,29 +83,6 @@ fn read(file: &Path) -> Result<Map<String, Value>, SettingsError> {
         line: error.line(),
         column: error.column(),
     })
-}
-
-/// Either the old or the new object is there, whenever the power goes.
-fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("json.new");
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut new = options.open(&beside)?;
-    new.write_all(bytes)?;
-    new.sync_all()?;
-    drop(new);
-    std::fs::rename(&beside, file)?;
-    // The rename lasts when the folder is flushed.
-    #[cfg(unix)]
-    if let Some(folder) = file.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Most bytes of the file.

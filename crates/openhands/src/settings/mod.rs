@@ -2,6 +2,7 @@
 
 mod document;
 mod secrets;
+mod users;
 
 use std::fmt;
 use std::io;
@@ -11,8 +12,9 @@ use serde_json::{Map, Value, json};
 
 use document::Document;
 pub use secrets::{Named, Secrets, SecretsError};
+pub use users::UserSettings;
 
-/// The settings of one data folder, with the keys of OpenHands 0.62.
+/// The settings in one folder, with the keys of OpenHands 0.62.
 pub struct Settings {
     document: Document,
     secrets: Secrets,

@@ -46,6 +46,24 @@ async fn secrets_are_kept_and_never_shown() {
 }
 
 #[tokio::test]
+async fn each_user_has_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = UserSettings::open(folder.path()).unwrap();
+    let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+    let language = async |user| users.of(user).await.unwrap().shown()["language"].clone();
+    for (user, text) in [(None, "de"), (Some(&alice), "fr")] {
+        let settings = users.of(user).await.unwrap();
+        change(&settings, json!({"language": text})).await.unwrap();
+    }
+    for (user, expected) in [(None, "de"), (Some(&alice), "fr"), (Some(&bob), "en")] {
+        assert_eq!(language(user).await, expected, "{user:?}");
+    }
+    assert!(folder.path().join("users/alice").join(FILE).exists());
+    let again = UserSettings::open(folder.path()).unwrap();
+    assert_eq!(again.of(Some(&alice)).await.unwrap().shown()["language"], "fr");
+}
+
+#[tokio::test]
 async fn a_wrong_value_changes_nothing_and_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::open(folder.path()).unwrap();

@@ -9,6 +9,7 @@ mod check;
 mod clock;
 mod open;
 mod readers;
+mod schema;
 mod writer;
 
 use std::fmt;
@@ -22,7 +23,7 @@ use super::{
     ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf,
     Sort, StoredEvent,
 };
-use crate::domain::{ConversationId, Draft, Position};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
@@ -142,12 +143,13 @@ impl EventLog for SqliteLog {
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+        owner: Option<&'a UserName>,
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
             let bytes = self.check(&first)? + title.len();
-            let (id, title) = (id.clone(), title.to_owned());
-            self.order(bytes, |reply| Order::Create { id, title, first, reply }).await
+            let (id, title, owner) = (id.clone(), title.to_owned(), owner.cloned());
+            self.order(bytes, |reply| Order::Create { id, title, owner, first, reply }).await
         }
         .boxed()
     }
@@ -160,12 +162,14 @@ impl EventLog for SqliteLog {
         self.readers.read(move |db| readers::conversation(db, &id)).boxed()
     }
 
-    fn list(
-        &self,
+    fn list<'a>(
+        &'a self,
+        viewer: Option<&'a Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Listing, LogError>> {
-        self.readers.read(move |db| readers::list(db, before, limit)).boxed()
+    ) -> BoxFuture<'a, Result<Listing, LogError>> {
+        let viewer = viewer.cloned();
+        self.readers.read(move |db| readers::list(db, viewer.as_ref(), before, limit)).boxed()
     }
 
     fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
@@ -179,6 +183,15 @@ impl EventLog for SqliteLog {
     ) -> BoxFuture<'a, Result<bool, LogError>> {
         let (id, title) = (id.clone(), title.to_owned());
         self.order(title.len(), |reply| Order::SetTitle { id, title, reply }).boxed()
+    }
+
+    fn set_access<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        access: Access,
+    ) -> BoxFuture<'a, Result<bool, LogError>> {
+        let id = id.clone();
+        self.order(0, |reply| Order::SetAccess { id, access, reply }).boxed()
     }
 
     fn delete<'a>(&'a self, id: &'a ConversationId) -> BoxFuture<'a, Result<bool, LogError>> {

@@ -1,0 +1,41 @@
+//! What outweighs what, and what is refused.
+
+use super::*;
+
+fn options(args: &[&str]) -> Options {
+    Options::parse_from(std::iter::once(&"openhands").chain(args))
+}
+
+#[test]
+fn a_flag_outweighs_the_file_and_the_file_the_default() {
+    let file = "listen = \"127.0.0.1:4000\"\nagent = \"none\"\nallow-origin = [\"http://a\"]";
+    let options = options(&["--listen", "127.0.0.1:5000", "--data-dir", "x"]);
+    let config = options.over(file, Path::new("f")).unwrap().resolve().unwrap();
+    assert_eq!(config.listen.port(), 5000);
+    assert_eq!(config.agent, AgentChoice::None);
+    assert_eq!(config.allow_origin, ["http://a"]);
+    assert_eq!(config.data_dir, Path::new("x"));
+    assert!(config.create_on_join);
+}
+
+#[test]
+fn a_wrong_file_is_one_line_that_names_the_key() {
+    for (file, named) in
+        [("lisen = 1", "lisen"), ("listen = 1", "listen"), ("agent = \"x\"", "demo")]
+    {
+        let error = options(&[]).over(file, Path::new("f.toml")).unwrap_err().to_string();
+        assert!(error.contains(named) && error.contains("f.toml"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    use clap::CommandFactory as _;
+    CommandLine::command().debug_assert();
+    let line = ["openhands", "backup", "f", "--data-dir", "d"];
+    let line = CommandLine::try_parse_from(line).unwrap();
+    assert_eq!(line.command, Some(Command::Backup { file: "f".into() }));
+    assert_eq!(line.options.data_dir.as_deref(), Some(Path::new("d")));
+    assert_eq!(CommandLine::try_parse_from(["openhands"]).unwrap().command, None);
+}
