@@ -1,7 +1,8 @@
 // A browser that does what it is told and says what it sees.
 //
 // node page.mjs CHROMIUM
-// Orders: `goto URL`, `reload`, `click SELECTOR`, `fill SELECTOR TEXT`, `until SELECTOR COUNT` (as many and no
+// Orders: `goto URL`, `reload`, `forget` (what the tab keeps),
+// `click SELECTOR`, `fill SELECTOR TEXT`, `until SELECTOR COUNT` (as many and no
 // fewer), `text SELECTOR`, `all SELECTOR ATTRIBUTE`, `image URL` (the page tries to load one), `complaints`.
 // Each is answered by `done` and its value; `failed` says why not.
 
@@ -33,6 +34,10 @@ await page.addInitScript(() =>
 
 const orders = {
   goto: async (url) => (await page.goto(url)).status(),
+  forget: async () => {
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+  },
   reload: async () => void (await page.reload()),
   click: (selector) => page.click(selector),
   fill: (selector, text) => page.fill(selector, text),

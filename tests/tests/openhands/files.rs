@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tests::OpenHands;
 
+use super::auth::{Keyed, ask, conversation, keyed};
 use super::rest::{binary, form, get, post};
 
 /// A server with one conversation, its path, and its workspace with a file in it.
@@ -182,6 +183,26 @@ async fn secrets_are_stored_and_never_told() {
     assert_eq!(status, 422);
     assert!(!faults.to_string().contains("hidden value"), "{faults}");
     assert!(!server.said().contains("hidden value"), "{}", server.said());
+}
+
+#[tokio::test]
+async fn files_and_secrets_are_their_owners() {
+    let Keyed { server, alice, bob, .. } = keyed(&[]).await;
+    let path = format!("/api/conversations/{}", conversation(&server, &alice).await);
+    for route in
+        ["list-files", "select-file?file=x", "zip-directory", "git/changes", "git/diff?path=x"]
+    {
+        let route = format!("{path}/{route}");
+        assert_eq!(ask(&server, &bob, "GET", &route, "").await.0, 403, "{route}");
+        assert_eq!(get(&server, &route).await.0, 401, "{route}");
+        assert_ne!(ask(&server, &alice, "GET", &route, "").await.0, 403, "{route}");
+    }
+    let upload = form(&server, &format!("{path}/upload-files"), &[("files", "a", b"a")]).await;
+    assert_eq!(upload.0, 401);
+    let secret = r#"{"name":"TOKEN","value":"v"}"#;
+    assert_eq!(ask(&server, &alice, "POST", "/api/secrets", secret).await.0, 201);
+    let listed = ask(&server, &bob, "GET", "/api/secrets", "").await;
+    assert_eq!(listed, (200, json!({"custom_secrets": []})));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::{OpenHands, Script, Tool, install, tests};
 
+use super::auth::{Keyed, conversation, keyed};
 use super::rest::{accepting, get, post};
 
 /// A browser with one page.
@@ -141,6 +142,41 @@ async fn a_conversation_is_replayed_goes_on_live_and_survives_a_restart() {
     assert_exactly_once(&mut browser, &server, &path).await;
     assert!(browser.ids().await.len() <= shown, "past states of the agent are not replayed");
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn where_there_are_keys_the_page_asks_for_one() {
+    let Keyed { server, alice, bob, .. } = keyed(&[]).await;
+    let id = conversation(&server, &alice).await;
+    let button = format!("#conversations button[data-id='{id}']");
+    let mut browser = Browser::start().await;
+    browser.goto(&format!("{}/#{id}", server.url())).await;
+    for key in ["wrong", &bob] {
+        browser.until("#key-form:not([hidden])", 1).await;
+        browser.ask(json!(["fill", "#key", key])).await;
+        browser.click("#key-form button").await;
+    }
+    // Bob's is taken, and shows him nothing of Alice.
+    browser.until("#key-form[hidden]", 1).await;
+    browser.until("#state[data-state=refused]", 1).await;
+    browser.until("#note:not([hidden])", 1).await;
+    assert!(browser.text("#note").await.contains("not allowed"));
+    assert_eq!(browser.ask(json!(["all", &button, "data-id"])).await, json!([]));
+    browser.ask(json!(["forget"])).await;
+    browser.until("#key-form:not([hidden])", 1).await;
+    browser.ask(json!(["fill", "#key", alice])).await;
+    browser.click("#key-form button").await;
+    browser.until(&button, 1).await;
+    browser.until(LIVE, 1).await;
+    browser.until(USER_MESSAGES, 1).await;
+    // The tab keeps it.
+    browser.ask(json!(["reload"])).await;
+    browser.until(LIVE, 1).await;
+    browser.until(USER_MESSAGES, 1).await;
+    for complaint in browser.complaints().await {
+        assert!(complaint.contains("401") || complaint.contains("403"), "{complaint}");
+    }
     browser.close().await;
 }
 
