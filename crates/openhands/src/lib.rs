@@ -4,12 +4,13 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live} -> {auth, limits, hub} -> {log, agent} -> domain
+//! main -> {http, live, console} -> {auth, limits, hub, workspace} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;
 pub mod auth;
 pub mod config;
+mod console;
 mod disk;
 pub mod domain;
 pub mod http;
@@ -23,5 +24,6 @@ mod run;
 mod serve;
 pub mod settings;
 mod tools;
+pub mod workspace;
 
 pub use run::main;

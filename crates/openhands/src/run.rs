@@ -30,6 +30,7 @@ use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{SettingsError, UserSettings};
+use crate::workspace::FileLimits;
 use crate::{http, serve, tools};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
@@ -113,9 +114,13 @@ async fn run(config: &Config) -> Result<(), StartError> {
         config: LiveConfig { create_on_join: config.create_on_join },
     };
     let sockets = sockets(config, door, origins.clone())?;
-    let on_disk =
-        HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, on_disk)
+    let http = HttpConfig {
+        data_dir: config.data_dir.clone(),
+        static_dir: config.static_dir.clone(),
+        agent: name.clone(),
+        files: FileLimits::default(),
+    };
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, http)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())

@@ -11,6 +11,7 @@ use crate::domain::{ActionError, ConversationId, InvalidConversationId};
 use crate::hub::HubError;
 use crate::limits::TooMany;
 use crate::log::LogError;
+use crate::workspace::FileError;
 
 /// What a request is answered instead.
 #[derive(Debug)]
@@ -31,8 +32,10 @@ pub(crate) enum ApiError {
     BadRequest(String),
     /// A value of the wrong form, in FastAPI's list of faults.
     Invalid(Value),
-    /// A body larger than the limit.
-    TooLarge,
+    /// A body larger than this.
+    TooLarge(usize),
+    /// A file that is not shown or stored, as `{"error":…}`.
+    File(StatusCode, String),
     /// This side's fault.
     Unavailable(String),
 }
@@ -41,6 +44,17 @@ impl ApiError {
     /// One fault of one value.
     pub(crate) fn invalid(kind: &str, loc: &[&str], msg: &str, input: Value) -> Self {
         Self::Invalid(json!([{"type": kind, "loc": loc, "msg": msg, "input": input}]))
+    }
+
+    /// Why a file is not shown or stored, with words in front.
+    pub(crate) fn file(before: &str, error: &FileError) -> Self {
+        Self::File(error.status(), format!("{before}{error}"))
+    }
+
+    /// Why a repository is not shown. That there is none a page knows by the words alone.
+    pub(crate) fn git(before: &str, error: &FileError) -> Self {
+        let is_none = matches!(error, FileError::NoRepository);
+        Self::file(if is_none { "" } else { before }, error)
     }
 
     /// A conversation of somebody else, in the words of OpenHands' hosted server.
@@ -89,7 +103,7 @@ impl From<ActionError> for ApiError {
 impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge(super::MAX_BODY),
             _ => Self::BadRequest(rejection.body_text()),
         }
     }
@@ -118,9 +132,21 @@ impl IntoResponse for ApiError {
             }
             Self::BadRequest(text) => (StatusCode::BAD_REQUEST, json!(text)),
             Self::Invalid(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults),
-            Self::TooLarge => {
-                let text = format!("the body has more than {} bytes", super::MAX_BODY);
+            Self::TooLarge(max) => {
+                let text = format!("the body has more than {max} bytes");
                 (StatusCode::PAYLOAD_TOO_LARGE, json!(text))
+            }
+            Self::File(status, text) => {
+                if status == StatusCode::INTERNAL_SERVER_ERROR {
+                    tracing::error!(error = %text, "request failed");
+                }
+                let mut response = (status, Json(json!({"error": text}))).into_response();
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    response
+                        .headers_mut()
+                        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                }
+                return response;
             }
             Self::Unavailable(text) => {
                 tracing::error!(error = %text, "request failed");

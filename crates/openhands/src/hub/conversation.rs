@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use super::core::{Behind, Core};
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
-use crate::domain::{Access, ConversationId, Draft, Ephemeral, EventId, Position, Source};
+use crate::domain::{
+    Access, AgentState, ConversationId, Draft, Ephemeral, EventId, Position, Source,
+};
 use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
 
 /// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
@@ -137,6 +140,18 @@ impl Conversation {
     /// Whether an agent sits in this conversation, at work or waiting.
     pub fn is_agent_running(&self) -> bool {
         self.core.has_agent()
+    }
+
+    /// Whether the last that the agent told of its state is that it is stopped.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn is_agent_stopped(&self) -> Result<bool, LogError> {
+        let newest = self.log.newest(self.core.key, Sort::AgentState, self.head()).await?;
+        Ok(newest.is_some_and(|event| {
+            let stored: Value = serde_json::from_slice(&event.json).unwrap_or_default();
+            stored["extras"]["agent_state"] == AgentState::Stopped.as_str()
+        }))
     }
 
     /// Ends the agent until the user writes again, and appends `agent_state_changed` `stopped`.

@@ -132,6 +132,16 @@ impl Hub {
         Ok(self.log.conversation(id).await?)
     }
 
+    /// The folder of a conversation's workspace, which its agent makes when it needs it; `None` when
+    /// there is no conversation of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn workspace(&self, id: &ConversationId) -> Result<Option<PathBuf>, HubError> {
+        let metadata = self.log.conversation(id).await?;
+        Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
+    }
+
     /// Whose a conversation is, and whom it is shared with; `None` when there is none of this id.
     ///
     /// # Errors
@@ -178,13 +188,19 @@ impl Hub {
         Ok(changed)
     }
 
-    /// Starts a conversation: loads it and takes a stop back. `true` when it was running already.
+    /// Starts a conversation: loads it and takes a stop back. If its agent was told to stop, it greets
+    /// again, by which clients see that it awaits the user. `true` when it was running already.
     ///
     /// # Errors
     /// [`HubError`]; it is not created.
     pub async fn start(&self, id: &ConversationId) -> Result<bool, HubError> {
         let was_loaded = self.loaded(id).is_some();
-        let was_stopped = self.conversation(id, Create::No).await?.resume();
+        let conversation = self.conversation(id, Create::No).await?;
+        let was_stopped = conversation.resume();
+        let greeting = self.agent.greeting();
+        if !greeting.is_empty() && conversation.is_agent_stopped().await? {
+            conversation.append(greeting).await?;
+        }
         Ok(was_loaded && !was_stopped)
     }
 

@@ -1,41 +1,43 @@
 //! Settings that a page keeps on the server: one JSON file, secrets never shown again.
 
-mod file;
+mod document;
+mod secrets;
 mod users;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use crate::disk;
-
+use document::Document;
+pub use secrets::{Named, Secrets, SecretsError};
 pub use users::UserSettings;
 
 /// The settings in one folder, with the keys of OpenHands 0.62.
 pub struct Settings {
-    file: PathBuf,
-    stored: Mutex<Arc<Map<String, Value>>>,
-    /// One change at a time, from merging to the disk.
-    turn: tokio::sync::Mutex<()>,
+    document: Document,
+    secrets: Secrets,
 }
 
 impl Settings {
-    /// Reads `settings.json` in `folder`; what was never stored has its default.
+    /// Reads `settings.json` and `secrets.json` in `folder`; what was never stored has its default.
     ///
     /// # Errors
-    /// When the file is there and cannot be read, or is no JSON object.
+    /// When a file is there and cannot be read, or is no JSON object.
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
-        let file = folder.join(FILE);
-        let stored = file::read(&file)?;
-        Ok(Self { file, stored: Mutex::new(Arc::new(stored)), turn: tokio::sync::Mutex::default() })
+        let document = Document::open(folder.join(FILE))?;
+        Ok(Self { document, secrets: Secrets::open(folder)? })
+    }
+
+    /// The secrets beside them.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
     pub fn shown(&self) -> Map<String, Value> {
-        let stored = Arc::clone(&self.stored());
+        let stored = self.document.now();
         let is_set = |key| stored.get(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
         let mut shown = Map::new();
         for Field { key, kind, default } in FIELDS {
@@ -65,46 +67,42 @@ impl Settings {
     /// # Cancel safety
     /// Dropped before it is ready, the change may have reached the disk and be seen after a restart.
     pub async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
-        let _turn = self.turn.lock().await;
-        let mut next = Map::clone(&self.stored());
-        for (key, value) in changes {
-            let Some(field) = FIELDS.iter().find(|field| field.key == key) else { continue };
-            let is_secret = matches!(field.kind, Kind::Secret);
-            match value {
-                Value::Null if is_secret => {}
-                Value::String(text) if is_secret && text.is_empty() => drop(next.remove(&key)),
-                Value::Null => drop(next.remove(&key)),
-                value if field.kind.takes(&value) => drop(next.insert(key, value)),
-                _ => {
-                    let expected = field.kind.name();
-                    return Err(SettingsError::WrongType { key: field.key, expected });
+        self.document
+            .change(|next| {
+                for (key, value) in changes {
+                    let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
+                        continue;
+                    };
+                    let is_secret = matches!(field.kind, Kind::Secret);
+                    match value {
+                        Value::Null if is_secret => {}
+                        Value::String(text) if is_secret && text.is_empty() => {
+                            drop(next.remove(&key));
+                        }
+                        Value::Null => drop(next.remove(&key)),
+                        value if field.kind.takes(&value) => drop(next.insert(key, value)),
+                        _ => {
+                            let expected = field.kind.name();
+                            return Err(SettingsError::WrongType { key: field.key, expected });
+                        }
+                    }
                 }
-            }
-        }
-        let next = Arc::new(next);
-        let bytes = Value::Object(Map::clone(&next)).to_string().into_bytes();
-        if bytes.len() > MAX_BYTES {
-            return Err(SettingsError::TooLarge { len: bytes.len(), max: MAX_BYTES });
-        }
-        let file = self.file.clone();
-        tokio::task::spawn_blocking(move || disk::replace(&file, &bytes))
+                Ok(())
+            })
             .await
-            .map_err(io::Error::other)
-            .and_then(|written| written)
-            .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
-        *self.stored() = next;
-        Ok(())
-    }
-
-    fn stored(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Settings {
     // Without the values: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Settings").field("file", &self.document.file()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
     }
 }
 
@@ -242,8 +240,6 @@ const FIELDS: &[Field] = &[
     field("git_user_email", Kind::Text, Default::Null),
 ];
 const FILE: &str = "settings.json";
-/// Most bytes of the file.
-const MAX_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests;
