@@ -1,16 +1,23 @@
 //! Through `openhands`: stored events to clients, and events to the disk.
 
 mod append;
+mod crowd;
 mod plain;
 mod replay;
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use openhands::domain::{Draft, EventId};
 
 pub(crate) use append::child;
 
-use crate::rows::Scale;
+use crate::process::Process;
+use crate::rows::{Scale, Server};
+use crate::servers::Kind;
+use crate::session::Target;
 
 /// One figure, and what it is to be read beside.
 #[derive(Clone, Debug)]
@@ -44,8 +51,22 @@ impl Fact {
 /// CPU seconds per million events.
 pub(crate) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>> {
     let mut facts = replay::facts(scale, bare, bound)?;
+    facts.extend(crowd::facts(scale)?);
     facts.extend(append::facts(scale)?);
     Ok(facts)
+}
+
+/// The program on this data folder, with these flags too.
+fn serve(folder: &Path, flags: &[&str]) -> io::Result<Server> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg0(OPENHANDS).env_clear();
+    command.args(["--listen", "127.0.0.1:0", "--agent", "none"]).args(flags);
+    command.arg("--data-dir").arg(folder);
+    let process = Process::start(command, |line| {
+        line.split_once("ws://")?.1.split_once('/')?.0.parse().ok()
+    })?;
+    let address = process.address;
+    Ok(Server { process, target: Target { address, kind: Kind::Socketio, query: String::new() } })
 }
 
 /// The name by which this program is `openhands`.

@@ -1,21 +1,16 @@
 //! Ten thousand stored events of 1 KiB, to one client and to a hundred at once.
 
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use openhands::domain::ConversationId;
 use openhands::log::EventLog as _;
 use openhands::log::sqlite::{SqliteConfig, SqliteLog};
 
-use super::{Fact, OPENHANDS, draft, plain};
+use super::{Fact, draft, plain, serve};
 use crate::client::{Conn, Ready, unexpected};
-use crate::process::Process;
-use crate::rows::{Scale, Server};
-use crate::servers::Kind;
-use crate::session::Target;
+use crate::rows::Scale;
 
 pub(super) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>> {
     let folder = tempfile::tempdir()?;
@@ -24,7 +19,8 @@ pub(super) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>
     std::fs::write(&file, frames.concat())?;
     let read = plain::read(&file)? * 1e6 / frames.len() as f64;
 
-    let server = start(folder.path())?;
+    let mut server = serve(folder.path(), &[])?;
+    server.target.query = format!("&conversation_id={CONVERSATION}&latest_event_id=-1");
     // Once to warm up; the log is read all the same, for it is longer than the tail in memory.
     follow(&mut [server.target.websocket()?], &frames)?;
     let (times, crowd) = (scale.of(800) / 16, scale.of(100));
@@ -80,24 +76,6 @@ fn store(folder: &Path, events: usize) -> io::Result<Vec<Vec<u8>>> {
         log.close().await;
         Ok(frames)
     })
-}
-
-fn start(folder: &Path) -> io::Result<Server> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg0(OPENHANDS).env_clear().args([
-        "--listen",
-        "127.0.0.1:0",
-        "--agent",
-        "none",
-        "--data-dir",
-    ]);
-    command.arg(folder);
-    let process = Process::start(command, |line| {
-        line.split_once("ws://")?.1.split_once('/')?.0.parse().ok()
-    })?;
-    let query = format!("&conversation_id={CONVERSATION}&latest_event_id=-1");
-    let target = Target { address: process.address, kind: Kind::Socketio, query };
-    Ok(Server { process, target })
 }
 
 /// Every one of `conns` gets all of `frames`, in their order, and nothing between.
