@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
 use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
+use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
@@ -81,10 +82,12 @@ async fn run(config: &Config) -> Result<(), StartError> {
         http::pages::check(folder)
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
-    let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
+    let redaction = Redaction::default();
+    let on_disk = SqliteConfig { redaction: redaction.clone(), ..SqliteConfig::default() };
+    let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
     let log = Arc::new(Metered::new(log, metrics.clone()));
-    let settings = Settings::open(&config.data_dir)?;
+    let settings = Settings::open(&config.data_dir)?.teach(redaction);
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
     let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));

@@ -10,7 +10,8 @@ mod id;
 mod inbound;
 mod kind;
 mod observation;
-mod python;
+pub(crate) mod python;
+mod redaction;
 
 pub use action::ArgsError;
 pub use cursor::{Position, parse_cursor};
@@ -21,3 +22,4 @@ pub use id::{ConversationId, EventId, InvalidConversationId};
 pub use inbound::{ActionError, parse_user_action};
 pub use kind::{ActionKind, AgentState, Kind, ObservationKind, Source};
 pub use observation::{EditResult, RunResult};
+pub use redaction::{Redaction, RedactionError};

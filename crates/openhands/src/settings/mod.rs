@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::Redaction;
+
 /// The settings of one data folder, with the keys of OpenHands 0.62.
 pub struct Settings {
     file: PathBuf,
     stored: Mutex<Arc<Map<String, Value>>>,
     /// One change at a time, from merging to the disk.
     turn: tokio::sync::Mutex<()>,
+    /// Knows the secrets among them.
+    redaction: Redaction,
 }
 
 impl Settings {
@@ -25,7 +29,19 @@ impl Settings {
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
         let file = folder.join(FILE);
         let stored = file::read(&file)?;
-        Ok(Self { file, stored: Mutex::new(Arc::new(stored)), turn: tokio::sync::Mutex::default() })
+        Ok(Self {
+            file,
+            stored: Mutex::new(Arc::new(stored)),
+            turn: tokio::sync::Mutex::default(),
+            redaction: Redaction::default(),
+        })
+    }
+
+    /// Tells `redaction` the secrets among them, now and after each change.
+    pub fn teach(self, redaction: Redaction) -> Self {
+        let settings = Self { redaction, ..self };
+        settings.tell_secrets();
+        settings
     }
 
     /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
@@ -88,7 +104,19 @@ impl Settings {
             .and_then(|written| written)
             .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
         *self.stored() = next;
+        self.tell_secrets();
         Ok(())
+    }
+
+    fn tell_secrets(&self) {
+        let stored = Arc::clone(&self.stored());
+        let secrets = FIELDS.iter().filter(|field| matches!(field.kind, Kind::Secret));
+        let secrets =
+            secrets.filter_map(|field| stored.get(field.key)?.as_str().map(str::to_owned));
+        // The file's own limit is far below that of the table.
+        if let Err(error) = self.redaction.learn("settings", secrets.collect::<Vec<_>>()) {
+            tracing::error!(%error, "secrets of the settings are not hidden in events");
+        }
     }
 
     fn stored(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {

@@ -22,7 +22,7 @@ use super::{
     ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf,
     Sort, StoredEvent,
 };
-use crate::domain::{ConversationId, Draft, Position};
+use crate::domain::{ConversationId, Draft, Position, Redaction};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
@@ -55,6 +55,8 @@ pub struct SqliteConfig {
     pub readers: usize,
     /// What time it is.
     pub clock: Clock,
+    /// Secrets that no event may hold. Default none. They are replaced before anything is stored.
+    pub redaction: Redaction,
 }
 
 impl Default for SqliteConfig {
@@ -68,6 +70,7 @@ impl Default for SqliteConfig {
             database_bytes: None,
             readers: 4,
             clock: Clock::system(),
+            redaction: Redaction::default(),
         }
     }
 }
@@ -112,6 +115,10 @@ impl SqliteLog {
         self.writer.stats()
     }
 
+    fn redacted(&self, drafts: Vec<Draft>) -> Vec<Draft> {
+        drafts.into_iter().map(|draft| draft.without_secrets(&self.config.redaction)).collect()
+    }
+
     fn check(&self, drafts: &[Draft]) -> Result<usize, LogError> {
         let (len, max) = (drafts.len(), self.config.append_events);
         if len > max {
@@ -145,6 +152,7 @@ impl EventLog for SqliteLog {
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
+            let first = self.redacted(first);
             let bytes = self.check(&first)? + title.len();
             let (id, title) = (id.clone(), title.to_owned());
             self.order(bytes, |reply| Order::Create { id, title, first, reply }).await
@@ -193,6 +201,7 @@ impl EventLog for SqliteLog {
         agent_cursor: Option<Position>,
     ) -> BoxFuture<'_, Result<Vec<Arc<StoredEvent>>, LogError>> {
         async move {
+            let drafts = self.redacted(drafts);
             let bytes = self.check(&drafts)?;
             if drafts.is_empty() && agent_cursor.is_none() {
                 return Ok(Vec::new());
