@@ -103,6 +103,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
         .merge(rest)
         .layer(axum::middleware::from_fn_with_state(origins, origin::check_host));
 
+    survive_size_limits().map_err(|source| StartError::Runtime { source })?;
     let stop = stop_signal().map_err(|source| StartError::Runtime { source })?;
     greet(address, &config.data_dir, &name);
     let close = async {
@@ -185,6 +186,19 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
     // Nobody may be reading: a closed pipe is no reason not to serve.
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Over a limit of file sizes a write fails like any other, instead of ending the process.
+#[cfg(unix)]
+fn survive_size_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What is registered once stays so.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+#[cfg(not(unix))]
+fn survive_size_limits() -> io::Result<()> {
+    Ok(())
 }
 
 /// A future that is ready when the server is told to stop. From this call on a signal is heard.

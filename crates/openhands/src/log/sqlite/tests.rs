@@ -132,7 +132,7 @@ async fn a_full_queue_makes_appends_wait() {
         for one in &mut others {
             assert!(one.now_or_never().is_none());
         }
-        assert!(log.writer.queued() <= 1, "{} are queued", log.writer.queued());
+        assert!(log.queue().commands() <= 1, "{} are queued", log.queue().commands());
         drop(release);
         first.await.unwrap();
         assert!(join_all(others).await.iter().all(Result::is_ok));
