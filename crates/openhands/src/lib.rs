@@ -20,5 +20,6 @@ mod run;
 mod serve;
 pub mod settings;
 mod tools;
+pub mod transfer;
 
 pub use run::main;

@@ -12,6 +12,7 @@ mod kind;
 mod observation;
 pub(crate) mod python;
 mod redaction;
+pub mod trajectory;
 
 pub use action::ArgsError;
 pub use cursor::{Position, parse_cursor};
@@ -22,4 +23,5 @@ pub use id::{ConversationId, EventId, InvalidConversationId};
 pub use inbound::{ActionError, parse_user_action};
 pub use kind::{ActionKind, AgentState, Kind, ObservationKind, Source};
 pub use observation::{EditResult, RunResult};
+pub(crate) use redaction::end_of_string;
 pub use redaction::{Redaction, RedactionError};

@@ -225,7 +225,7 @@ impl Hub {
     ) -> Result<Arc<Conversation>, HubError> {
         let metadata = match self.log.conversation(id).await? {
             Some(metadata) => metadata,
-            None if create == Create::Yes => self.create(id, &default_title(id)).await?.0,
+            None if create == Create::Yes => self.create(id, &id.default_title()).await?.0,
             None => return Err(HubError::NoConversation),
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
@@ -266,13 +266,6 @@ async fn sweep(registry: Weak<Registry>, idle: Duration) {
         let Some(registry) = registry.upgrade() else { return };
         registry.sweep(false);
     }
-}
-
-/// The title OpenHands 0.62 gives a conversation that was created by connecting.
-fn default_title(id: &ConversationId) -> String {
-    let mut title = "Conversation ".to_owned();
-    title.extend(id.as_str().chars().take(5));
-    title
 }
 
 /// The key makes it unique, also where files of two cases or two normal forms are the same file;

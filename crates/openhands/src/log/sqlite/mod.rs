@@ -7,8 +7,10 @@ mod backup;
 mod batch;
 mod check;
 mod clock;
+mod import;
 mod open;
 mod readers;
+mod snapshot;
 mod writer;
 
 use std::fmt;
@@ -31,7 +33,10 @@ use writer::Writer;
 pub use backup::{BackupError, backup};
 pub use check::{Checked, check};
 pub use clock::Clock;
+pub(crate) use clock::utc_text;
+pub use import::{Filling, Importer, Past};
 pub use open::{OpenError, files};
+pub use snapshot::Snapshot;
 pub use writer::{Queue, Stats};
 
 /// Knobs of [`SqliteLog`].

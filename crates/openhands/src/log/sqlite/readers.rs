@@ -21,7 +21,7 @@ pub(super) struct Readers {
     turns: Arc<Semaphore>,
 }
 
-type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
+pub(super) type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
 
 impl Readers {
     pub(super) fn new(file: PathBuf, count: usize) -> Self {
