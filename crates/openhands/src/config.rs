@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
+use crate::build;
+
 /// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
 /// replayed over Socket.IO.
 ///
@@ -58,15 +60,27 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<usize>,
 
-    /// What to log, as `info` or `openhands=debug,socketio=trace` [default: warn]
+    /// What to log, as `warn` or `info,openhands=debug,socketio=trace` [default: info]
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+
+    /// How log lines look [default: text]
+    #[arg(long, env = "OPENHANDS_LOG_FORMAT", value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
 }
 
 /// The command line: without a command the server runs.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "openhands", version, about, long_about, max_term_width = 100)]
+#[command(
+    name = "openhands",
+    version,
+    long_version = build::FACTS,
+    about,
+    long_about,
+    max_term_width = 100
+)]
 pub struct CommandLine {
     /// For the server, and for commands the data folder.
     #[command(flatten)]
@@ -86,6 +100,16 @@ pub enum Command {
     },
     /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
     Check,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For machines: one JSON object a line
+    Json,
 }
 
 /// Who answers users.
@@ -117,6 +141,8 @@ pub struct Config {
     pub max_connections: usize,
     /// See [`Options::log`].
     pub log: String,
+    /// See [`Options::log_format`].
+    pub log_format: LogFormat,
 }
 
 impl Options {
@@ -141,7 +167,8 @@ impl Options {
             create_on_join: options.create_on_join.unwrap_or(true),
             static_dir: options.static_dir,
             max_connections: options.max_connections.unwrap_or(10_000).max(1),
-            log: options.log.unwrap_or_else(|| "warn".to_owned()),
+            log: options.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: options.log_format.unwrap_or(LogFormat::Text),
         })
     }
 

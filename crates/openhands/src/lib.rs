@@ -8,12 +8,14 @@
 //! ```
 
 pub mod agent;
+mod build;
 pub mod config;
 pub mod domain;
 pub mod http;
 pub mod hub;
 pub mod live;
 pub mod log;
+mod logging;
 pub mod metrics;
 pub mod origin;
 mod run;

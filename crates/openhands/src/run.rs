@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +14,6 @@ use clap::Parser as _;
 use engineio::server::Origins;
 use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
-use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
 use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
@@ -23,11 +22,11 @@ use crate::http::HttpConfig;
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
 use crate::log::Metered;
-use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
+use crate::log::sqlite::{self, BackupError, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{Settings, SettingsError};
-use crate::{http, serve, tools};
+use crate::{build, http, logging, serve, tools};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
@@ -55,14 +54,8 @@ pub fn main() -> ExitCode {
 
 fn start(options: Options) -> Result<(), StartError> {
     let config = options.resolve()?;
-    let filter = EnvFilter::try_new(&config.log)
+    logging::start(&config.log, config.log_format)
         .map_err(|error| StartError::Log { filter: config.log.clone(), text: error.to_string() })?;
-    // A second subscriber is no harm: the first one stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,6 +79,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let on_disk = SqliteConfig { redaction: redaction.clone(), ..SqliteConfig::default() };
     let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
+    measure(&metrics, &log, &config.data_dir);
     let log = Arc::new(Metered::new(log, metrics.clone()));
     let settings = Settings::open(&config.data_dir)?.teach(redaction);
     let agent = agent(config.agent);
@@ -94,6 +88,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
     let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
+    let stats = sockets.engine().clone();
+    metrics.gauge("sessions", "Engine.IO sessions, joined or not", move || {
+        let stats = stats.stats();
+        stats.polling + stats.websocket
+    });
     let on_disk =
         HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
     let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
@@ -106,6 +105,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
     survive_size_limits().map_err(|source| StartError::Runtime { source })?;
     let stop = stop_signal().map_err(|source| StartError::Runtime { source })?;
     greet(address, &config.data_dir, &name);
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(%address, version, commit = build::COMMIT, agent = name, "started");
     let close = async {
         let left = sockets.shutdown(serve::GRACE).await;
         if left > 0 {
@@ -119,8 +120,13 @@ async fn run(config: &Config) -> Result<(), StartError> {
             Err(error) => tracing::error!(%error, "agents not resumed"),
         }
     }
+    let stop = async {
+        stop.await;
+        tracing::info!("stopping");
+    };
     serve::serve(listener, app, config.max_connections, stop, close).await;
     hub.shutdown().await;
+    tracing::info!("stopped");
     Ok(())
 }
 
@@ -129,6 +135,20 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
         AgentChoice::Demo => Arc::new(DemoAgent),
         AgentChoice::None => Arc::new(NoAgent),
     }
+}
+
+/// Shows what waits for the disk, and how large the log is.
+fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
+    let (commands, bytes, files) = (log.queue(), log.queue(), sqlite::files(folder));
+    metrics.gauge("append_queue_commands", "Writes that wait for the disk", move || {
+        commands.commands() as u64
+    });
+    metrics.gauge("append_queue_bytes", "Bytes of events that wait for the disk", move || {
+        bytes.bytes() as u64
+    });
+    metrics.gauge("log_file_bytes", "Bytes of the event log's files", move || {
+        files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+    });
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.

@@ -40,6 +40,19 @@ async fn a_running_server_is_backed_up_and_checked() {
 }
 
 #[tokio::test]
+async fn the_version_tells_the_build() {
+    let output = within("version", OpenHands::command().arg("--version").output()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut lines = said.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("openhands 0.")), "{said}");
+    for name in ["commit", "rustc", "target", "profile", "features"] {
+        let fact = lines.next().and_then(|line| line.strip_prefix(name)).map(str::trim);
+        assert!(fact.is_some_and(|fact| !fact.is_empty()), "{name} in {said}");
+    }
+    assert!(said.contains("\nrustc    rustc 1."), "{said}");
+}
+
+#[tokio::test]
 async fn a_built_page_shadows_no_route() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().to_str().unwrap();
