@@ -40,6 +40,14 @@ impl OpenHands {
         }
     }
 
+    /// Starts a server on what is in a folder.
+    ///
+    /// # Panics
+    /// With what it printed when it does not come up.
+    pub async fn start_on(data: TempDir, flags: &[&str]) -> Self {
+        Self::start_with(Arc::new(data), ANY_PORT, flags).await
+    }
+
     async fn start_with(data: Arc<TempDir>, address: &str, flags: &[&str]) -> Self {
         let mut command = Self::command();
         command.args(["--listen", address, "--data-dir"]).arg(data.path()).args(flags);
@@ -89,6 +97,17 @@ impl OpenHands {
     /// Its data folder.
     pub fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// Lets no write of it go beyond `bytes` of a file, or any again: what a full disk does to it.
+    #[cfg(target_os = "linux")]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let limit = Rlimit { current: bytes, maximum: None };
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Err(error) = prlimit(pid, Resource::Fsize, limit) {
+            panic!("openhands takes no limit: {error}");
+        }
     }
 
     /// What it has printed so far.

@@ -1,6 +1,7 @@
 //! Configuration: flags, environment and a TOML file say the same things, in this order of weight.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -8,6 +9,7 @@ use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::build;
+use crate::domain::ConversationId;
 
 /// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
 /// replayed over Socket.IO.
@@ -69,6 +71,16 @@ pub struct Options {
     #[arg(long, env = "OPENHANDS_LOG_FORMAT", value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
+
+    /// Delete conversations to which nothing was written for so many days [default: none]
+    #[arg(long, env = "OPENHANDS_RETAIN_DAYS", value_name = "DAYS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_days: Option<NonZeroU32>,
+
+    /// Delete the oldest conversations while the event log has more bytes [default: none]
+    #[arg(long, env = "OPENHANDS_RETAIN_BYTES", value_name = "BYTES", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_bytes: Option<u64>,
 }
 
 /// The command line: without a command the server runs.
@@ -100,6 +112,38 @@ pub enum Command {
     },
     /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
     Check,
+    /// Bring in the conversations of an OpenHands 0.62 file store, while no server runs; exit code 3
+    /// if some of it was skipped
+    Import {
+        /// The store's folder, with `sessions` or `users` in it; nothing in it is changed
+        folder: PathBuf,
+    },
+    /// Write one conversation as a trajectory, or as the files of OpenHands 0.62
+    Export {
+        /// The conversation's id
+        id: ConversationId,
+        /// In which form
+        #[arg(long, value_enum, default_value_t = ExportFormat::Trajectory)]
+        format: ExportFormat,
+        /// A new file for a trajectory [default: standard output], or the store's folder for files
+        #[arg(long, short, value_name = "PATH", required_if_eq("format", "files"))]
+        output: Option<PathBuf>,
+    },
+    /// Delete what --retain-days and --retain-bytes ask for, while no server runs
+    Prune {
+        /// Only tell what would be deleted; a server may run
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON document, as `GET /api/conversations/{id}/trajectory` answers
+    Trajectory,
+    /// `sessions/ID` with `metadata.json` and a file for each event
+    Files,
 }
 
 /// How log lines look.
@@ -110,6 +154,22 @@ pub enum LogFormat {
     Text,
     /// For machines: one JSON object a line
     Json,
+}
+
+/// Which conversations are deleted by themselves; by default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those to which nothing was written for so many days.
+    pub days: Option<NonZeroU32>,
+    /// The oldest, while the event log has more bytes in use.
+    pub bytes: Option<u64>,
+}
+
+impl Retention {
+    /// Whether anything is ever deleted.
+    pub fn is_on(self) -> bool {
+        self.days.is_some() || self.bytes.is_some()
+    }
 }
 
 /// Who answers users.
@@ -143,6 +203,15 @@ pub struct Config {
     pub log: String,
     /// See [`Options::log_format`].
     pub log_format: LogFormat,
+    /// See [`Options::retain_days`] and [`Options::retain_bytes`].
+    pub retention: Retention,
+}
+
+impl Config {
+    /// The folder of the agents' workspaces.
+    pub fn workspaces(&self) -> PathBuf {
+        self.data_dir.join("workspaces")
+    }
 }
 
 impl Options {
@@ -169,6 +238,7 @@ impl Options {
             max_connections: options.max_connections.unwrap_or(10_000).max(1),
             log: options.log.unwrap_or_else(|| "info".to_owned()),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
+            retention: Retention { days: options.retain_days, bytes: options.retain_bytes },
         })
     }
 

@@ -18,6 +18,7 @@ pub mod log;
 mod logging;
 pub mod metrics;
 pub mod origin;
+mod retention;
 mod run;
 mod serve;
 pub mod settings;

@@ -32,6 +32,7 @@ struct Counts {
     append_failures: Counter,
     append_seconds: Histogram,
     refusals: Family<Reason, Counter>,
+    deleted: Family<Reason, Counter>,
     live: Arc<Live>,
     started: Instant,
     /// Milliseconds from the start to the last append.
@@ -53,6 +54,7 @@ impl Metrics {
         // 0.1 ms to about 3 s.
         let append_seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
         let refusals = Family::default();
+        let deleted = Family::default();
         let live = Arc::<Live>::default();
         let clone = connections.clone();
         registry.register("connections", "Clients in a conversation", clone);
@@ -66,6 +68,8 @@ impl Metrics {
         registry.register("append_seconds", text, append_seconds.clone());
         let text = "Connects, actions and requests that were refused";
         registry.register("refusals", text, Family::clone(&refusals));
+        let text = "Conversations that retention has deleted";
+        registry.register("conversations_deleted", text, Family::clone(&deleted));
         registry.register_collector(Box::new(Arc::clone(&live)));
         Self(Arc::new(Counts {
             registry,
@@ -77,6 +81,7 @@ impl Metrics {
             append_failures,
             append_seconds,
             refusals,
+            deleted,
             live,
             started: Instant::now(),
             last_append: AtomicU64::new(0),
@@ -102,6 +107,11 @@ impl Metrics {
     /// Reasons are few and fixed: each is a line of `/metrics` for ever.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.0.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A conversation was deleted by retention.
+    pub(crate) fn deleted(&self, reason: &'static str) {
+        self.0.deleted.get_or_create(&Reason { reason }).inc();
     }
 
     /// Shows what `read` gives when somebody asks. It must be quick and wait for nobody.
@@ -174,6 +184,7 @@ mod tests {
         metrics.refused("origin");
         metrics.appended(Some(3), Duration::from_millis(1));
         metrics.appended(None, Duration::ZERO);
+        metrics.deleted("age");
         metrics.gauge("queue", "What waits", || 5);
         let (slow, gone) = (metrics.lag(2, || 10), metrics.lag(0, || 100));
         let quick = metrics.lag(0, || 10);
@@ -188,6 +199,7 @@ mod tests {
             "openhands_append_failures_total 1",
             "openhands_append_seconds_count 1",
             "openhands_refusals_total{reason=\"origin\"} 1",
+            "openhands_conversations_deleted_total{reason=\"age\"} 1",
             "openhands_queue 5",
             "openhands_clients_behind 1",
             "openhands_replay_lag_events 6",

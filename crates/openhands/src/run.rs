@@ -16,17 +16,18 @@ use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
-use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
+use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
 use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Create, Hub, HubConfig};
 use crate::live::{self, LiveConfig};
 use crate::log::Metered;
-use crate::log::sqlite::{self, BackupError, OpenError, SqliteConfig, SqliteLog};
+use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{Settings, SettingsError};
-use crate::{build, http, logging, serve, tools};
+use crate::tools::{self, ToolError};
+use crate::{build, http, logging, retention, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
@@ -34,14 +35,10 @@ pub fn main() -> ExitCode {
     let CommandLine { options, command } = CommandLine::parse();
     let ended = match command {
         None => start(options).map(|()| ExitCode::SUCCESS),
-        Some(Command::Backup { file }) => options
+        Some(command) => options
             .resolve()
             .map_err(StartError::from)
-            .and_then(|config| tools::backup(&config.data_dir, &file).map_err(StartError::Backup)),
-        Some(Command::Check) => options
-            .resolve()
-            .map_err(StartError::from)
-            .and_then(|config| tools::check(&config.data_dir).map_err(StartError::from)),
+            .and_then(|config| tools::run(command, &config).map_err(StartError::Tool)),
     };
     match ended {
         Ok(code) => code,
@@ -84,7 +81,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let settings = Settings::open(&config.data_dir)?.teach(redaction);
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
+    let hub = Hub::new(log, agent, HubConfig::new(config.workspaces()));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
     let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
@@ -93,6 +90,10 @@ async fn run(config: &Config) -> Result<(), StartError> {
         let stats = stats.stats();
         stats.polling + stats.websocket
     });
+    let keeper = config
+        .retention
+        .is_on()
+        .then(|| retention::keep(Arc::clone(&hub), config.retention, metrics.clone()));
     let on_disk =
         HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
     let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
@@ -120,11 +121,16 @@ async fn run(config: &Config) -> Result<(), StartError> {
             Err(error) => tracing::error!(%error, "agents not resumed"),
         }
     }
+    // Behind the agents that go on: what runs is never deleted.
+    let keeper = keeper.map(tokio::spawn);
     let stop = async {
         stop.await;
         tracing::info!("stopping");
     };
     serve::serve(listener, app, config.max_connections, stop, close).await;
+    if let Some(keeper) = keeper {
+        keeper.abort();
+    }
     hub.shutdown().await;
     tracing::info!("stopped");
     Ok(())
@@ -250,7 +256,7 @@ enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
     Settings(SettingsError),
-    Backup(BackupError),
+    Tool(ToolError),
     Page { folder: PathBuf, source: io::Error },
     Mount(String),
 }
@@ -269,15 +275,9 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
-            Self::Open(error) => {
-                error.fmt(f)?;
-                match error.source() {
-                    Some(source) => write!(f, ": {source}"),
-                    None => Ok(()),
-                }
-            }
+            Self::Open(error) => whole(error, f),
+            Self::Tool(error) => whole(error, f),
             Self::Settings(error) => error.fmt(f),
-            Self::Backup(error) => error.fmt(f),
             Self::Page { folder, source } => {
                 let folder = folder.display();
                 write!(f, "--static-dir {folder}: no page, its index.html is unreadable: {source}")
@@ -285,6 +285,21 @@ impl fmt::Display for StartError {
             Self::Mount(text) => f.write_str(text),
         }
     }
+}
+
+/// An error and its causes, each once.
+fn whole(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    f.write_str(&text)
 }
 
 impl From<ConfigError> for StartError {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod faults;
 mod guide;
 mod history;
 mod inbound;
@@ -9,8 +10,10 @@ mod lifecycle;
 mod refusals;
 mod replay;
 mod rest;
+mod retention;
 mod startup;
 mod tools;
+mod transfer;
 mod watch;
 
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use super::rest::{get, send};
 use super::with_messages;
 
 /// Runs a command to its end: exit code, standard output, standard error.
-async fn run(args: &[&str], data: &Path) -> (Option<i32>, String, String) {
+pub(super) async fn run(args: &[&str], data: &Path) -> (Option<i32>, String, String) {
     let mut command = OpenHands::command();
     command.args(args).arg("--data-dir").arg(data);
     let output = within("end of openhands", command.output()).await.unwrap();
