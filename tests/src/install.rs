@@ -14,6 +14,8 @@ pub enum Tool {
     Python,
     /// The websocket client of the command line.
     Websocat,
+    /// The browser.
+    Chromium,
 }
 
 impl Tool {
@@ -22,6 +24,7 @@ impl Tool {
             Self::Node => "npm",
             Self::Python => "python",
             Self::Websocat => "websocat",
+            Self::Chromium => "chromium",
         }
     }
 
@@ -30,6 +33,7 @@ impl Tool {
             Self::Node => "node".into(),
             Self::Python => target().join("tools/venv/bin/python"),
             Self::Websocat => target().join("tools/bin/websocat"),
+            Self::Chromium => on_path("chromium"),
         }
     }
 }
@@ -40,7 +44,7 @@ impl Tool {
 /// # Panics
 /// With the one line of `tests/install` that says what this machine lacks.
 pub fn install(tool: Tool) -> PathBuf {
-    static DONE: [OnceLock<Result<(), String>>; 3] = [const { OnceLock::new() }; 3];
+    static DONE: [OnceLock<Result<(), String>>; 4] = [const { OnceLock::new() }; 4];
     match DONE[tool as usize].get_or_init(|| run_install(tool.name())) {
         Ok(()) => tool.program(),
         Err(why) => panic!("{why}"),
@@ -65,7 +69,7 @@ fn run_install(what: &str) -> Result<(), String> {
 }
 
 /// This package.
-pub(crate) fn tests() -> &'static Path {
+pub fn tests() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -73,6 +77,13 @@ pub(crate) fn tests() -> &'static Path {
 pub(crate) fn profile() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+}
+
+/// A program's file, for whoever does not look for it.
+fn on_path(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));
+    files.find(|file| file.is_file()).unwrap_or_else(|| name.into())
 }
 
 fn target() -> PathBuf {

@@ -17,7 +17,7 @@ pub mod tls;
 
 pub use deadline::{DEADLINE, within};
 pub use host::Host;
-pub use install::{Tool, install};
+pub use install::{Tool, install, tests};
 pub use link::Link;
 pub use openhands::OpenHands;
 pub use script::Script;

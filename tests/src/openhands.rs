@@ -21,7 +21,11 @@ pub struct OpenHands {
     address: SocketAddr,
     said: Said,
     data: Arc<TempDir>,
+    environment: Environment,
 }
+
+/// Names and values.
+type Environment = Vec<(String, String)>;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -35,21 +39,29 @@ impl OpenHands {
     /// With what it printed when it does not come up.
     pub async fn start(flags: &[&str]) -> Self {
         match tempfile::tempdir() {
-            Ok(data) => Self::start_with(Arc::new(data), ANY_PORT, flags).await,
+            Ok(data) => Self::start_in(data, &[], flags).await,
             Err(error) => panic!("no temporary folder: {error}"),
         }
     }
 
-    /// Starts a server on what is in a folder.
+    /// Starts a server on a data folder, with more in its environment.
     ///
     /// # Panics
     /// With what it printed when it does not come up.
-    pub async fn start_on(data: TempDir, flags: &[&str]) -> Self {
-        Self::start_with(Arc::new(data), ANY_PORT, flags).await
+    pub async fn start_in(data: TempDir, environment: &[(&str, &str)], flags: &[&str]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(owned).collect();
+        Self::start_with(Arc::new(data), environment, ANY_PORT, flags).await
     }
 
-    async fn start_with(data: Arc<TempDir>, address: &str, flags: &[&str]) -> Self {
+    async fn start_with(
+        data: Arc<TempDir>,
+        environment: Environment,
+        address: &str,
+        flags: &[&str],
+    ) -> Self {
         let mut command = Self::command();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.args(["--listen", address, "--data-dir"]).arg(data.path()).args(flags);
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -67,7 +79,7 @@ impl OpenHands {
             let status = within("end of openhands", child.wait()).await;
             panic!("openhands ends with {status:?}:\n{}", read(&said));
         };
-        Self { child, address, said, data }
+        Self { child, address, said, data, environment }
     }
 
     /// The program, for runs that are not to come up. Its output is piped; settings of whoever
@@ -75,7 +87,8 @@ impl OpenHands {
     pub fn command() -> Command {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("OPENHANDS_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("OPENHANDS_") || text == "SESSION_API_KEY" {
                 command.env_remove(name);
             }
         }
@@ -140,7 +153,8 @@ impl OpenHands {
     pub async fn restart(mut self, flags: &[&str]) -> Self {
         self.kill().await;
         let address = self.address.to_string();
-        Self::start_with(Arc::clone(&self.data), &address, flags).await
+        let environment = self.environment.clone();
+        Self::start_with(Arc::clone(&self.data), environment, &address, flags).await
     }
 }
 

@@ -8,8 +8,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
+use crate::auth::tool::KeyCommand;
 use crate::build;
 use crate::domain::ConversationId;
+use crate::limits::LimitsConfig;
 
 /// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
 /// replayed over Socket.IO.
@@ -47,6 +49,11 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origin: Option<Vec<String>>,
 
+    /// Let everybody who reaches the server do everything, on other addresses than loopback too
+    #[arg(long, env = "OPENHANDS_ALLOW_EVERYONE_WITHOUT_A_KEY", action = clap::ArgAction::SetTrue)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_everyone_without_a_key: bool,
+
     /// Whether joining a conversation that does not exist creates it [default: true]
     #[arg(long, env = "OPENHANDS_CREATE_ON_JOIN", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +68,31 @@ pub struct Options {
     #[arg(long, env = "OPENHANDS_MAX_CONNECTIONS", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<usize>,
+
+    /// Most REST requests of one address in a second, twice that at once; 0 for no limit [default: 0]
+    #[arg(long, env = "OPENHANDS_MAX_REQUESTS_PER_SECOND", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_requests_per_second: Option<u32>,
+
+    /// Most connects of one address in a minute; 0 for no limit [default: 0]
+    #[arg(long, env = "OPENHANDS_MAX_CONNECTS_PER_MINUTE", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connects_per_minute: Option<u32>,
+
+    /// Most actions of one connection in a second, twice that at once; 0 for no limit [default: 0]
+    #[arg(long, env = "OPENHANDS_MAX_ACTIONS_PER_SECOND", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_actions_per_second: Option<u32>,
+
+    /// The same for all connections and requests of one user; 0 for no limit [default: 0]
+    #[arg(long, env = "OPENHANDS_MAX_USER_ACTIONS_PER_SECOND", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_user_actions_per_second: Option<u32>,
+
+    /// A reverse proxy stands in front: a client's address is the last of X-Forwarded-For
+    #[arg(long, env = "OPENHANDS_BEHIND_PROXY", action = clap::ArgAction::SetTrue)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind_proxy: bool,
 
     /// What to log, as `warn` or `info,openhands=debug,socketio=trace` [default: info]
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
@@ -112,6 +144,12 @@ pub enum Command {
     },
     /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
     Check,
+    /// Make, list and remove the keys of users; a running server notices
+    Key {
+        /// What to do
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Bring in the conversations of an OpenHands 0.62 file store, while no server runs; exit code 3
     /// if some of it was skipped
     Import {
@@ -193,12 +231,16 @@ pub struct Config {
     pub agent: AgentChoice,
     /// See [`Options::allow_origin`].
     pub allow_origin: Vec<String>,
+    /// See [`Options::allow_everyone_without_a_key`].
+    pub allow_everyone_without_a_key: bool,
     /// See [`Options::create_on_join`].
     pub create_on_join: bool,
     /// See [`Options::static_dir`].
     pub static_dir: Option<PathBuf>,
     /// See [`Options::max_connections`].
     pub max_connections: usize,
+    /// See [`Options::max_requests_per_second`] and those behind it.
+    pub limits: LimitsConfig,
     /// See [`Options::log`].
     pub log: String,
     /// See [`Options::log_format`].
@@ -233,9 +275,17 @@ impl Options {
             data_dir,
             agent: options.agent.unwrap_or(AgentChoice::Demo),
             allow_origin: options.allow_origin.unwrap_or_default(),
+            allow_everyone_without_a_key: options.allow_everyone_without_a_key,
             create_on_join: options.create_on_join.unwrap_or(true),
             static_dir: options.static_dir,
             max_connections: options.max_connections.unwrap_or(10_000).max(1),
+            limits: LimitsConfig {
+                requests_per_second: options.max_requests_per_second.unwrap_or(0),
+                connects_per_minute: options.max_connects_per_minute.unwrap_or(0),
+                actions_per_second: options.max_actions_per_second.unwrap_or(0),
+                user_actions_per_second: options.max_user_actions_per_second.unwrap_or(0),
+                behind_proxy: options.behind_proxy,
+            },
             log: options.log.unwrap_or_else(|| "info".to_owned()),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             retention: Retention { days: options.retain_days, bytes: options.retain_bytes },
@@ -299,44 +349,4 @@ pub enum ConfigError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(args: &[&str]) -> Options {
-        Options::parse_from(std::iter::once(&"openhands").chain(args))
-    }
-
-    #[test]
-    fn a_flag_outweighs_the_file_and_the_file_the_default() {
-        let file = "listen = \"127.0.0.1:4000\"\nagent = \"none\"\nallow-origin = [\"http://a\"]";
-        let options = options(&["--listen", "127.0.0.1:5000", "--data-dir", "x"]);
-        let config = options.over(file, Path::new("f")).unwrap().resolve().unwrap();
-        assert_eq!(config.listen.port(), 5000);
-        assert_eq!(config.agent, AgentChoice::None);
-        assert_eq!(config.allow_origin, ["http://a"]);
-        assert_eq!(config.data_dir, Path::new("x"));
-        assert!(config.create_on_join);
-    }
-
-    #[test]
-    fn a_wrong_file_is_one_line_that_names_the_key() {
-        for (file, named) in
-            [("lisen = 1", "lisen"), ("listen = 1", "listen"), ("agent = \"x\"", "demo")]
-        {
-            let error = options(&[]).over(file, Path::new("f.toml")).unwrap_err().to_string();
-            assert!(error.contains(named) && error.contains("f.toml"), "{error}");
-            assert_eq!(error.lines().count(), 1, "{error}");
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
-        CommandLine::command().debug_assert();
-        let line = ["openhands", "backup", "f", "--data-dir", "d"];
-        let line = CommandLine::try_parse_from(line).unwrap();
-        assert_eq!(line.command, Some(Command::Backup { file: "f".into() }));
-        assert_eq!(line.options.data_dir.as_deref(), Some(Path::new("d")));
-        assert_eq!(CommandLine::try_parse_from(["openhands"]).unwrap().command, None);
-    }
-}
+mod tests;

@@ -4,15 +4,19 @@
 //! is behind the cursor is replayed, what comes is live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live} -> hub -> {log, agent} -> domain
+//! main -> {http, live, console} -> {auth, limits, hub, workspace} -> {log, agent} -> domain
 //! ```
 
 pub mod agent;
+pub mod auth;
 mod build;
 pub mod config;
+mod console;
+mod disk;
 pub mod domain;
 pub mod http;
 pub mod hub;
+pub mod limits;
 pub mod live;
 pub mod log;
 mod logging;
@@ -24,5 +28,6 @@ mod serve;
 pub mod settings;
 mod tools;
 pub mod transfer;
+pub mod workspace;
 
 pub use run::main;

@@ -1,5 +1,6 @@
 //! From the command line to a running server, and its end.
 
+use std::env::VarError;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -16,17 +17,20 @@ use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
+use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
 use crate::domain::Redaction;
 use crate::http::HttpConfig;
-use crate::hub::{Create, Hub, HubConfig};
-use crate::live::{self, LiveConfig};
+use crate::hub::{Hub, HubConfig};
+use crate::limits::Limits;
+use crate::live::{self, Door, LiveConfig};
 use crate::log::Metered;
 use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{SettingsError, UserSettings};
 use crate::tools::{self, ToolError};
+use crate::workspace::FileLimits;
 use crate::{build, http, logging, retention, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
@@ -63,6 +67,8 @@ fn start(options: Options) -> Result<(), StartError> {
 }
 
 async fn run(config: &Config) -> Result<(), StartError> {
+    let keys = keys(config)?;
+    let limits = Arc::new(Limits::new(config.limits));
     let listener = listen(config.listen)
         .map_err(|source| StartError::Listen { address: config.listen, source })?;
     let address = listener
@@ -78,13 +84,20 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let metrics = Metrics::new();
     measure(&metrics, &log, &config.data_dir);
     let log = Arc::new(Metered::new(log, metrics.clone()));
-    let settings = Settings::open(&config.data_dir)?.teach(redaction);
+    let settings = UserSettings::open_with(&config.data_dir, redaction)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
     let hub = Hub::new(log, agent, HubConfig::new(config.workspaces()));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let sockets = sockets(config, Arc::clone(&hub), metrics.clone(), origins.clone())?;
+    let door = Door {
+        hub: Arc::clone(&hub),
+        keys: Arc::clone(&keys),
+        limits: Arc::clone(&limits),
+        metrics: metrics.clone(),
+        config: LiveConfig { create_on_join: config.create_on_join },
+    };
+    let sockets = sockets(config, door, origins.clone())?;
     let stats = sockets.engine().clone();
     metrics.gauge("sessions", "Engine.IO sessions, joined or not", move || {
         let stats = stats.stats();
@@ -94,9 +107,13 @@ async fn run(config: &Config) -> Result<(), StartError> {
         .retention
         .is_on()
         .then(|| retention::keep(Arc::clone(&hub), config.retention, metrics.clone()));
-    let on_disk =
-        HttpConfig { data_dir: config.data_dir.clone(), static_dir: config.static_dir.clone() };
-    let rest = http::router(Arc::clone(&hub), Arc::new(settings), metrics, on_disk)
+    let http = HttpConfig {
+        data_dir: config.data_dir.clone(),
+        static_dir: config.static_dir.clone(),
+        agent: name.clone(),
+        files: FileLimits::default(),
+    };
+    let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, http)
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -136,6 +153,24 @@ async fn run(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The keys, with a task that notices their changes. Other machines are let in only where there are
+/// some, or where it is said in full words that there need be none.
+fn keys(config: &Config) -> Result<Arc<Keys>, StartError> {
+    let server_key = match std::env::var(SERVER_KEY) {
+        Ok(key) => Some(key),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => return Err(StartError::ServerKey),
+    };
+    let keys = Keys::open(&config.data_dir, server_key.as_deref()).map_err(StartError::Keys)?;
+    let is_local = config.listen.ip().to_canonical().is_loopback();
+    if keys.is_open() && !is_local && !config.allow_everyone_without_a_key {
+        return Err(StartError::NoKeys { address: config.listen });
+    }
+    // Ends with the keys.
+    tokio::spawn(Keys::watch(Arc::downgrade(&keys)));
+    Ok(keys)
+}
+
 fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     match choice {
         AgentChoice::Demo => Arc::new(DemoAgent),
@@ -158,12 +193,7 @@ fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(
-    config: &Config,
-    hub: Arc<Hub>,
-    metrics: Metrics,
-    origins: AllowedOrigins,
-) -> Result<Server, StartError> {
+fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -175,9 +205,7 @@ fn sockets(
     // Clients come back by themselves after a restart; those that were told would not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    let create = if config.create_on_join { Create::Yes } else { Create::No };
-    live::mount(&server, hub, metrics, LiveConfig { create })
-        .map_err(|error| StartError::Mount(error.to_string()))?;
+    live::mount(&server, door).map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
 
@@ -256,6 +284,9 @@ enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     Open(OpenError),
     Settings(SettingsError),
+    Keys(KeyFileError),
+    ServerKey,
+    NoKeys { address: SocketAddr },
     Tool(ToolError),
     Page { folder: PathBuf, source: io::Error },
     Mount(String),
@@ -278,6 +309,13 @@ impl fmt::Display for StartError {
             Self::Open(error) => whole(error, f),
             Self::Tool(error) => whole(error, f),
             Self::Settings(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::ServerKey => write!(f, "{SERVER_KEY} is no UTF-8"),
+            Self::NoKeys { address } => write!(
+                f,
+                "{address} can be reached by others and there are no keys: make one with `openhands \
+                 key add NAME`, or start with --allow-everyone-without-a-key"
+            ),
             Self::Page { folder, source } => {
                 let folder = folder.display();
                 write!(f, "--static-dir {folder}: no page, its index.html is unreadable: {source}")

@@ -11,6 +11,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::add_extension::AddExtension;
+
+use crate::limits::Peer;
 
 /// Serves `app` on `listener` until `stop` is ready. Then runs `close` while requests in progress
 /// finish, at most for [`GRACE`]. At most `max_connections` speak HTTP at once, and as many are
@@ -37,8 +40,8 @@ pub(crate) async fn serve(
             () = &mut stop => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "connection not accepted");
                 pause(&error).await;
@@ -47,7 +50,8 @@ pub(crate) async fn serve(
         };
         // Small packets must not wait for one another.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
+        let service = AddExtension::new(app.clone(), Peer(peer.ip()));
+        let service = TowerToHyperService::new(service);
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {

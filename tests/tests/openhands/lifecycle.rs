@@ -46,6 +46,34 @@ async fn a_stop_disconnects_the_clients_and_a_join_starts_again() {
 }
 
 #[tokio::test]
+async fn a_start_after_a_stop_shows_that_the_agent_awaits_the_user() {
+    let server = OpenHands::start(&["--agent", "demo"]).await;
+    let (_, created) = post(&server, "/api/conversations", &json!({})).await;
+    let path = format!("/api/conversations/{}", created["conversation_id"].as_str().unwrap());
+    let state = async || {
+        let (_, page) = get(&server, &format!("{path}/events?reverse=true&limit=1")).await;
+        (page["events"][0]["id"].clone(), page["events"][0]["extras"]["agent_state"].clone())
+    };
+    assert_eq!(state().await, (json!(0), json!("awaiting_user_input")));
+    let start = json!({"providers_set": []});
+    post(&server, &format!("{path}/start"), &start).await;
+    assert_eq!(state().await.0, json!(0), "nothing to be taken back");
+    let stop = json!({"action": "change_agent_state", "args": {"agent_state": "stopped"}});
+    post(&server, &format!("{path}/events"), &stop).await;
+    let stopped = async {
+        while state().await.1 != "stopped" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tests::within("agent to stop", stopped).await;
+    let before = state().await.0.as_u64().unwrap();
+    for _ in 0..2 {
+        assert_eq!(post(&server, &format!("{path}/start"), &start).await.0, 200);
+        assert_eq!(state().await, (json!(before + 1), json!("awaiting_user_input")));
+    }
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_agent_and_tells_it_in_the_log() {
     let server = OpenHands::start(&["--agent", "demo"]).await;
     let mut client = SocketIo::start();

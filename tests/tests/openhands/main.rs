@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod auth;
 mod faults;
+mod files;
 mod guide;
 mod history;
 mod inbound;
 mod lifecycle;
+mod limits;
+mod openapi;
+mod page;
 mod refusals;
 mod replay;
 mod rest;

@@ -18,7 +18,8 @@ pub(super) async fn send(server: &OpenHands, method: &str, path: &str, body: &st
     request(server, method, path, "content-type: application/json\r\n", body).await
 }
 
-async fn request(
+/// Any request, with headers as they stand.
+pub(super) async fn request(
     server: &OpenHands,
     method: &str,
     path: &str,
@@ -36,31 +37,103 @@ async fn raw(
     headers: &str,
     body: &str,
 ) -> (u16, Value) {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let (head, body) = answer(server, method, path, headers, body).await;
+    (status(&head), serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+}
+
+/// The head and the body of an answer, as texts.
+pub(super) async fn answer(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (String, String) {
+    let (head, body) = exchange(server, method, path, headers, body.as_bytes()).await;
+    (head, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Posts a form with files: the field, the file's name, its bytes.
+pub(super) async fn form(
+    server: &OpenHands,
+    path: &str,
+    parts: &[(&str, &str, &[u8])],
+) -> (u16, Value) {
+    let mut body = Vec::new();
+    for (field, name, bytes) in parts {
+        let head = format!(
+            "--XX\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--XX--\r\n");
+    let kind = "content-type: multipart/form-data; boundary=XX\r\n";
+    let headers = format!("host: {}\r\n{kind}", server.address());
+    let (head, body) = exchange(server, "POST", path, &headers, &body).await;
+    let body = String::from_utf8_lossy(&body);
+    (status(&head), serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+}
+
+/// An answer as it came: its head, and the bytes of its body.
+pub(super) async fn binary(server: &OpenHands, path: &str) -> (String, Vec<u8>) {
+    accepting(server, path, "*/*").await
+}
+
+/// The same, for who takes only some kinds.
+pub(super) async fn accepting(server: &OpenHands, path: &str, kind: &str) -> (String, Vec<u8>) {
+    let headers = format!("host: {}\r\naccept: {kind}\r\n", server.address());
+    exchange(server, "GET", path, &headers, b"").await
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+async fn exchange(
+    server: &OpenHands,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> (String, Vec<u8>) {
+    let stream = TcpStream::connect(server.address()).await.unwrap();
+    let (mut from, mut to) = stream.into_split();
     let length = body.len();
-    let text = format!(
+    let head = format!(
         "{method} {path} HTTP/1.1\r\nconnection: close\r\n\
-         content-length: {length}\r\n{headers}\r\n{body}"
+         content-length: {length}\r\n{headers}\r\n"
     );
-    stream.write_all(text.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("answer", stream.read_to_string(&mut answer)).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut answer = Vec::new();
+    let sent = async {
+        to.write_all(head.as_bytes()).await.unwrap();
+        // A body that is too large is not read to its end.
+        let _ = to.write_all(body).await;
+    };
+    let read = async {
+        let read = from.read_to_end(&mut answer).await;
+        assert!(read.is_ok() || length > 0, "{read:?}");
+    };
+    within("answer", async { tokio::join!(sent, read) }).await;
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let body = &answer[end + 4..];
     let body = match head.contains("transfer-encoding: chunked") {
         true => joined(body),
         false => body.to_owned(),
     };
-    (status, serde_json::from_str(&body).unwrap_or_else(|_| json!(body)))
+    (head, body)
 }
 
 /// The chunks of a body as one.
-fn joined(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
+fn joined(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = body.windows(2).position(|bytes| bytes == b"\r\n") {
+        let size = std::str::from_utf8(&body[..end]).unwrap();
         let size = usize::from_str_radix(size, 16).unwrap();
-        whole.push_str(&rest[..size]);
-        body = &rest[size + 2..];
+        whole.extend_from_slice(&body[end + 2..end + 2 + size]);
+        body = &body[end + 2 + size + 2..];
     }
     whole
 }

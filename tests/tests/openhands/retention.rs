@@ -28,7 +28,7 @@ async fn old() -> tempfile::TempDir {
 
 #[tokio::test]
 async fn an_old_conversation_goes_with_its_files_and_a_new_one_stays() {
-    let server = OpenHands::start_on(old().await, &["--agent", "none"]).await;
+    let server = OpenHands::start_in(old().await, &[], &["--agent", "none"]).await;
     let mut client = SocketIo::start();
     client.open("s", &server.url(), query("new", &[])).await;
     client.expect("s", "connect").await;
@@ -53,7 +53,7 @@ async fn an_old_conversation_goes_with_its_files_and_a_new_one_stays() {
 
 #[tokio::test]
 async fn pruning_by_hand_tells_first_and_needs_the_folder() {
-    let server = OpenHands::start_on(old().await, &["--agent", "none"]).await;
+    let server = OpenHands::start_in(old().await, &[], &["--agent", "none"]).await;
     let (code, said, error) = run(&["prune"], server.data()).await;
     assert_eq!((code, &*said), (Some(1), ""));
     assert!(error.contains("--retain-days"), "{error}");

@@ -52,7 +52,7 @@ async fn an_old_client_goes_on_where_it_was_and_an_export_is_the_same() {
     let sum = "0 conversations imported, 1 were there already; 0 events, 0 skipped\n";
     assert_eq!((code, &*said), (Some(0), sum));
 
-    let server = OpenHands::start_on(data, &["--agent", "none"]).await;
+    let server = OpenHands::start_in(data, &[], &["--agent", "none"]).await;
     let mut client = SocketIo::start();
     client.open("old", &server.url(), query("c", &[("latest_event_id", "5")])).await;
     client.expect("old", "connect").await;

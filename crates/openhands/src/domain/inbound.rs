@@ -57,6 +57,23 @@ pub enum ActionError {
         /// What came, cut to 40 characters.
         found: String,
     },
+    /// An agent's event that is none.
+    #[error("an event has \"action\", \"observation\" or \"type\", this has none of them")]
+    NoEvent,
+    /// `observation` is not a known name.
+    #[error("unknown observation {found}; known are: {known}")]
+    UnknownObservation {
+        /// What came, cut to 40 characters.
+        found: String,
+        /// The names, joined by commas.
+        known: String,
+    },
+    /// Another `source` than an agent has.
+    #[error("\"source\" must be \"agent\", \"environment\" or absent, it is {found}")]
+    NotFromAgent {
+        /// What came, cut to 40 characters.
+        found: String,
+    },
     /// The arguments do not fit the action.
     #[error(transparent)]
     Args(#[from] ArgsError),
@@ -75,24 +92,35 @@ pub enum ActionError {
 /// # Errors
 /// [`ActionError`]; its text tells the client what to do.
 pub fn parse_user_action(json: &[u8]) -> Result<Draft, ActionError> {
-    let value: Value =
-        serde_json::from_slice(json).map_err(|e| ActionError::NotJson(e.to_string()))?;
-    let Value::Object(mut data) = value else {
-        return Err(ActionError::NotAnObject { found: type_name(&value) });
-    };
-    // The original drops events with an id in silence; null is as good as absent.
-    if data.get("id").is_some_and(|id| !id.is_null()) {
-        return Err(ActionError::HasId);
-    }
+    let mut data = object(json)?;
     match (data.remove("action"), data.remove("type")) {
-        (Some(action), _) => upstream(&action, data),
+        (Some(action), _) => upstream(Source::User, &action, data),
         (None, Some(r#type)) => guide(&r#type, data),
         (None, None) if data.contains_key("observation") => Err(ActionError::Observation),
         (None, None) => Err(ActionError::NoAction),
     }
 }
 
-fn upstream(action: &Value, mut data: Map<String, Value>) -> Result<Draft, ActionError> {
+/// What came, if it is an object and leaves the id to the log.
+pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, ActionError> {
+    let value: Value =
+        serde_json::from_slice(json).map_err(|e| ActionError::NotJson(e.to_string()))?;
+    let Value::Object(data) = value else {
+        return Err(ActionError::NotAnObject { found: type_name(&value) });
+    };
+    // The original drops events with an id in silence; null is as good as absent.
+    match data.get("id").is_some_and(|id| !id.is_null()) {
+        true => Err(ActionError::HasId),
+        false => Ok(data),
+    }
+}
+
+/// OpenHands 0.62's form of an action.
+pub(super) fn upstream(
+    source: Source,
+    action: &Value,
+    mut data: Map<String, Value>,
+) -> Result<Draft, ActionError> {
     let Some(kind) = action.as_str().and_then(ActionKind::from_name) else {
         let known = ActionKind::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", ");
         return Err(ActionError::UnknownAction { found: shown(action), known });
@@ -106,12 +134,12 @@ fn upstream(action: &Value, mut data: Map<String, Value>) -> Result<Draft, Actio
         }
     };
     args.remove("timestamp");
-    let cause = data.get("cause").and_then(Value::as_u64).map(EventId);
+    let cause = cause(&data);
     let timeout = match data.remove("timeout") {
         Some(Value::Number(timeout)) => Some(timeout),
         _ => None,
     };
-    Ok(Draft::action_with_timeout(Source::User, kind, args, cause, timeout)?)
+    Ok(Draft::action_with_timeout(source, kind, args, cause, timeout)?)
 }
 
 fn guide(r#type: &Value, mut data: Map<String, Value>) -> Result<Draft, ActionError> {
@@ -131,8 +159,13 @@ fn guide(r#type: &Value, mut data: Map<String, Value>) -> Result<Draft, ActionEr
     }
 }
 
+/// The event it answers, if it says so.
+pub(super) fn cause(data: &Map<String, Value>) -> Option<EventId> {
+    data.get("cause").and_then(Value::as_u64).map(EventId)
+}
+
 /// The start of a value, for an error.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => Value::String(text.chars().take(40).collect::<String>()).to_string(),
         other => type_name(other).to_owned(),

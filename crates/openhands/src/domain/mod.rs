@@ -1,6 +1,8 @@
 //! Events, conversations and their ids: pure types, no runtime and no storage.
 
+mod access;
 mod action;
+mod agent_event;
 mod cursor;
 mod draft;
 mod ephemeral;
@@ -14,7 +16,9 @@ pub(crate) mod python;
 mod redaction;
 pub mod trajectory;
 
+pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};
 pub use action::ArgsError;
+pub use agent_event::parse_agent_event;
 pub use cursor::{Position, parse_cursor};
 pub use draft::Draft;
 pub use ephemeral::Ephemeral;

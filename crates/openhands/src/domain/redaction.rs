@@ -19,7 +19,7 @@ pub struct Redaction(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
-    secrets: BTreeMap<&'static str, Vec<String>>,
+    secrets: BTreeMap<String, Vec<String>>,
     finder: Option<Arc<Finder>>,
 }
 
@@ -55,14 +55,14 @@ impl Redaction {
     /// [`RedactionError`].
     pub fn learn(
         &self,
-        origin: &'static str,
+        origin: &str,
         secrets: impl IntoIterator<Item = String>,
     ) -> Result<(), RedactionError> {
         let long = |secret: &String| secret.chars().count() >= Self::MIN_CHARS;
         let secrets = secrets.into_iter().filter(long).collect();
         let mut table = self.table();
         let mut all = table.secrets.clone();
-        all.insert(origin, secrets);
+        all.insert(origin.to_owned(), secrets);
         let finder = Finder::new(all.values().flatten())?;
         *table = Table { secrets: all, finder: finder.map(Arc::new) };
         Ok(())

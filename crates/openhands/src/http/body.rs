@@ -80,6 +80,17 @@ impl Fields {
         }
     }
 
+    /// A text that must be there and is repeated to nobody.
+    pub(super) fn secret(&self, key: &str) -> Result<&str, ApiError> {
+        match self.0.get(key) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(not_a_string(key, &Value::Null)),
+            None => {
+                Err(ApiError::invalid("missing", &["body", key], "Field required", Value::Null))
+            }
+        }
+    }
+
     /// A list of texts; `None` when it is absent or null.
     pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, ApiError> {
         let list = match self.0.get(key) {

@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ApiError;
 use super::body::{Fields, Raw};
+use crate::auth::{Caller, hex};
 use crate::domain::{ConversationId, Draft};
 use crate::hub::{Create, Hub};
 use crate::log::{ConversationKey, Metadata};
 
 pub(super) async fn create(
     State(hub): State<Arc<Hub>>,
+    Extension(caller): Extension<Caller>,
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
+    if !caller.may_create() {
+        return Err(ApiError::Forbidden("an agent is given its conversations".to_owned()));
+    }
     let fields = Fields::read(&body)?;
     fields.only(CREATION)?;
     let first = fields.text("initial_user_msg")?.filter(|text| !text.is_empty());
@@ -25,7 +30,8 @@ pub(super) async fn create(
     getrandom::fill(&mut entropy)
         .map_err(|error| ApiError::Unavailable(format!("no random bytes: {error}")))?;
     let id = ConversationId::new(&hex(&entropy))?;
-    let conversation = hub.conversation(&id, Create::Yes).await?;
+    let create = caller.user().map_or(Create::Yes, |user| Create::For(user.clone()));
+    let conversation = hub.conversation(&id, create).await?;
     if let Some(text) = first {
         conversation.append_one(Draft::user_message(text)).await?;
     }
@@ -47,6 +53,7 @@ pub(super) struct Listing {
 
 pub(super) async fn list(
     State(hub): State<Arc<Hub>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Query(Listing { page_id, limit }) = query?;
@@ -63,7 +70,7 @@ pub(super) async fn list(
         }
         None => None,
     };
-    let listing = hub.list(before, limit).await?;
+    let listing = hub.list(caller.viewer().as_ref(), before, limit).await?;
     let results: Vec<_> = listing.conversations.iter().map(|c| Info::new(&hub, c)).collect();
     let next = listing.next.map(|ConversationKey(key)| key.to_string());
     Ok(Json(json!({"results": results, "next_page_id": next})))
@@ -129,10 +136,6 @@ pub(super) fn integer(key: &str, text: &str) -> Result<i64, ApiError> {
         let msg = "Input should be a valid integer, unable to parse string as an integer";
         ApiError::invalid("int_parsing", &["query", key], msg, text.into())
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const DEFAULT_LIMIT: i64 = 20;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde::Deserialize;
@@ -14,7 +14,8 @@ use super::ApiError;
 use super::body::{Fields, Raw};
 use super::conversations::integer;
 use super::filter::{Conditions, Filter};
-use crate::domain::{ConversationId, Draft, EventId, Position, parse_user_action};
+use crate::auth::Caller;
+use crate::domain::{ConversationId, EventId, Position};
 use crate::hub::{Conversation, Create, Hub};
 use crate::log::{Direction, PageOf, StoredEvent};
 
@@ -126,27 +127,29 @@ fn joined(events: &[Arc<StoredEvent>], has_more: bool) -> Bytes {
     body.into()
 }
 
-/// Appends an action of the user, in either dialect.
+/// Appends an action of a user, in either dialect, or an event of an agent.
 pub(super) async fn append(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let conversation = existing(&hub, &id).await?;
-    conversation.append_one(parse_user_action(&body)?).await?;
+    conversation.append_one(caller.draft(&body)?).await?;
     Ok(Json(json!({"success": true})))
 }
 
-/// Appends a message of the user.
+/// Appends a message of whoever asks.
 pub(super) async fn message(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let fields = Fields::read(&body)?;
     let message = fields.required("message")?;
     let conversation = existing(&hub, &id).await?;
-    conversation.append_one(Draft::user_message(message)).await?;
+    conversation.append_one(caller.message(message)).await?;
     Ok(Json(json!({"success": true})))
 }
 

@@ -14,21 +14,36 @@
 //! | `GET /api/conversations/{id}/trajectory` | all of them |
 //! | `POST /api/conversations/{id}/events` | appends an action |
 //! | `POST /api/conversations/{id}/message` | appends a message of the user |
+//! | `GET /api/conversations/{id}/list-files`, `/select-file`, `/zip-directory` | files of its workspace |
+//! | `POST /api/conversations/{id}/upload-files` | more of them |
+//! | `GET /api/conversations/{id}/git/changes`, `/git/diff` | what changed there |
+//! | `GET`, `PUT /api/conversations/{id}/access` | whose it is, and whom it is shared with |
 //! | `GET /api/options/…` | what a page asks for first |
 //! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
+//! | `/api/secrets` | secrets by their names |
 //! | `GET /metrics` | counters for Prometheus |
 //! | `GET /server_info` | time and resources |
+//! | `GET /openapi.json` | all of these, for programs |
+//!
+//! A route that is not in `openapi.json` fails a test, and the reverse.
 
+mod absent;
+mod access;
 mod body;
 mod conversations;
 mod error;
 mod events;
+mod files;
 mod filter;
-mod home;
+mod guard;
+mod health;
 mod info;
 mod lifecycle;
+mod openapi;
 mod options;
 pub(crate) mod pages;
+mod routes;
+mod secrets;
 mod settings;
 mod trajectory;
 
@@ -37,24 +52,35 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use http::{HeaderValue, header};
 
+use crate::auth::Keys;
+use crate::console::Console;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::settings::Settings;
+use crate::settings::UserSettings;
+use crate::workspace::FileLimits;
 
 pub(crate) use error::ApiError;
+use files::Files;
 use info::ServerInfo;
 use pages::Pages;
+use routes::Routes;
 
 /// What the routes work on.
 #[derive(Clone, Debug)]
 struct Rest {
     hub: Arc<Hub>,
-    settings: Arc<Settings>,
+    settings: Arc<UserSettings>,
+    keys: Arc<Keys>,
+    limits: Arc<Limits>,
+    metrics: Metrics,
     info: ServerInfo,
+    files: Files,
 }
 
 /// Where the REST side finds what is on disk.
@@ -63,50 +89,115 @@ pub struct HttpConfig {
     /// The folder whose disk `/server_info` tells about.
     pub data_dir: PathBuf,
     /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
-    /// few lines of text.
+    /// small page of our own, or a few lines of text for who asks for no page.
     pub static_dir: Option<PathBuf>,
+    /// The agent's name, for that page.
+    pub agent: String,
+    /// What is read from and written to workspaces.
+    pub files: FileLimits,
 }
 
 /// The routes over the conversations of `hub` and the settings of a page.
 pub fn router(
     hub: Arc<Hub>,
-    page_settings: Arc<Settings>,
+    page_settings: Arc<UserSettings>,
+    keys: Arc<Keys>,
+    limits: Arc<Limits>,
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
-    let one = Router::new()
-        .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
-        .route("/start", post(lifecycle::start))
-        .route("/stop", post(lifecycle::stop))
-        .route("/config", get(lifecycle::config))
-        .route("/trajectory", get(trajectory::trajectory))
-        .route("/events", get(events::search).post(events::append))
-        .route("/message", post(events::message));
-    let routes = Router::new();
+    let files = Files::new(config.files);
+    let rest = Rest {
+        hub,
+        settings: page_settings,
+        keys,
+        limits,
+        metrics: metrics.clone(),
+        info: ServerInfo::new(config.data_dir, metrics),
+        files,
+    };
+    let routes = routes(&rest).into_router().fallback(async || ApiError::NotFound);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
-        None => routes.route("/", get(home::home)).fallback(async || ApiError::NotFound),
+        None => routes.merge(Console::new(&config.agent).routes()),
     };
     routes
-        .route("/alive", get(home::alive))
-        .route("/health", get(home::health))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(rest.clone(), guard::limit))
+        .layer(axum::middleware::map_response(no_store))
+        .with_state(rest)
+}
+
+/// All of them but pages.
+fn routes(rest: &Rest) -> Routes {
+    let metrics = Routes::new()
         .route("/metrics", get(info::metrics))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::admins)));
+    Routes::new()
+        .route("/alive", get(health::alive))
+        .route("/health", get(health::health))
         .route("/server_info", get(info::server_info))
+        .route("/openapi.json", get(openapi::document))
+        .merge(metrics)
+        .merge(api(rest))
+}
+
+/// Everything below `/api`: for those who have a key.
+fn api(rest: &Rest) -> Routes {
+    Routes::new()
         .route("/api/options/config", get(options::config))
         .route("/api/options/models", get(options::models))
         .route("/api/options/agents", get(options::agents))
         .route("/api/options/security-analyzers", get(options::security_analyzers))
         .route("/api/settings", get(settings::shown).post(settings::store))
+        .route("/api/secrets", get(secrets::list).post(secrets::add))
+        .route("/api/secrets/{name}", put(secrets::rename).delete(secrets::remove))
+        .route("/api/add-git-providers", post(secrets::add_git_providers))
+        .route("/api/unset-provider-tokens", post(secrets::unset_git_providers))
+        .route("/api/user/info", get(absent::no_token))
+        .route("/api/user/installations", get(absent::no_token))
+        .route("/api/user/repositories", get(absent::no_token))
+        .route("/api/user/repository/branches", get(absent::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents", get(absent::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents/content", get(absent::no_token))
+        .route("/api/user/search/repositories", get(absent::no_token))
+        .route("/api/user/search/branches", get(absent::no_token))
+        .route("/api/user/suggested-tasks", get(absent::no_providers))
+        .route("/api/microagent-management/conversations", get(absent::microagent_management))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
-        .nest("/api/conversations/{id}", one)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(axum::middleware::map_response(no_store))
-        .with_state(Rest {
-            hub,
-            settings: page_settings,
-            info: ServerInfo::new(config.data_dir, metrics),
-        })
+        .nest("/api/conversations/{id}", one(rest))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::identify)))
+}
+
+/// Of one conversation: all of them stand behind the guard.
+fn one(rest: &Rest) -> Routes {
+    let appends = Routes::new()
+        .route("/events", get(events::search).post(events::append))
+        .route("/message", post(events::message))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::limit_appends)));
+    let upload = post(files::upload).layer(DefaultBodyLimit::max(rest.files.upload_bytes()));
+    Routes::new()
+        .route("/", get(conversations::find).patch(lifecycle::rename).delete(lifecycle::delete))
+        .route("/start", post(lifecycle::start))
+        .route("/stop", post(lifecycle::stop))
+        .route("/config", get(lifecycle::config))
+        .route("/trajectory", get(trajectory::trajectory))
+        .merge(appends)
+        .route("/access", get(access::shown).put(access::change))
+        .route("/list-files", get(files::list))
+        .route("/select-file", get(files::select))
+        .route("/upload-files", upload)
+        .route("/zip-directory", get(files::archive))
+        .route("/git/changes", get(files::git_changes))
+        .route("/git/diff", get(files::git_diff))
+        .route("/vscode-url", get(absent::vscode_url))
+        .route("/web-hosts", get(absent::web_hosts))
+        .route("/microagents", get(absent::microagents))
+        .route("/exp-config", post(absent::exp_config))
+        .route("/remember-prompt", get(absent::remember_prompt))
+        .route("/submit-feedback", post(absent::submit_feedback))
+        .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::guard)))
 }
 
 impl FromRef<Rest> for Arc<Hub> {
@@ -115,9 +206,15 @@ impl FromRef<Rest> for Arc<Hub> {
     }
 }
 
-impl FromRef<Rest> for Arc<Settings> {
+impl FromRef<Rest> for Arc<UserSettings> {
     fn from_ref(rest: &Rest) -> Self {
         rest.settings.clone()
+    }
+}
+
+impl FromRef<Rest> for Files {
+    fn from_ref(rest: &Rest) -> Self {
+        rest.files.clone()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::ApiError;
-use crate::settings::Settings;
+use crate::auth::Caller;
+use crate::settings::UserSettings;
 
 /// No accounts, no billing; an empty key keeps the page from reporting to anybody.
 pub(super) async fn config() -> Json<Value> {
@@ -22,9 +23,10 @@ pub(super) async fn config() -> Json<Value> {
 /// The model of the settings, so that a page can show what is chosen. Which models there are is known
 /// to the agents alone.
 pub(super) async fn models(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Vec<Value>>, ApiError> {
-    let shown = settings.shown();
+    let shown = settings.of(caller.user()).await?.shown();
     Ok(Json(
         shown.get("llm_model").filter(|model| model.is_string()).cloned().into_iter().collect(),
     ))

@@ -75,7 +75,8 @@ fn has_hidden_part(path: &str) -> bool {
 }
 
 const INDEX: &str = "index.html";
-const RESERVED: &[&str] = &["/api", "/socket.io", "/alive", "/health", "/server_info", "/metrics"];
+const RESERVED: &[&str] =
+    &["/api", "/socket.io", "/alive", "/health", "/server_info", "/metrics", "/openapi.json"];
 
 #[cfg(test)]
 mod tests {

@@ -1,32 +1,43 @@
-//! Settings of the page: read without secrets, changed by parts.
+//! Settings of the page, each user's own: read without secrets, changed by parts.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
 use super::body::{Fields, Raw};
-use crate::settings::{Settings, SettingsError};
+use crate::auth::Caller;
+use crate::settings::{SettingsError, UserSettings};
 
-pub(super) async fn shown(State(settings): State<Arc<Settings>>) -> Json<Map<String, Value>> {
-    Json(settings.shown())
+pub(super) async fn shown(
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Map<String, Value>>, ApiError> {
+    Ok(Json(settings.of(caller.user()).await?.shown()))
 }
 
 pub(super) async fn store(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<UserSettings>>,
+    Extension(caller): Extension<Caller>,
     Raw(body): Raw,
 ) -> Result<Json<Value>, ApiError> {
     let changes = Fields::read(&body)?.into_map();
-    settings.change(changes).await.map_err(|error| match error {
-        SettingsError::WrongType { key, expected } => {
-            let msg = format!("Input should be a valid {expected}");
-            // The value may be a secret: it is not repeated.
-            ApiError::invalid(&format!("{expected}_type"), &["body", key], &msg, Value::Null)
-        }
-        SettingsError::TooLarge { .. } => ApiError::BadRequest(error.to_string()),
-        error => ApiError::Unavailable(error.to_string()),
-    })?;
+    settings.of(caller.user()).await?.change(changes).await?;
     Ok(Json(json!({"message": "Settings stored"})))
+}
+
+impl From<SettingsError> for ApiError {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::WrongType { key, expected } => {
+                let msg = format!("Input should be a valid {expected}");
+                // The value may be a secret: it is not repeated.
+                Self::invalid(&format!("{expected}_type"), &["body", key], &msg, Value::Null)
+            }
+            SettingsError::TooLarge { .. } => Self::BadRequest(error.to_string()),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::UserName;
 use crate::log::LogError;
 
 /// Knobs of the [`super::Hub`].
@@ -57,10 +58,12 @@ impl HubConfig {
 }
 
 /// Whether to create a conversation that does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Create {
-    /// Create it, as connecting with an unknown id does.
+    /// Create it without an owner, as on a server without keys.
     Yes,
+    /// Create it as this user's.
+    For(UserName),
     /// Refuse with [`HubError::NoConversation`].
     No,
 }

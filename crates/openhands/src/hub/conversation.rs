@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use super::core::{Behind, Core};
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
-use crate::domain::{ConversationId, Draft, Ephemeral, EventId, Position, Source};
+use crate::domain::{
+    Access, AgentState, ConversationId, Draft, Ephemeral, EventId, Position, Source,
+};
 use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
 
 /// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
@@ -30,6 +33,16 @@ impl Conversation {
     /// Behind its last event.
     pub fn head(&self) -> Position {
         self.core.head().position
+    }
+
+    /// Whose it is, and whom it is shared with.
+    pub fn access(&self) -> Arc<Access> {
+        self.access_changes().current()
+    }
+
+    /// The same, and its changes from now on.
+    pub fn access_changes(&self) -> AccessChanges {
+        AccessChanges(self.core.access())
     }
 
     /// Appends one event; a user's wakes the agent. Ready when it is durable.
@@ -129,6 +142,18 @@ impl Conversation {
         self.core.has_agent()
     }
 
+    /// Whether the last that the agent told of its state is that it is stopped.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn is_agent_stopped(&self) -> Result<bool, LogError> {
+        let newest = self.log.newest(self.core.key, Sort::AgentState, self.head()).await?;
+        Ok(newest.is_some_and(|event| {
+            let stored: Value = serde_json::from_slice(&event.json).unwrap_or_default();
+            stored["extras"]["agent_state"] == AgentState::Stopped.as_str()
+        }))
+    }
+
     /// Ends the agent until the user writes again, and appends `agent_state_changed` `stopped`.
     /// `false` when none was running.
     ///
@@ -196,6 +221,29 @@ impl Stopped {
     /// Holds nothing; may be dropped at any time.
     pub async fn wait(mut self) {
         // A conversation that is gone is not stopped: its cursors end by themselves.
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Whose a conversation is, as it changes. [`Conversation::access_changes`].
+#[derive(Clone, Debug)]
+pub struct AccessChanges(watch::Receiver<Option<Arc<Access>>>);
+
+impl AccessChanges {
+    /// As it is now.
+    pub fn current(&mut self) -> Arc<Access> {
+        // A conversation is handed out when it is loaded, and then there is a value.
+        self.0.borrow_and_update().clone().unwrap_or_default()
+    }
+
+    /// Ready when it is another than [`AccessChanges::current`] told.
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn changed(&mut self) {
+        // The sender is gone when nobody holds the conversation.
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 use super::HubConfig;
 use super::tail::Tail;
 use crate::agent::SeatState;
-use crate::domain::{ConversationId, Ephemeral, EventId, Position, Source};
+use crate::domain::{Access, ConversationId, Ephemeral, EventId, Position, Source};
 use crate::log::{Change, ConversationKey, Head, StoredEvent};
 
 /// One loaded conversation, shared by its handles, its supervisor and the log's feed.
@@ -20,6 +20,8 @@ pub(super) struct Core {
     /// Wakes whoever waits at the head. Behind `state` for a moment, never before it.
     head: watch::Sender<Head>,
     pub(super) statuses: broadcast::Sender<Ephemeral>,
+    /// Who may do what; nothing until it was read or told.
+    access: watch::Sender<Option<Arc<Access>>>,
     /// The seat of the agent that runs now.
     seat: Mutex<Option<Arc<SeatState>>>,
     /// Whether an agent failed and will be started again.
@@ -62,6 +64,7 @@ impl Core {
             state: Mutex::new(state),
             head: watch::Sender::new(Head::default()),
             statuses: broadcast::Sender::new(config.statuses.max(1)),
+            access: watch::Sender::new(None),
             seat: Mutex::new(None),
             retries: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -86,6 +89,9 @@ impl Core {
                 // Nobody here knows what the events are; the agent will look.
                 state.newest_user = state.newest_user.max(head.position.last());
             }
+            Change::Access(access) => {
+                drop(self.access.send_replace(Some(Arc::new(access.clone()))))
+            }
             Change::Deleted => state.deleted = true,
         }
         self.announce(state);
@@ -93,7 +99,13 @@ impl Core {
 
     /// Takes in what was read from the log when the conversation was loaded, while commits may have
     /// come by [`Core::apply`] already.
-    pub(super) fn merge(&self, head: Head, newest_user: Option<EventId>) {
+    pub(super) fn merge(&self, head: Head, access: Access, newest_user: Option<EventId>) {
+        // What a commit told is newer than what was read.
+        self.access.send_if_modified(|known| {
+            let unknown = known.is_none();
+            known.get_or_insert_with(|| Arc::new(access));
+            unknown
+        });
         let mut state = self.lock();
         state.move_to(head);
         state.newest_user = state.newest_user.max(newest_user);
@@ -121,6 +133,11 @@ impl Core {
     /// A receiver that changes whenever the head moves or the conversation is deleted.
     pub(super) fn watch(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
+    }
+
+    /// Who may do what now, and a change of it later. There is a value once it is loaded.
+    pub(super) fn access(&self) -> watch::Receiver<Option<Arc<Access>>> {
+        self.access.subscribe()
     }
 
     pub(super) fn is_deleted(&self) -> bool {

@@ -26,11 +26,11 @@ use self::core::Core;
 use self::registry::Registry;
 use self::supervisor::Supervisor;
 use crate::agent::Agent;
-use crate::domain::{ConversationId, Ephemeral};
+use crate::domain::{Access, ConversationId, Ephemeral, UserName, Viewer};
 use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
 
 pub use config::{Create, HubConfig, HubError};
-pub use conversation::{Conversation, Stopped};
+pub use conversation::{AccessChanges, Conversation, Stopped};
 pub use cursor::{Cursor, Next};
 
 /// The conversations of one server.
@@ -79,7 +79,7 @@ impl Hub {
                 self.registry.sweep(true);
             }
             let slot = self.registry.slot(id, self.config.conversations)?;
-            let loaded = slot.conversation.get_or_try_init(|| self.load(id, create)).await;
+            let loaded = slot.conversation.get_or_try_init(|| self.load(id, &create)).await;
             match loaded.cloned() {
                 Ok(conversation) if !conversation.is_deleted() => return Ok(conversation),
                 // Deleted while it was loaded: whatever is there now is another one.
@@ -110,7 +110,8 @@ impl Hub {
         self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
     }
 
-    /// Creates a conversation with a title, or finds the one that is there; says whether it is new.
+    /// Creates a conversation with a title, or finds the one that is there, whosever that is; says
+    /// whether it is new.
     ///
     /// # Errors
     /// [`HubError`].
@@ -118,8 +119,9 @@ impl Hub {
         &self,
         id: &ConversationId,
         title: &str,
+        owner: Option<&UserName>,
     ) -> Result<(Metadata, bool), HubError> {
-        let created = self.log.create(id, title, self.agent.greeting()).await?;
+        let created = self.log.create(id, title, owner, self.agent.greeting()).await?;
         Ok((created.metadata, created.is_new))
     }
 
@@ -131,16 +133,48 @@ impl Hub {
         Ok(self.log.conversation(id).await?)
     }
 
-    /// At most `limit` conversations, newest first, created before `before`.
+    /// The folder of a conversation's workspace, which its agent makes when it needs it; `None` when
+    /// there is no conversation of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn workspace(&self, id: &ConversationId) -> Result<Option<PathBuf>, HubError> {
+        let metadata = self.log.conversation(id).await?;
+        Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
+    }
+
+    /// Whose a conversation is, and whom it is shared with; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn access(&self, id: &ConversationId) -> Result<Option<Arc<Access>>, HubError> {
+        match self.loaded(id) {
+            Some(conversation) => Ok(Some(conversation.access())),
+            None => Ok(self.metadata(id).await?.map(|metadata| Arc::new(metadata.access))),
+        }
+    }
+
+    /// Gives a conversation another owner and other shares; clients that may no longer read it are
+    /// disconnected. `false` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`HubError`]; then nothing was changed.
+    pub async fn set_access(&self, id: &ConversationId, access: Access) -> Result<bool, HubError> {
+        Ok(self.log.set_access(id, access).await?)
+    }
+
+    /// At most `limit` conversations that `viewer` may read, without one all: newest first, created
+    /// before `before`.
     ///
     /// # Errors
     /// [`HubError`].
     pub async fn list(
         &self,
+        viewer: Option<&Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
     ) -> Result<Listing, HubError> {
-        Ok(self.log.list(before, limit).await?)
+        Ok(self.log.list(viewer, before, limit).await?)
     }
 
     /// Gives a conversation another title and tells who is connected. `false` when there is none.
@@ -155,13 +189,19 @@ impl Hub {
         Ok(changed)
     }
 
-    /// Starts a conversation: loads it and takes a stop back. `true` when it was running already.
+    /// Starts a conversation: loads it and takes a stop back. If its agent was told to stop, it greets
+    /// again, by which clients see that it awaits the user. `true` when it was running already.
     ///
     /// # Errors
     /// [`HubError`]; it is not created.
     pub async fn start(&self, id: &ConversationId) -> Result<bool, HubError> {
         let was_loaded = self.loaded(id).is_some();
-        let was_stopped = self.conversation(id, Create::No).await?.resume();
+        let conversation = self.conversation(id, Create::No).await?;
+        let was_stopped = conversation.resume();
+        let greeting = self.agent.greeting();
+        if !greeting.is_empty() && conversation.is_agent_stopped().await? {
+            conversation.append(greeting).await?;
+        }
         Ok(was_loaded && !was_stopped)
     }
 
@@ -226,19 +266,26 @@ impl Hub {
     async fn load(
         &self,
         id: &ConversationId,
-        create: Create,
+        create: &Create,
     ) -> Result<Arc<Conversation>, HubError> {
         let metadata = match self.log.conversation(id).await? {
             Some(metadata) => metadata,
-            None if create == Create::Yes => self.create(id, &id.default_title()).await?.0,
-            None => return Err(HubError::NoConversation),
+            None => {
+                let owner = match create {
+                    Create::Yes => None,
+                    Create::For(user) => Some(user),
+                    Create::No => return Err(HubError::NoConversation),
+                };
+                self.create(id, &id.default_title(), owner).await?.0
+            }
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
         // From here on commits reach it; what was committed before is read behind this line.
         let registration = self.registry.register(core.clone());
-        let head = self.log.head(core.key).await?;
+        let metadata = self.log.conversation(id).await?.filter(|now| now.key == core.key);
+        let Metadata { head, access, .. } = metadata.ok_or(HubError::NoConversation)?;
         let newest_user = self.log.newest(core.key, Sort::FromUser, head.position).await?;
-        core.merge(head, newest_user.map(|event| event.id));
+        core.merge(head, access, newest_user.map(|event| event.id));
         let supervisor = Supervisor::start(
             core.clone(),
             self.log.clone(),

@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::agent::{AgentError, NoAgent, Seat};
-use crate::domain::{Draft, Position, Source};
+use crate::domain::{Audience, Draft, Position, Right, Share, Source};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
-use crate::log::{Direction, LogError, PageOf};
+use crate::log::{Direction, Head, LogError, PageOf};
 
 mod agents;
 mod cursors;
@@ -64,6 +64,35 @@ async fn an_unknown_conversation_is_refused_or_created() {
     assert_eq!(hub.conversations_loaded(), 0);
     assert!(hub.conversation(&id("a"), Create::Yes).await.is_ok());
     assert!(hub.conversation(&id("a"), Create::No).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_share_reaches_who_holds_the_conversation_and_who_loads_it_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = hub(folder.path(), NoAgent);
+    assert_eq!(hub.access(&id("a")).await.unwrap(), None);
+    assert!(!hub.set_access(&id("a"), Access::default()).await.unwrap());
+    let alice: UserName = "alice".parse().unwrap();
+    let conversation = hub.conversation(&id("a"), Create::For(alice.clone())).await.unwrap();
+    let mut changes = conversation.access_changes();
+    assert_eq!(*changes.current(), Access::of(Some(alice.clone())));
+    // Whoever comes later finds it, and owns nothing by that.
+    let found = hub.conversation(&id("a"), Create::For("bob".parse().unwrap())).await.unwrap();
+    assert_eq!(found.access().owner, Some(alice.clone()));
+
+    let share = Share { with: Audience::Everyone, right: Right::Read };
+    let shared = Access { owner: Some(alice), shares: vec![share] };
+    assert!(hub.set_access(&id("a"), shared.clone()).await.unwrap());
+    changes.changed().await;
+    assert_eq!((&*changes.current(), &*conversation.access()), (&shared, &shared));
+    // What was read while it was loaded is older than what a commit told since.
+    conversation.core.merge(Head::default(), Access::default(), None);
+    assert_eq!(*conversation.access(), shared);
+    drop((conversation, found));
+    hub.registry.sweep(true);
+    assert!(hub.loaded(&id("a")).is_none());
+    assert_eq!(hub.access(&id("a")).await.unwrap().as_deref(), Some(&shared));
+    assert_eq!(*hub.conversation(&id("a"), Create::No).await.unwrap().access(), shared);
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::json;
 use socketio::server::{ConnectError, Socket};
 
-use super::LiveConfig;
-use crate::domain::{ConversationId, Position, parse_cursor};
-use crate::hub::{Conversation, Hub, HubError, Stopped};
-use crate::metrics::Metrics;
+use super::Door;
+use crate::auth::{self, Caller};
+use crate::domain::{ConversationId, Position, Right, parse_cursor};
+use crate::hub::{Conversation, Create, HubError, Stopped};
+use crate::limits::{Client, Sent};
 
 /// What a client asked for when it connected.
 #[derive(Debug)]
@@ -20,7 +21,42 @@ pub(super) struct Visit {
     pub(super) schema: Schema,
     /// A stop from the admission on ends the visit.
     pub(super) stopped: Stopped,
-    pub(super) metrics: Metrics,
+    pub(super) caller: Caller,
+    pub(super) sent: Sent,
+    pub(super) door: Arc<Door>,
+}
+
+impl Visit {
+    /// Whether the client may still do this, or what it is told: its key may be gone, the
+    /// conversation no longer shared.
+    pub(super) fn allow(&self, right: Right) -> Result<(), String> {
+        if !self.door.keys.knows(&self.caller) {
+            return Err(INVALID_KEY.to_owned());
+        }
+        let access = self.conversation.access();
+        if self.caller.may(right, &access) {
+            Ok(())
+        } else if self.caller.may(Right::Read, &access) {
+            Err("this conversation is shared with you for reading only".to_owned())
+        } else {
+            Err(self.caller.not_allowed(self.conversation.id()))
+        }
+    }
+
+    /// Ready when the client may no longer read, with what it is told.
+    pub(super) async fn barred(&self) -> String {
+        let (mut keys, mut access) = (self.door.keys.changes(), self.conversation.access_changes());
+        loop {
+            access.current();
+            if let Err(why) = self.allow(Right::Read) {
+                return why;
+            }
+            tokio::select! {
+                () = keys.changed() => {}
+                () = access.changed() => {}
+            }
+        }
+    }
 }
 
 /// The form of the events a client gets.
@@ -33,19 +69,14 @@ pub(super) enum Schema {
 }
 
 /// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
-pub(super) async fn admit(
-    hub: &Hub,
-    metrics: &Metrics,
-    config: LiveConfig,
-    socket: &Socket,
-) -> Result<(), ConnectError> {
-    match visit(hub, metrics, config, socket).await {
+pub(super) async fn admit(door: &Arc<Door>, socket: &Socket) -> Result<(), ConnectError> {
+    match visit(door, socket).await {
         Ok(visit) => {
             socket.insert(visit);
             Ok(())
         }
         Err(Refusal { reason, error }) => {
-            metrics.refused(reason);
+            door.metrics.refused(reason);
             tracing::info!(socket = %socket.id(), reason, "connect refused");
             Err(error)
         }
@@ -64,17 +95,24 @@ impl Refusal {
     }
 }
 
-async fn visit(
-    hub: &Hub,
-    metrics: &Metrics,
-    config: LiveConfig,
-    socket: &Socket,
-) -> Result<Visit, Refusal> {
-    let query = Query(socket.request().uri.query().unwrap_or_default());
+async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
+    let request = socket.request();
+    let client = Client { headers: &request.headers, extensions: &request.extensions };
+    door.limits.connect(&client).map_err(|error| {
+        let refused = ConnectError::new(error.to_string());
+        let refused = refused.clone().with_data(&error.data()).unwrap_or(refused);
+        Refusal { reason: error.reason(), error: refused }
+    })?;
+    let query = Query(request.uri.query().unwrap_or_default());
     // The exact words of OpenHands 0.62.
     let id = query
         .first("conversation_id")
         .ok_or_else(|| Refusal::new("no_conversation_id", "No conversation_id in query params"))?;
+    let key = auth::of_connect(request, socket.auth());
+    let caller = door
+        .keys
+        .caller(key.as_deref())
+        .map_err(|refused| Refusal::new(refused.reason(), INVALID_KEY))?;
     let id = ConversationId::new(&id).map_err(|error| {
         Refusal::new("invalid_conversation_id", format!("Invalid conversation_id: {error}"))
     })?;
@@ -89,10 +127,29 @@ async fn visit(
         }
     };
     let position = parse_cursor(query.first("latest_event_id").as_deref());
-    let conversation = hub.conversation(&id, config.create).await.map_err(|e| refusal(&id, &e))?;
+    let not_allowed = || Refusal::new("not_allowed", caller.not_allowed(&id));
+    // Before it is loaded, which may start its agent.
+    let known = door.hub.access(&id).await.map_err(|error| refusal(&id, &error))?;
+    if known.is_some_and(|access| !caller.may(Right::Read, &access)) {
+        return Err(not_allowed());
+    }
+    let create = match caller.user() {
+        _ if !door.config.create_on_join || !caller.may_create() => Create::No,
+        Some(user) => Create::For(user.clone()),
+        None => Create::Yes,
+    };
+    let conversation =
+        door.hub.conversation(&id, create).await.map_err(|error| refusal(&id, &error))?;
+    // Somebody else may have been faster to create it.
+    if !caller.may(Right::Read, &conversation.access()) {
+        return Err(not_allowed());
+    }
     let stopped = conversation.stopped();
-    conversation.resume();
-    Ok(Visit { conversation, position, schema, stopped, metrics: metrics.clone() })
+    if caller.may(Right::Write, &conversation.access()) {
+        conversation.resume();
+    }
+    let (sent, door) = (Sent::default(), Arc::clone(door));
+    Ok(Visit { conversation, position, schema, stopped, caller, sent, door })
 }
 
 fn refusal(id: &ConversationId, error: &HubError) -> Refusal {
@@ -123,6 +180,8 @@ impl<'a> Query<'a> {
     }
 }
 
+/// OpenHands 0.62's word for a wrong key. It is silent when one is missing; that is refused alike.
+const INVALID_KEY: &str = "invalid_session_api_key";
 /// Characters of a client's text that a refusal repeats.
 const SHOWN: usize = 40;
 

@@ -42,7 +42,7 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
         let mut cursor = conversation.subscribe(visit.position);
         let mut caught_up = Some(caught_up);
         let measured = Arc::clone(conversation);
-        let lag = visit.metrics.lag(cursor.place().0, move || measured.head().0);
+        let lag = visit.door.metrics.lag(cursor.place().0, move || measured.head().0);
         loop {
             if cursor.place() >= head {
                 caught_up.take();
@@ -70,6 +70,14 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
         end = sending => end,
         end = told => end,
         () = visit.stopped.clone().wait() => {
+            socket.disconnect();
+            return;
+        }
+        why = visit.barred() => {
+            visit.door.metrics.refused("not_allowed");
+            tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
+            // One who reads too slowly for it sees the disconnect alone.
+            let _ = status(&socket, &Ephemeral::refusal(&why));
             socket.disconnect();
             return;
         }
@@ -111,7 +119,7 @@ async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(),
             // The client reads slowly: it lags behind, and nobody else does.
             Err(EmitError::Full(_)) => socket.ready().await,
             Ok(()) => {
-                visit.metrics.sent();
+                visit.door.metrics.sent();
                 return Ok(());
             }
             other => return other,

@@ -5,7 +5,7 @@ use socketio::server::{AckSender, Socket};
 
 use super::admit::Visit;
 use super::frame::status;
-use crate::domain::{Ephemeral, parse_user_action};
+use crate::domain::{Ephemeral, Right};
 
 /// `oh_user_action`, `oh_action`. The ack is `[]` when the action is stored, `[{"error":…}]` when
 /// it was refused; a refusal is also told by an `oh_event` message, for clients that do not ask.
@@ -16,7 +16,7 @@ pub(super) async fn user_action(socket: Socket, args: Args, ack: AckSender) {
                 tracing::debug!(socket = %socket.id(), %error, "ack not sent");
             }
         }
-        Err(why) => refuse(&socket, ack, "action", &why),
+        Err(Refused { reason, why }) => refuse(&socket, ack, reason, &why),
     }
 }
 
@@ -27,31 +27,47 @@ pub(super) async fn unknown(socket: Socket, args: Args, ack: AckSender) {
     refuse(&socket, ack, "unknown_event", &why);
 }
 
-async fn append(socket: &Socket, args: &Args) -> Result<(), String> {
+/// What the client is told, and the reason in a word for metrics and log.
+struct Refused {
+    reason: &'static str,
+    why: String,
+}
+
+impl<T: Into<String>> From<T> for Refused {
+    fn from(why: T) -> Self {
+        Self { reason: "action", why: why.into() }
+    }
+}
+
+async fn append(socket: &Socket, args: &Args) -> Result<(), Refused> {
+    // A socket that is in has a visit: it was put there before.
+    let visit = socket.get::<Visit>().ok_or("the socket has joined no conversation")?;
+    let counted = visit.door.limits.action(&visit.sent, &visit.caller);
+    counted.map_err(|error| Refused { reason: error.reason(), why: error.to_string() })?;
     if !args.attachments().is_empty() {
+        let count = args.attachments().len();
         return Err(format!(
-            "actions are JSON without binary data, this one has {} attachments",
-            args.attachments().len()
-        ));
+            "actions are JSON without binary data, this one has {count} attachments"
+        )
+        .into());
     }
     let mut all = args.iter();
     let (Some(action), None) = (all.next(), all.next()) else {
-        return Err(format!("an action is one object, {} arguments came", args.len()));
+        return Err(format!("an action is one object, {} arguments came", args.len()).into());
     };
-    let draft = parse_user_action(action).map_err(|error| error.to_string())?;
-    // A socket that is in has a visit: it was put there before.
-    let visit = socket.get::<Visit>().ok_or("the socket has joined no conversation")?;
+    let draft = visit.caller.draft(action).map_err(|error| error.to_string())?;
+    visit.allow(Right::Write).map_err(|why| Refused { reason: "not_allowed", why })?;
     visit.conversation.append_one(draft).await.map_err(|error| {
         tracing::error!(conversation = %visit.conversation.id(), %error, "action not stored");
         format!("the action was not stored: {error}")
     })?;
-    visit.metrics.received();
+    visit.door.metrics.received();
     Ok(())
 }
 
 fn refuse(socket: &Socket, ack: AckSender, reason: &'static str, why: &str) {
     if let Some(visit) = socket.get::<Visit>() {
-        visit.metrics.refused(reason);
+        visit.door.metrics.refused(reason);
     }
     // The words may repeat what the client sent, and that may be a secret.
     tracing::info!(socket = %socket.id(), reason, "action refused");

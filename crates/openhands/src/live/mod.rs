@@ -16,7 +16,9 @@ use std::sync::Arc;
 use socketio::proto::Misuse;
 use socketio::server::{DisconnectReason, Server, Socket};
 
-use crate::hub::{Create, Hub};
+use crate::auth::Keys;
+use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 use admit::{Visit, admit};
@@ -26,36 +28,48 @@ use inbound::{unknown, user_action};
 #[derive(Clone, Copy, Debug)]
 pub struct LiveConfig {
     /// Whether joining an id that does not exist creates the conversation, as OpenHands 0.62 does.
-    pub create: Create,
+    pub create_on_join: bool,
 }
 
-/// Serves the conversations of `hub` in the namespace `/`.
+/// What a client is let in by, and to.
+#[derive(Debug)]
+pub struct Door {
+    /// The conversations.
+    pub hub: Arc<Hub>,
+    /// Who may come in.
+    pub keys: Arc<Keys>,
+    /// How often.
+    pub limits: Arc<Limits>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The knobs.
+    pub config: LiveConfig,
+}
+
+/// Serves the conversations behind `door` in the namespace `/`.
 ///
 /// # Errors
 /// Never for this namespace; the type is that of [`Server::of`].
-pub fn mount(
-    server: &Server,
-    hub: Arc<Hub>,
-    metrics: Metrics,
-    config: LiveConfig,
-) -> Result<(), Misuse> {
+pub fn mount(server: &Server, door: Door) -> Result<(), Misuse> {
+    let door = Arc::new(door);
     server
         .of("/")?
         .with(move |socket: Socket| {
-            let (hub, metrics) = (Arc::clone(&hub), metrics.clone());
-            async move { admit(&hub, &metrics, config, &socket).await }
+            let door = Arc::clone(&door);
+            async move { admit(&door, &socket).await }
         })
         .on_connect(|socket: Socket| async move {
             if let Some(visit) = socket.get::<Visit>() {
-                visit.metrics.connected();
+                visit.door.metrics.connected();
                 let conversation = visit.conversation.id();
-                tracing::info!(socket = %socket.id(), %conversation, "connected");
+                let user = visit.caller.user();
+                tracing::info!(socket = %socket.id(), %conversation, ?user, "connected");
                 feed::start(socket, visit).await;
             }
         })
         .on_disconnect(|socket: Socket, reason: DisconnectReason| async move {
             if let Some(visit) = socket.get::<Visit>() {
-                visit.metrics.disconnected();
+                visit.door.metrics.disconnected();
                 let conversation = visit.conversation.id();
                 tracing::info!(socket = %socket.id(), %conversation, %reason, "disconnected");
             }

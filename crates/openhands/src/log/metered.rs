@@ -9,7 +9,7 @@ use super::{
     ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
     PageOf, Sort, StoredEvent,
 };
-use crate::domain::{ConversationId, Draft, Position};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 use crate::metrics::Metrics;
 
 /// Any log, with its appends in the metrics.
@@ -31,9 +31,10 @@ impl<L: EventLog> EventLog for Metered<L> {
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+        owner: Option<&'a UserName>,
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
-        self.log.create(id, title, first)
+        self.log.create(id, title, owner, first)
     }
 
     fn conversation<'a>(
@@ -43,12 +44,13 @@ impl<L: EventLog> EventLog for Metered<L> {
         self.log.conversation(id)
     }
 
-    fn list(
-        &self,
+    fn list<'a>(
+        &'a self,
+        viewer: Option<&'a Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Listing, LogError>> {
-        self.log.list(before, limit)
+    ) -> BoxFuture<'a, Result<Listing, LogError>> {
+        self.log.list(viewer, before, limit)
     }
 
     fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
@@ -61,6 +63,14 @@ impl<L: EventLog> EventLog for Metered<L> {
         title: &'a str,
     ) -> BoxFuture<'a, Result<bool, LogError>> {
         self.log.set_title(id, title)
+    }
+
+    fn set_access<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        access: Access,
+    ) -> BoxFuture<'a, Result<bool, LogError>> {
+        self.log.set_access(id, access)
     }
 
     fn delete<'a>(&'a self, id: &'a ConversationId) -> BoxFuture<'a, Result<bool, LogError>> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::{ConversationId, Draft, Position};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 
 pub use error::LogError;
 pub use event::StoredEvent;
@@ -24,11 +24,13 @@ pub use metered::Metered;
 /// Object-safe. An append happens wholly or not at all; a future dropped before it is ready may
 /// leave the append done.
 pub trait EventLog: fmt::Debug + Send + Sync {
-    /// Creates a conversation with its first events, or finds the one that is there.
+    /// Creates a conversation with its first events, or finds the one that is there, whosever that
+    /// is.
     fn create<'a>(
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+        owner: Option<&'a UserName>,
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>>;
 
@@ -38,12 +40,14 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         id: &'a ConversationId,
     ) -> BoxFuture<'a, Result<Option<Metadata>, LogError>>;
 
-    /// At most `limit` conversations, newest first, created before `before`.
-    fn list(
-        &self,
+    /// At most `limit` conversations, newest first, created before `before`: those that `viewer`
+    /// may read, without one all.
+    fn list<'a>(
+        &'a self,
+        viewer: Option<&'a Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Listing, LogError>>;
+    ) -> BoxFuture<'a, Result<Listing, LogError>>;
 
     /// At most `limit` conversations in which the user wrote something that the agent cursor has
     /// not passed, oldest first.
@@ -54,6 +58,13 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+    ) -> BoxFuture<'a, Result<bool, LogError>>;
+
+    /// Gives a conversation another owner and other shares. `false` when there is none of this id.
+    fn set_access<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        access: Access,
     ) -> BoxFuture<'a, Result<bool, LogError>>;
 
     /// Deletes a conversation and its events. `false` when there is none of this id.
@@ -132,6 +143,8 @@ pub enum Change {
     /// The head is here now; the events must be read. For logs that learn of commits of other
     /// nodes by a notification.
     Moved(Head),
+    /// The conversation has another owner or other shares.
+    Access(Access),
     /// The conversation was deleted.
     Deleted,
 }
@@ -160,6 +173,8 @@ pub struct Metadata {
     pub updated_at: String,
     /// Where it stood when this was read.
     pub head: Head,
+    /// Whose it was, and whom it was shared with.
+    pub access: Access,
 }
 
 /// The answer of [`EventLog::create`].

@@ -1,52 +1,51 @@
 //! Settings that a page keeps on the server: one JSON file, secrets never shown again.
 
-mod file;
+mod document;
+mod secrets;
+mod users;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::Redaction;
+use document::Document;
+pub use secrets::{Named, Secrets, SecretsError};
+pub use users::UserSettings;
 
-/// The settings of one data folder, with the keys of OpenHands 0.62.
+/// The settings in one folder, with the keys of OpenHands 0.62.
 pub struct Settings {
-    file: PathBuf,
-    stored: Mutex<Arc<Map<String, Value>>>,
-    /// One change at a time, from merging to the disk.
-    turn: tokio::sync::Mutex<()>,
-    /// Knows the secrets among them.
-    redaction: Redaction,
+    document: Document,
+    secrets: Secrets,
 }
 
 impl Settings {
-    /// Reads `settings.json` in `folder`; what was never stored has its default.
+    /// Reads `settings.json` and `secrets.json` in `folder`; what was never stored has its default.
     ///
     /// # Errors
-    /// When the file is there and cannot be read, or is no JSON object.
+    /// When a file is there and cannot be read, or is no JSON object.
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
-        let file = folder.join(FILE);
-        let stored = file::read(&file)?;
-        Ok(Self {
-            file,
-            stored: Mutex::new(Arc::new(stored)),
-            turn: tokio::sync::Mutex::default(),
-            redaction: Redaction::default(),
-        })
+        let document = Document::open(folder.join(FILE), secrets_among)?;
+        Ok(Self { document, secrets: Secrets::open(folder)? })
     }
 
-    /// Tells `redaction` the secrets among them, now and after each change.
-    pub fn teach(self, redaction: Redaction) -> Self {
-        let settings = Self { redaction, ..self };
-        settings.tell_secrets();
-        settings
+    /// Tells `redaction` the secrets among them and beside them, now and after each change.
+    pub fn teach(mut self, redaction: &Redaction) -> Self {
+        self.document.teach(redaction);
+        self.secrets.teach(redaction);
+        self
+    }
+
+    /// The secrets beside them.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
     pub fn shown(&self) -> Map<String, Value> {
-        let stored = Arc::clone(&self.stored());
+        let stored = self.document.now();
         let is_set = |key| stored.get(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
         let mut shown = Map::new();
         for Field { key, kind, default } in FIELDS {
@@ -76,58 +75,47 @@ impl Settings {
     /// # Cancel safety
     /// Dropped before it is ready, the change may have reached the disk and be seen after a restart.
     pub async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
-        let _turn = self.turn.lock().await;
-        let mut next = Map::clone(&self.stored());
-        for (key, value) in changes {
-            let Some(field) = FIELDS.iter().find(|field| field.key == key) else { continue };
-            let is_secret = matches!(field.kind, Kind::Secret);
-            match value {
-                Value::Null if is_secret => {}
-                Value::String(text) if is_secret && text.is_empty() => drop(next.remove(&key)),
-                Value::Null => drop(next.remove(&key)),
-                value if field.kind.takes(&value) => drop(next.insert(key, value)),
-                _ => {
-                    let expected = field.kind.name();
-                    return Err(SettingsError::WrongType { key: field.key, expected });
+        self.document
+            .change(|next| {
+                for (key, value) in changes {
+                    let Some(field) = FIELDS.iter().find(|field| field.key == key) else {
+                        continue;
+                    };
+                    let is_secret = matches!(field.kind, Kind::Secret);
+                    match value {
+                        Value::Null if is_secret => {}
+                        Value::String(text) if is_secret && text.is_empty() => {
+                            drop(next.remove(&key));
+                        }
+                        Value::Null => drop(next.remove(&key)),
+                        value if field.kind.takes(&value) => drop(next.insert(key, value)),
+                        _ => {
+                            let expected = field.kind.name();
+                            return Err(SettingsError::WrongType { key: field.key, expected });
+                        }
+                    }
                 }
-            }
-        }
-        let next = Arc::new(next);
-        let bytes = Value::Object(Map::clone(&next)).to_string().into_bytes();
-        if bytes.len() > MAX_BYTES {
-            return Err(SettingsError::TooLarge { len: bytes.len(), max: MAX_BYTES });
-        }
-        let file = self.file.clone();
-        tokio::task::spawn_blocking(move || file::write(&file, &bytes))
+                Ok(())
+            })
             .await
-            .map_err(io::Error::other)
-            .and_then(|written| written)
-            .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
-        *self.stored() = next;
-        self.tell_secrets();
-        Ok(())
     }
+}
 
-    fn tell_secrets(&self) {
-        let stored = Arc::clone(&self.stored());
-        let secrets = FIELDS.iter().filter(|field| matches!(field.kind, Kind::Secret));
-        let secrets =
-            secrets.filter_map(|field| stored.get(field.key)?.as_str().map(str::to_owned));
-        // The file's own limit is far below that of the table.
-        if let Err(error) = self.redaction.learn("settings", secrets.collect::<Vec<_>>()) {
-            tracing::error!(%error, "secrets of the settings are not hidden in events");
-        }
-    }
-
-    fn stored(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn secrets_among(stored: &Map<String, Value>) -> Vec<String> {
+    let secrets = FIELDS.iter().filter(|field| matches!(field.kind, Kind::Secret));
+    secrets.filter_map(|field| Some(stored.get(field.key)?.as_str()?.to_owned())).collect()
 }
 
 impl fmt::Debug for Settings {
     // Without the values: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Settings").field("file", &self.document.file()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
     }
 }
 
@@ -265,8 +253,6 @@ const FIELDS: &[Field] = &[
     field("git_user_email", Kind::Text, Default::Null),
 ];
 const FILE: &str = "settings.json";
-/// Most bytes of the file.
-const MAX_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What is stored, what is shown.
 
+use super::document::MAX_BYTES;
 use super::*;
 
 async fn change(settings: &Settings, changes: Value) -> Result<(), SettingsError> {
@@ -45,6 +46,24 @@ async fn secrets_are_kept_and_never_shown() {
 }
 
 #[tokio::test]
+async fn each_user_has_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = UserSettings::open(folder.path()).unwrap();
+    let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+    let language = async |user| users.of(user).await.unwrap().shown()["language"].clone();
+    for (user, text) in [(None, "de"), (Some(&alice), "fr")] {
+        let settings = users.of(user).await.unwrap();
+        change(&settings, json!({"language": text})).await.unwrap();
+    }
+    for (user, expected) in [(None, "de"), (Some(&alice), "fr"), (Some(&bob), "en")] {
+        assert_eq!(language(user).await, expected, "{user:?}");
+    }
+    assert!(folder.path().join("users/alice").join(FILE).exists());
+    let again = UserSettings::open(folder.path()).unwrap();
+    assert_eq!(again.of(Some(&alice)).await.unwrap().shown()["language"], "fr");
+}
+
+#[tokio::test]
 async fn a_wrong_value_changes_nothing_and_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::open(folder.path()).unwrap();
@@ -57,4 +76,35 @@ async fn a_wrong_value_changes_nothing_and_is_not_repeated() {
     std::fs::write(folder.path().join(FILE), "{\"a\": sk-3").unwrap();
     let error = Settings::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("column") && !error.contains("sk-3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_has_a_name_and_its_value_stays_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings::open(folder.path()).unwrap();
+    let secrets = settings.secrets();
+    let named = |name: &str, description: &str| Named {
+        name: name.to_owned(),
+        description: description.to_owned(),
+    };
+    secrets.add(named("a", "one"), "v1").await.unwrap();
+    secrets.add(named("b", ""), "v2").await.unwrap();
+    let taken = secrets.add(named("a", ""), "v3").await.unwrap_err();
+    assert_eq!(taken.to_string(), "Secret a already exists");
+    secrets.rename("a", named("c", "two")).await.unwrap();
+    assert_eq!(
+        secrets.rename("c", named("b", "")).await.unwrap_err().to_string(),
+        "Secret b already exists"
+    );
+    for gone in [secrets.rename("a", named("x", "")).await, secrets.remove("a").await] {
+        assert_eq!(gone.unwrap_err().to_string(), "Secret with ID a not found");
+    }
+    assert_eq!(secrets.named(), [named("c", "two"), named("b", "")]);
+    let again = Settings::open(folder.path()).unwrap();
+    assert_eq!(again.secrets().named(), secrets.named());
+    assert!(!format!("{again:?} {secrets:?}").contains("v1"), "{again:?}");
+    let file = std::fs::read_to_string(folder.path().join("secrets.json")).unwrap();
+    assert!(file.contains("v1") && file.contains("v2"), "{file}");
+    again.secrets().remove("c").await.unwrap();
+    assert_eq!(again.secrets().named(), [named("b", "")]);
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::auth::tool::{self as key_tool, KeyError};
 use crate::config::{Command, Config};
 use crate::hub::HubError;
 use crate::log::LogError;
@@ -23,6 +24,8 @@ pub(crate) enum ToolError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -47,6 +50,10 @@ pub(crate) fn run(command: Command, config: &Config) -> Result<ExitCode, ToolErr
     match command {
         Command::Backup { file } => backup(folder, &file),
         Command::Check => check(folder),
+        Command::Key { command } => {
+            key_tool::run(folder, command, io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import { folder: store } => transfer::import(&store, folder),
         Command::Export { id, format, output } => transfer::export(folder, &id, format, output),
         Command::Prune { dry_run } => prune::prune(config, dry_run),

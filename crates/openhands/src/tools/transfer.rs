@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::{Progress, ToolError, say};
 use crate::config::ExportFormat;
 use crate::domain::{ConversationId, Redaction};
-use crate::settings::Settings;
+use crate::settings::UserSettings;
 use crate::transfer::{self, ExportError, Told};
 
 /// A line for each thing that was skipped, and one in the end that counts.
@@ -17,7 +17,7 @@ pub(super) fn import(store: &Path, data: &Path) -> Result<ExitCode, ToolError> {
     let (mut done, mut all) = (0, 0);
     // What this server's own settings hold must not come in either.
     let redaction = Redaction::default();
-    Settings::open(data)?.teach(redaction.clone());
+    UserSettings::open_with(data, redaction.clone())?;
     let imported = transfer::import(store, data, redaction, |told| match told {
         Told::Found { files, .. } => {
             all = files;

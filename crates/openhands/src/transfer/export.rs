@@ -153,7 +153,7 @@ fn metadata_json(metadata: &Metadata) -> String {
     json!({
         "conversation_id": metadata.id,
         "selected_repository": null,
-        "user_id": null,
+        "user_id": metadata.access.owner,
         "selected_branch": null,
         "git_provider": null,
         "title": metadata.title,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::event::{self, Fault, Original};
 use super::store::{self, Cache, Found};
-use crate::domain::{ConversationId, EventId, Redaction, RedactionError};
+use crate::domain::{ConversationId, EventId, Redaction, RedactionError, UserName};
 use crate::log::LogError;
 use crate::log::sqlite::{Filling, Importer, OpenError, Past};
 
@@ -127,9 +127,9 @@ pub fn import(
     let mut log = Importer::open(data)?;
     let mut run = Run { tell: &mut tell, redaction, sum: Imported::default() };
     let mut all = Vec::new();
-    for shelf in shelves {
+    for (shelf, owner) in shelves {
         for name in store::names(&shelf).map_err(failed)? {
-            run.look(shelf.join(&name), &name, &mut all);
+            run.look(shelf.join(&name), &name, owner.clone(), &mut all);
         }
     }
     // The log lists conversations in the order in which they came to it.
@@ -156,7 +156,7 @@ impl Run<'_> {
         (self.tell)(Told::Skipped { path, why: &why.to_string() });
     }
 
-    fn look(&mut self, folder: PathBuf, name: &str, all: &mut Vec<Found>) {
+    fn look(&mut self, folder: PathBuf, name: &str, owner: Option<UserName>, all: &mut Vec<Found>) {
         if !folder.is_dir() {
             return;
         }
@@ -164,7 +164,7 @@ impl Run<'_> {
             Ok(id) => id,
             Err(error) => return self.skip(&folder, &error),
         };
-        match store::look(folder.clone(), id) {
+        match store::look(folder.clone(), id, owner) {
             Ok(Some(found)) => all.push(found),
             Ok(None) => self.skip(&folder, &"neither metadata.json nor events in it"),
             Err(error) => self.skip(&folder, &Fault::from(error)),
@@ -178,6 +178,7 @@ impl Run<'_> {
                 Some(title) if !title.is_empty() => title.to_owned(),
                 _ => found.id.default_title(),
             },
+            owner: found.owner.clone(),
             created_at: found.created_at.clone(),
             updated_at: found.updated_at.clone(),
         };

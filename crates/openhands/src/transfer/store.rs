@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::event::Fault;
-use crate::domain::{ConversationId, EventId};
+use crate::domain::{ConversationId, EventId, UserName};
 use crate::log::sqlite::utc_text;
 
 /// A conversation's folder, and what its `metadata.json` says.
@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) id: ConversationId,
     pub(super) folder: PathBuf,
     pub(super) title: Option<String>,
+    /// Whose it is, if that can be a user here.
+    pub(super) owner: Option<UserName>,
     pub(super) created_at: String,
     pub(super) updated_at: String,
     /// Why `metadata.json` says nothing.
@@ -28,22 +30,23 @@ pub(super) struct Found {
     pub(super) files: u64,
 }
 
-/// The folders below `root` that hold conversations: those of everybody, and those of users.
+/// The folders below `root` that hold conversations: those of everybody, and those of users, as far
+/// as they have names that a user can have here.
 ///
 /// # Errors
 /// When `root` cannot be read, or is no store.
-pub(super) fn shelves(root: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn shelves(root: &Path) -> io::Result<Vec<(PathBuf, Option<UserName>)>> {
     let mut shelves = Vec::new();
     let sessions = root.join("sessions");
     if sessions.is_dir() {
-        shelves.push(sessions);
+        shelves.push((sessions, None));
     }
     let users = root.join("users");
     if users.is_dir() {
         for user in names(&users)? {
-            let conversations = users.join(user).join("conversations");
+            let conversations = users.join(&user).join("conversations");
             if conversations.is_dir() {
-                shelves.push(conversations);
+                shelves.push((conversations, user.parse().ok()));
             }
         }
     }
@@ -67,8 +70,13 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Looks at the conversation in `folder`; `None` when there is none.
-pub(super) fn look(folder: PathBuf, id: ConversationId) -> io::Result<Option<Found>> {
+/// Looks at the conversation in `folder`; `None` when there is none. It is `owner`'s unless its
+/// metadata say whose.
+pub(super) fn look(
+    folder: PathBuf,
+    id: ConversationId,
+    owner: Option<UserName>,
+) -> io::Result<Option<Found>> {
     let metadata = folder.join("metadata.json");
     let files = match fs::read_dir(folder.join("events")) {
         Ok(entries) => Some(entries.count() as u64),
@@ -90,6 +98,11 @@ pub(super) fn look(folder: PathBuf, id: ConversationId) -> io::Result<Option<Fou
     let created_at = time("created_at").unwrap_or(changed);
     Ok(Some(Found {
         id,
+        owner: values
+            .get("user_id")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse().ok())
+            .or(owner),
         title: values.get("title").and_then(Value::as_str).map(str::to_owned),
         updated_at: time("last_updated_at").unwrap_or_else(|| created_at.clone()),
         created_at,

@@ -93,6 +93,7 @@ async fn both_layouts_come_in_with_ids_times_and_titles() {
     assert_eq!(events[7]["timestamp"], "2026-01-02T03:04:07.000001");
     assert_eq!((&events[7]["message"], &events[7]["type"]), (&json!("café"), &json!("message")));
     let (old, events) = stored(data.path(), "old").await;
+    assert_eq!((new.access.owner, old.access.owner), (None, Some("alice".parse().unwrap())));
     assert!(events.is_empty() && old.key < new.key, "in the order in which they were created");
 
     let (sum, skipped) = imported(root, data.path());
@@ -194,7 +195,12 @@ async fn an_export_comes_back_as_it_was() {
     let [data, root, again, root_again] = folders.each_ref().map(tempfile::TempDir::path);
     let log = SqliteLog::open(data, SqliteConfig::default()).unwrap();
     let first = vec![Draft::agent_state_changed(AgentState::Loading, "", None)];
-    let key = log.create(&id("a b"), "Título", first).await.unwrap().metadata.key;
+    let key = log
+        .create(&id("a b"), "Título", Some(&"bob".parse().unwrap()), first)
+        .await
+        .unwrap()
+        .metadata
+        .key;
     let ls = RunResult { command: "ls", output: "caf\u{e9}\n\u{1f600}", ..RunResult::default() };
     let drafts = vec![
         Draft::user_message("\u{7f}\"\\\u{1b} \u{2028}"),

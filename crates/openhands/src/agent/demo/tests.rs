@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{ConversationId, parse_user_action};
+use crate::domain::{Access, ConversationId, UserName, Viewer, parse_user_action};
 use crate::hub::{Conversation, Create, Hub, HubConfig, Next};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
 use crate::log::{
@@ -214,9 +214,10 @@ impl EventLog for Flaky {
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+        owner: Option<&'a UserName>,
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
-        self.log.create(id, title, first)
+        self.log.create(id, title, owner, first)
     }
 
     fn conversation<'a>(
@@ -226,12 +227,13 @@ impl EventLog for Flaky {
         self.log.conversation(id)
     }
 
-    fn list(
-        &self,
+    fn list<'a>(
+        &'a self,
+        viewer: Option<&'a Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Listing, LogError>> {
-        self.log.list(before, limit)
+    ) -> BoxFuture<'a, Result<Listing, LogError>> {
+        self.log.list(viewer, before, limit)
     }
 
     fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
@@ -244,6 +246,14 @@ impl EventLog for Flaky {
         title: &'a str,
     ) -> BoxFuture<'a, Result<bool, LogError>> {
         self.log.set_title(id, title)
+    }
+
+    fn set_access<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        access: Access,
+    ) -> BoxFuture<'a, Result<bool, LogError>> {
+        self.log.set_access(id, access)
     }
 
     fn delete<'a>(&'a self, id: &'a ConversationId) -> BoxFuture<'a, Result<bool, LogError>> {

@@ -23,7 +23,7 @@ async fn torture(config: HubConfig, reader_count: u64, evict: bool) -> u32 {
     let folder = config.workspaces.parent().unwrap().to_owned();
     let log = open(&folder);
     let hub = Hub::new(log.clone(), Arc::new(NoAgent), config);
-    let (metadata, _) = hub.create(&id("a"), "a").await.unwrap();
+    let (metadata, _) = hub.create(&id("a"), "a", None).await.unwrap();
     let key = metadata.key;
     let mut total = 0;
     let writers: Vec<_> = (0..WRITERS)

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::{Clock, Now};
 use super::readers::{METADATA, kind_text, metadata, row_of};
-use crate::domain::{ConversationId, Draft, EventId, Position};
+use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
 use crate::log::{Change, Commit, ConversationKey, Created, LogError, StoredEvent};
 
 /// One queued order and the room it takes in the queue.
@@ -26,12 +26,18 @@ pub(super) enum Order {
     Create {
         id: ConversationId,
         title: String,
+        owner: Option<UserName>,
         first: Vec<Draft>,
         reply: Reply<Created>,
     },
     SetTitle {
         id: ConversationId,
         title: String,
+        reply: Reply<bool>,
+    },
+    SetAccess {
+        id: ConversationId,
+        access: Access,
         reply: Reply<bool>,
     },
     Delete {
@@ -53,9 +59,9 @@ impl Order {
         // Whoever waited may be gone; that is no error here or below.
         match self {
             Self::Create { reply, .. } => drop(reply.send(Err(error))),
-            Self::SetTitle { reply, .. } | Self::Delete { reply, .. } => {
-                drop(reply.send(Err(error)));
-            }
+            Self::SetTitle { reply, .. }
+            | Self::SetAccess { reply, .. }
+            | Self::Delete { reply, .. } => drop(reply.send(Err(error))),
             Self::Append { reply, .. } => drop(reply.send(Err(error))),
             Self::Close => {}
         }
@@ -153,12 +159,13 @@ pub(super) fn carry_out(
     order: Order,
 ) -> Result<Done, (rusqlite::Error, Answer)> {
     match order {
-        Order::Create { id, title, first, reply } => {
-            owed(reply, create(db, heads, &clock.now(), &id, &title, first))
+        Order::Create { id, title, owner, first, reply } => {
+            owed(reply, create(db, heads, &clock.now(), &id, &title, owner.as_ref(), first))
         }
         Order::SetTitle { id, title, reply } => {
             owed(reply, set_title(db, &clock.now(), &id, &title))
         }
+        Order::SetAccess { id, access, reply } => owed(reply, set_access(db, id, access)),
         Order::Delete { id, reply } => owed(reply, delete(db, heads, id)),
         Order::Append { key, drafts, agent_cursor, reply } => {
             owed(reply, append(db, heads, &clock.now(), key, drafts, agent_cursor))
@@ -173,6 +180,7 @@ fn create(
     now: &Now,
     id: &ConversationId,
     title: &str,
+    owner: Option<&UserName>,
     first: Vec<Draft>,
 ) -> Work<Created> {
     let find = || {
@@ -184,9 +192,10 @@ fn create(
         return Ok((created, None));
     }
     db.prepare_cached(
-        "INSERT INTO conversations (id, title, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)",
+        "INSERT INTO conversations (id, title, owner, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?4)",
     )?
-    .execute(params![id.as_str(), title, now.utc])?;
+    .execute(params![id.as_str(), title, owner.map(UserName::as_str), now.utc])?;
     let key = match u32::try_from(db.last_insert_rowid()) {
         // The row number has 31 bits for the key.
         Ok(key) if key <= MAX_KEY => ConversationKey(key),
@@ -205,6 +214,24 @@ fn set_title(db: &Transaction<'_>, now: &Now, id: &ConversationId, title: &str) 
         .prepare_cached("UPDATE conversations SET title = ?2, updated_at = ?3 WHERE id = ?1")?
         .execute(params![id.as_str(), title, now.utc])?;
     Ok((Ok(rows > 0), None))
+}
+
+fn set_access(db: &Transaction<'_>, id: ConversationId, access: Access) -> Work<bool> {
+    let key = db
+        .prepare_cached("UPDATE conversations SET owner = ?2 WHERE id = ?1 RETURNING key")?
+        .query_row(params![id.as_str(), access.owner.as_ref().map(UserName::as_str)], |row| {
+            row.get::<_, u32>(0)
+        })
+        .optional()?;
+    let Some(key) = key.map(ConversationKey) else { return Ok((Ok(false), None)) };
+    db.prepare_cached("DELETE FROM shares WHERE key = ?1")?.execute([key.0])?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO shares (key, user, may) VALUES (?1, ?2, ?3)")?;
+    for share in &access.shares {
+        insert.execute(params![key.0, share.with.as_str(), share.right.as_str()])?;
+    }
+    let commit = Commit { conversation: id, key, change: Change::Access(access) };
+    Ok((Ok(true), Some(commit)))
 }
 
 fn delete(db: &Transaction<'_>, heads: &mut Heads, id: ConversationId) -> Work<bool> {

@@ -10,7 +10,7 @@ use super::OpenError;
 use super::batch::MAX_ID;
 use super::open;
 use super::readers::{kind_text, row_of};
-use crate::domain::{ConversationId, Kind, Position, Source};
+use crate::domain::{ConversationId, Kind, Position, Source, UserName};
 use crate::log::{ConversationKey, LogError};
 
 /// A log that is filled and serves nobody. Blocks on the disk.
@@ -28,6 +28,8 @@ pub struct Past {
     pub id: ConversationId,
     /// Its title.
     pub title: String,
+    /// Whose it is; nobody's without one.
+    pub owner: Option<UserName>,
     /// When it was created: UTC, ISO 8601 with microseconds and `Z`.
     pub created_at: String,
     /// When it last changed, in the same form.
@@ -58,9 +60,10 @@ impl Importer {
         if found.map_err(unwritten)?.is_some() {
             return Ok(None);
         }
-        let insert = "INSERT INTO conversations (id, title, created_at, updated_at) \
-                      VALUES (?1, ?2, ?3, ?4) RETURNING key";
-        let row = params![past.id.as_str(), past.title, past.created_at, past.updated_at];
+        let insert = "INSERT INTO conversations (id, title, owner, created_at, updated_at) \
+                      VALUES (?1, ?2, ?3, ?4, ?5) RETURNING key";
+        let owner = past.owner.as_ref().map(UserName::as_str);
+        let row = params![past.id.as_str(), past.title, owner, past.created_at, past.updated_at];
         let key = db.query_row(insert, row, |row| row.get(0)).map_err(unwritten)?;
         Ok(Some(Filling { db, key: ConversationKey(key), next: 0, last_time: String::new() }))
     }

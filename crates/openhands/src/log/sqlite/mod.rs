@@ -10,6 +10,7 @@ mod clock;
 mod import;
 mod open;
 mod readers;
+mod schema;
 mod snapshot;
 mod writer;
 
@@ -25,7 +26,7 @@ use super::{
     ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
     PageOf, Sort, StoredEvent,
 };
-use crate::domain::{ConversationId, Draft, Position, Redaction};
+use crate::domain::{Access, ConversationId, Draft, Position, Redaction, UserName, Viewer};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
@@ -167,13 +168,14 @@ impl EventLog for SqliteLog {
         &'a self,
         id: &'a ConversationId,
         title: &'a str,
+        owner: Option<&'a UserName>,
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
             let first = self.redacted(first);
             let bytes = self.check(&first)? + title.len();
-            let (id, title) = (id.clone(), title.to_owned());
-            self.order(bytes, |reply| Order::Create { id, title, first, reply }).await
+            let (id, title, owner) = (id.clone(), title.to_owned(), owner.cloned());
+            self.order(bytes, |reply| Order::Create { id, title, owner, first, reply }).await
         }
         .boxed()
     }
@@ -186,12 +188,14 @@ impl EventLog for SqliteLog {
         self.readers.read(move |db| readers::conversation(db, &id)).boxed()
     }
 
-    fn list(
-        &self,
+    fn list<'a>(
+        &'a self,
+        viewer: Option<&'a Viewer>,
         before: Option<ConversationKey>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Listing, LogError>> {
-        self.readers.read(move |db| readers::list(db, before, limit)).boxed()
+    ) -> BoxFuture<'a, Result<Listing, LogError>> {
+        let viewer = viewer.cloned();
+        self.readers.read(move |db| readers::list(db, viewer.as_ref(), before, limit)).boxed()
     }
 
     fn unread(&self, limit: usize) -> BoxFuture<'_, Result<Vec<ConversationId>, LogError>> {
@@ -205,6 +209,15 @@ impl EventLog for SqliteLog {
     ) -> BoxFuture<'a, Result<bool, LogError>> {
         let (id, title) = (id.clone(), title.to_owned());
         self.order(title.len(), |reply| Order::SetTitle { id, title, reply }).boxed()
+    }
+
+    fn set_access<'a>(
+        &'a self,
+        id: &'a ConversationId,
+        access: Access,
+    ) -> BoxFuture<'a, Result<bool, LogError>> {
+        let id = id.clone();
+        self.order(0, |reply| Order::SetAccess { id, access, reply }).boxed()
     }
 
     fn delete<'a>(&'a self, id: &'a ConversationId) -> BoxFuture<'a, Result<bool, LogError>> {

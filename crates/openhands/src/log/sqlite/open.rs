@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::schema::{self, SCHEMA_VERSION};
+
 /// Why a log could not be opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -195,13 +197,26 @@ fn prepare(
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
-    if is_new {
+    let version = match is_new {
+        true => 0,
+        false => db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?,
+    };
+    if version < SCHEMA_VERSION {
         let transaction = db.transaction()?;
-        transaction.execute_batch(SCHEMA)?;
+        for change in schema::since(version) {
+            transaction.execute_batch(change)?;
+        }
         transaction.execute_batch(&format!(
             "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
         ))?;
         transaction.commit()?;
+        if !is_new {
+            tracing::warn!(
+                from = version,
+                to = SCHEMA_VERSION,
+                "event log brought to a new schema"
+            );
+        }
     }
     Ok(db)
 }
@@ -218,33 +233,9 @@ pub(super) fn named(file: &Path, error: rusqlite::Error) -> OpenError {
 
 /// "OHev": tells our files from those of other programs.
 const APPLICATION_ID: i64 = 0x4f48_6576;
-const SCHEMA_VERSION: i64 = 1;
 const DATABASE_FILE: &str = "openhands.db";
 const LOCK_FILE: &str = "openhands.lock";
 /// Files up to this size are read wholly at start to find damage; larger ones would delay it.
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
 const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 32;
-
-/// Events of one conversation lie together: the row is its key and the event's id in one number.
-/// The two partial indexes answer [`super::Sort`].
-const SCHEMA: &str = "
-CREATE TABLE conversations (
-    key INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
-    next_id INTEGER NOT NULL DEFAULT 0,
-    agent_cursor INTEGER NOT NULL DEFAULT 0,
-    last_time TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE events (
-    row INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    source TEXT NOT NULL,
-    json BLOB NOT NULL
-) STRICT;
-CREATE INDEX agent_states ON events(row) WHERE kind = 'observation:agent_state_changed';
-CREATE INDEX from_user ON events(row) WHERE source = 'user';
-";

@@ -7,7 +7,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
 use super::batch::MAX_ID;
-use crate::domain::{ActionKind, ConversationId, EventId, Kind, ObservationKind, Position, Source};
+use crate::domain::{
+    Access, ActionKind, Audience, ConversationId, EventId, Kind, ObservationKind, Position, Right,
+    Share, Source, UserName, Viewer,
+};
 use crate::log::{
     ConversationKey, Direction, Head, Listing, LogError, Metadata, Oldest, Page, PageOf, Sort,
     StoredEvent,
@@ -86,14 +89,25 @@ pub(super) fn conversation(db: &Connection, id: &ConversationId) -> Answer<Optio
 
 pub(super) fn list(
     db: &Connection,
+    viewer: Option<&Viewer>,
     before: Option<ConversationKey>,
     limit: usize,
 ) -> Answer<Listing> {
+    let seen = match viewer {
+        Some(_) => {
+            "AND key IN (SELECT key FROM conversations WHERE owner = ?3 \
+             UNION ALL SELECT key FROM shares WHERE user IN (?3, ?4))"
+        }
+        // So that both forms have the same parameters.
+        None => "AND ?3 IS NULL AND ?4 IS NULL",
+    };
     let mut query =
-        db.prepare_cached(&format!("{METADATA} WHERE key < ?1 ORDER BY key DESC LIMIT ?2"))?;
+        db.prepare_cached(&format!("{METADATA} WHERE key < ?1 {seen} ORDER BY key DESC LIMIT ?2"))?;
+    let user = viewer.map(|viewer| viewer.user.as_str());
+    let everyone = viewer.filter(|viewer| !viewer.is_agent).map(|_| Audience::Everyone.as_str());
     let before = before.map_or(i64::MAX, |key| i64::from(key.0));
     let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let found = query.query_map([before, rows], metadata)?;
+    let found = query.query_map(params![before, rows, user, everyone], metadata)?;
     let mut conversations = Vec::new();
     for one in found {
         match one? {
@@ -232,13 +246,19 @@ pub(super) fn row_of(key: ConversationKey, id: u64) -> i64 {
 /// Bytes of an event's row beside its JSON, about.
 const ROW_BYTES: i64 = 40;
 
-pub(super) const METADATA: &str =
-    "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor FROM conversations";
+pub(super) const METADATA: &str = "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor, owner, \
+     (SELECT group_concat(may || ' ' || user, char(10)) FROM shares \
+      WHERE shares.key = conversations.key) FROM conversations";
 
 pub(super) fn metadata(row: &Row<'_>) -> Result<Result<Metadata, LogError>, rusqlite::Error> {
     let id: String = row.get(1)?;
     let Ok(id) = ConversationId::new(&id) else {
         return Ok(Err(LogError::Damaged { found: id, expected: "a conversation id" }));
+    };
+    let (owner, shares) = (row.get::<_, Option<String>>(7)?, row.get::<_, Option<String>>(8)?);
+    let Some(access) = access(owner.as_deref(), shares.as_deref()) else {
+        let found = format!("{owner:?} {shares:?}");
+        return Ok(Err(LogError::Damaged { found, expected: "an owner and shares" }));
     };
     Ok(Ok(Metadata {
         id,
@@ -247,7 +267,18 @@ pub(super) fn metadata(row: &Row<'_>) -> Result<Result<Metadata, LogError>, rusq
         created_at: row.get(3)?,
         updated_at: row.get(4)?,
         head: Head { position: position(row, 5)?, agent_cursor: position(row, 6)? },
+        access,
     }))
+}
+
+/// Shares come as lines, the right first: no name has a blank.
+fn access(owner: Option<&str>, shares: Option<&str>) -> Option<Access> {
+    let owner = owner.map(UserName::new).transpose().ok()?;
+    let shares = shares.unwrap_or_default().lines().map(|line| {
+        let (right, with) = line.split_once(' ')?;
+        Some(Share { with: with.parse().ok()?, right: Right::from_name(right)? })
+    });
+    Some(Access { owner, shares: shares.collect::<Option<_>>()? })
 }
 
 fn position(row: &Row<'_>, column: usize) -> Result<Position, rusqlite::Error> {

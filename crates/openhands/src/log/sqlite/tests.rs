@@ -10,7 +10,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::domain::{AgentState, EventId};
+use crate::domain::{AgentState, EventId, Right, Share};
 use crate::log::{Change, Commit, Direction};
 
 mod crash;
@@ -26,7 +26,7 @@ fn open(folder: &Path) -> SqliteLog {
 }
 
 async fn create(log: &SqliteLog, name: &str) -> ConversationKey {
-    log.create(&id(name), name, Vec::new()).await.unwrap().metadata.key
+    log.create(&id(name), name, None, Vec::new()).await.unwrap().metadata.key
 }
 
 async fn append(log: &SqliteLog, key: ConversationKey, text: &str) -> Result<EventId, LogError> {
@@ -65,7 +65,7 @@ async fn a_reopened_log_has_everything_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path());
     let first = vec![Draft::agent_state_changed(AgentState::AwaitingUserInput, "", None)];
-    let created = log.create(&id("a"), "Title", first).await.unwrap();
+    let created = log.create(&id("a"), "Title", None, first).await.unwrap();
     assert!(created.is_new);
     assert_eq!(created.metadata.head.position, Position(1));
     let key = created.metadata.key;
@@ -85,7 +85,7 @@ async fn a_reopened_log_has_everything_and_goes_on() {
         assert_eq!(read.json, written.json);
     }
     assert_eq!(append(&log, key, "next").await.unwrap(), EventId(3));
-    let again = log.create(&id("a"), "ignored", vec![Draft::think("x")]).await.unwrap();
+    let again = log.create(&id("a"), "ignored", None, vec![Draft::think("x")]).await.unwrap();
     assert!(!again.is_new && again.metadata.title == "Other");
     assert_eq!(again.metadata.head.position, Position(4));
 }
@@ -221,10 +221,55 @@ async fn conversations_are_listed_newest_first_in_pages() {
     let names = |listing: &Listing| {
         listing.conversations.iter().map(|c| c.title.clone()).collect::<Vec<_>>()
     };
-    let page = log.list(None, 2).await.unwrap();
+    let page = log.list(None, None, 2).await.unwrap();
     assert_eq!(names(&page), ["c", "b"]);
-    let page = log.list(page.next, 2).await.unwrap();
+    let page = log.list(None, page.next, 2).await.unwrap();
     assert_eq!((names(&page), page.next), (vec!["a".to_owned()], None));
+}
+
+#[tokio::test]
+async fn a_viewer_is_listed_what_is_theirs_or_shared_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path());
+    let share = |with: &str, right| Share { with: with.parse().unwrap(), right };
+    for (name, owner, shares) in [
+        ("nobodys", None, vec![]),
+        ("bobs", Some("bob"), vec![share("alice", Right::Read)]),
+        ("alices", Some("alice"), vec![]),
+        ("all", Some("carol"), vec![share("*", Right::Read), share("alice", Right::Write)]),
+        ("carols", Some("carol"), vec![share("bob", Right::Read)]),
+    ] {
+        let owner = owner.map(|owner| owner.parse().unwrap());
+        log.create(&id(name), name, owner.as_ref(), Vec::new()).await.unwrap();
+        assert!(log.set_access(&id(name), Access { owner, shares }).await.unwrap());
+    }
+    assert!(!log.set_access(&id("none"), Access::default()).await.unwrap());
+    let viewer = |user: &str, is_agent| Viewer { user: user.parse().unwrap(), is_agent };
+    for (viewer, expected) in [
+        (Some(viewer("alice", false)), vec!["all", "alices", "bobs"]),
+        (Some(viewer("alice", true)), vec!["all", "alices", "bobs"]),
+        (Some(viewer("bob", true)), vec!["carols", "bobs"]),
+        (Some(viewer("dora", false)), vec!["all"]),
+        (Some(viewer("dora", true)), vec![]),
+        (None, vec!["carols", "all", "alices", "bobs", "nobodys"]),
+    ] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = log.list(viewer.as_ref(), before, 2).await.unwrap();
+            found.extend(page.conversations.iter().map(|one| one.title.clone()));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{viewer:?}");
+    }
+    let found = log.conversation(&id("all")).await.unwrap().unwrap().access;
+    assert_eq!(found.owner, Some("carol".parse().unwrap()));
+    assert_eq!(found.shares.len(), 2);
+    assert!(log.delete(&id("all")).await.unwrap());
+    let again = log.create(&id("all"), "all", None, Vec::new()).await.unwrap();
+    assert_eq!(again.metadata.access, Access::default(), "shares end with the conversation");
 }
 
 #[tokio::test]
@@ -319,7 +364,7 @@ async fn known_secrets_never_reach_the_disk_or_the_feed() {
         }
     }));
     let first = vec![Draft::user_message("hunter2")];
-    let key = log.create(&id("a"), "a", first).await.unwrap().metadata.key;
+    let key = log.create(&id("a"), "a", None, first).await.unwrap().metadata.key;
     append(&log, key, "is it hunter2?").await.unwrap();
     let stored = log.read(key, forward(0)).await.unwrap().events;
     let stored: Vec<_> = stored.iter().map(|event| event.json.clone()).collect();

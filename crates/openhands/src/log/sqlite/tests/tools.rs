@@ -9,7 +9,7 @@ async fn filled(folder: &Path) -> SqliteLog {
     let log = SqliteLog::open(folder, SqliteConfig::default()).unwrap();
     for name in ["a", "b"] {
         let id = name.parse().unwrap();
-        let key = log.create(&id, "t", Vec::new()).await.unwrap().metadata.key;
+        let key = log.create(&id, "t", None, Vec::new()).await.unwrap().metadata.key;
         for number in 0..4 {
             let draft = Draft::user_message(&format!("{name} {number}"));
             log.append(key, vec![draft], None).await.unwrap();

@@ -1,0 +1,218 @@
+//! The keys a server knows now.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use super::file::{self, Entry};
+use super::{Caller, KeyFileError, KeyId, Role};
+use crate::domain::UserName;
+
+/// The environment variable of OpenHands 0.62 that holds its one key. Here it is an admin's.
+pub const SERVER_KEY: &str = "SESSION_API_KEY";
+
+/// The keys of a server: those of `keys.json` in its data folder as it is now, and the one of
+/// [`SERVER_KEY`].
+///
+/// Without the file and without that variable the server is open. Once it has known a key it stays
+/// closed until it ends, whatever becomes of the file.
+pub struct Keys {
+    file: PathBuf,
+    server_key: Option<Entry>,
+    known: watch::Sender<Arc<Known>>,
+    /// What the file looked like when it was read.
+    seen: Mutex<Option<Stamp>>,
+}
+
+struct Known {
+    is_open: bool,
+    entries: Vec<Entry>,
+}
+
+impl Keys {
+    /// Reads the keys of a data folder.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or is damaged.
+    pub fn open(folder: &Path, server_key: Option<&str>) -> Result<Arc<Self>, KeyFileError> {
+        let file = file::path(folder);
+        let server_key = server_key.filter(|key| !key.is_empty()).map(|key| Entry {
+            user: server_user(),
+            role: Role::Admin,
+            sha256: KeyId::of(key),
+            created_at: String::new(),
+        });
+        let stamp = stamp(&file);
+        let entries = file::read(&file)?;
+        let is_open = entries.is_none() && server_key.is_none();
+        let entries = server_key.iter().cloned().chain(entries.unwrap_or_default()).collect();
+        let known = watch::Sender::new(Arc::new(Known { is_open, entries }));
+        Ok(Arc::new(Self { file, server_key, known, seen: Mutex::new(stamp) }))
+    }
+
+    /// Whether everybody is let in.
+    pub fn is_open(&self) -> bool {
+        self.known.borrow().is_open
+    }
+
+    /// Whose key this is.
+    ///
+    /// # Errors
+    /// [`Refused`] when it is nobody's, or there is none and one is needed.
+    pub fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
+        let known = self.known.borrow().clone();
+        if known.is_open {
+            return Ok(Caller::anybody());
+        }
+        let id = KeyId::of(key.ok_or(Refused::Missing)?);
+        // Every entry is compared, and each takes as long as any other.
+        let found = known.entries.iter().fold(None, |found, entry| match entry.sha256 == id {
+            true => Some(entry),
+            false => found,
+        });
+        let entry = found.ok_or(Refused::Invalid)?;
+        Ok(Caller::new(entry.user.clone(), entry.role, id))
+    }
+
+    /// Whether somebody who was let in would be let in again, as the same user.
+    pub fn knows(&self, caller: &Caller) -> bool {
+        let known = self.known.borrow();
+        match (caller.user(), caller.key()) {
+            (Some(user), Some(key)) => known.entries.iter().any(|entry| {
+                entry.sha256 == *key && entry.user == *user && entry.role == caller.role()
+            }),
+            _ => known.is_open,
+        }
+    }
+
+    /// Changes of the keys from now on.
+    pub fn changes(&self) -> KeysChanged {
+        KeysChanged(self.known.subscribe())
+    }
+
+    /// Reads the file again if it is another than last time. Blocks on the disk. A file that cannot
+    /// be read changes nothing, and is tried again at the next call.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn reload(&self) -> Result<bool, KeyFileError> {
+        let now = stamp(&self.file);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == now {
+            return Ok(false);
+        }
+        let read = file::read(&self.file)?;
+        *seen = now;
+        let is_open = self.is_open() && read.is_none();
+        let entries = self.server_key.iter().cloned().chain(read.unwrap_or_default()).collect();
+        self.known.send_replace(Arc::new(Known { is_open, entries }));
+        Ok(true)
+    }
+
+    /// Reads the file again whenever it changes; ends when the keys are dropped.
+    pub async fn watch(keys: Weak<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_AGAIN);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut complained = false;
+        loop {
+            ticks.tick().await;
+            let Some(keys) = keys.upgrade() else { return };
+            let looked = tokio::task::spawn_blocking(move || {
+                keys.reload().map(|changed| changed.then(|| keys.known.borrow().entries.len()))
+            });
+            match looked.await {
+                Ok(Ok(None)) | Err(_) => {}
+                Ok(Ok(Some(keys))) => {
+                    complained = false;
+                    tracing::warn!(keys, "the keys were changed");
+                }
+                Ok(Err(error)) => {
+                    if !std::mem::replace(&mut complained, true) {
+                        tracing::error!(%error, "the keys stay as they were");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// A wait for other keys. [`Keys::changes`].
+#[derive(Clone)]
+pub struct KeysChanged(watch::Receiver<Arc<Known>>);
+
+impl KeysChanged {
+    /// Ready when the keys were changed since the last time.
+    ///
+    /// # Cancel safety
+    /// Holds nothing; may be dropped at any time.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl fmt::Debug for KeysChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeysChanged")
+    }
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// No key came.
+    #[error("a key is needed, none came")]
+    Missing,
+    /// The key is nobody's.
+    #[error("the key is nobody's")]
+    Invalid,
+}
+
+impl Refused {
+    /// In a word, for metrics and log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "missing_key",
+            Self::Invalid => "invalid_key",
+        }
+    }
+}
+
+/// What tells one state of the file from another: it is always replaced, never written in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    len: u64,
+    inode: u64,
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some(Stamp { modified: metadata.modified().ok(), len: metadata.len(), inode })
+}
+
+fn server_user() -> UserName {
+    // A literal that the rules of names allow.
+    UserName::new("session").unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+/// Time between two looks at the file.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
