@@ -4,7 +4,7 @@ use engineio::server::{Config, Server, Socket};
 use serde_json::json;
 use tests::{Host, Script, tls};
 
-async fn echo(mut socket: Socket) {
+pub(crate) async fn echo(mut socket: Socket) {
     while let Some(message) = socket.recv().await {
         socket.ready().await;
         if socket.send(message).is_err() {

@@ -3,4 +3,5 @@
 mod close;
 mod echo;
 mod heartbeat;
+mod jsonp;
 mod upgrade;

@@ -1,0 +1,129 @@
+//! Load over loopback: our servers, others', and a hand-written bound do the same work in one
+//! interleaved run; the figure is the server's processor time. Linux only: it reads `/proc`.
+//!
+//! `cargo run --release -p load` measures all of it in some minutes and writes the table and
+//! the plot into `docs/`; `-- --only TEXT` measures rows that hold the text and writes nothing.
+
+mod client;
+mod plot;
+mod process;
+mod report;
+mod rows;
+mod servers;
+mod session;
+mod through;
+mod wire;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+
+use report::Figures;
+use rows::{Row, Scale, Work};
+use servers::Kind;
+
+/// Measures servers over loopback, and writes docs/BENCHMARKS.md.
+#[derive(Debug, Parser)]
+struct CommandLine {
+    /// Do a little of everything, to see that it works; print, and write nothing
+    #[arg(long)]
+    quick: bool,
+    /// Only rows whose name holds this text; print, and write nothing
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// How often everything is measured; the figure is the median
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    rounds: usize,
+    /// No round begins that would take longer than this, by the time of those before
+    #[arg(long, value_name = "NUMBER", default_value_t = 13)]
+    minutes: u32,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What the program starts itself as.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// One server, until its input ends
+    #[command(hide = true)]
+    Serve {
+        kind: Kind,
+        #[arg(long)]
+        room: Option<usize>,
+    },
+    /// Appends to an event log
+    #[command(hide = true)]
+    Appends { seconds: u64, folder: PathBuf },
+}
+
+fn main() -> ExitCode {
+    // Started by this name it is that program.
+    if std::env::args().next().as_deref() == Some(through::OPENHANDS) {
+        return openhands::main();
+    }
+    let line = CommandLine::parse();
+    let ended = match line.part {
+        Some(Part::Serve { kind, room }) => servers::serve(kind, room),
+        Some(Part::Appends { seconds, ref folder }) => through::child(seconds, folder),
+        None => measure(&line),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(line: &CommandLine) -> io::Result<()> {
+    process::raise_descriptors()?;
+    process::pin_client()?;
+    let scale = if line.quick { Scale::Quick } else { Scale::Full };
+    let rounds = if line.quick { 1 } else { line.rounds.max(1) };
+    let only = |name: &str| line.only.as_ref().is_none_or(|text| name.contains(text.as_str()));
+    let works: Vec<Work> =
+        rows::all().into_iter().filter(|work| work.rows.iter().any(|row| only(row.name))).collect();
+    let mut figures = Figures::default();
+    let limit = Duration::from_secs(60) * line.minutes;
+    let began = Instant::now();
+    let mut done: u32 = 0;
+    for round in 0..rounds {
+        if done > 0 && began.elapsed() * (done + 1) / done > limit {
+            eprintln!("{done} rounds are what there is time for");
+            break;
+        }
+        for work in works.iter().filter(|work| round == 0 || !work.once) {
+            for &kind in work.kinds {
+                let name = work.rows[0].name;
+                eprintln!("round {} of {rounds}: {name}: {}", round + 1, kind.name());
+                let got = (work.run)(kind, scale).map_err(|error| {
+                    io::Error::other(format!("{name}: {}: {error}", kind.name()))
+                })?;
+                for (row, figure) in work.rows.iter().zip(got) {
+                    figures.add(row.name, kind, figure);
+                }
+            }
+        }
+        done += 1;
+    }
+    let rows: Vec<&Row> = works.iter().flat_map(|work| work.rows).collect();
+    let replay = |kind| figures.median(rows::REPLAY, kind);
+    let facts = match (replay(Kind::Socketio), replay(Kind::Bound)) {
+        (Some(bare), Some(bound)) => {
+            eprintln!("through openhands");
+            through::facts(scale, bare, bound)?
+        }
+        _ => Vec::new(),
+    };
+    let text = report::text(&rows, &figures, &facts, done);
+    io::stdout().write_all(text.as_bytes())?;
+    if line.quick || line.only.is_some() {
+        return Ok(());
+    }
+    plot::draw(&report::docs().join("benchmarks.svg"), &rows, &figures)?;
+    report::write(&text)
+}

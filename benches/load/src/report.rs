@@ -1,0 +1,173 @@
+//! The report: a table and a plot between two marks of `docs/BENCHMARKS.md`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::rows::{Goal, Row};
+use crate::servers::Kind;
+use crate::through::Fact;
+
+/// Figures of each row and server, one per round.
+#[derive(Debug, Default)]
+pub(crate) struct Figures(BTreeMap<(&'static str, Kind), Vec<f64>>);
+
+impl Figures {
+    pub(crate) fn add(&mut self, row: &'static str, kind: Kind, figure: f64) {
+        self.0.entry((row, kind)).or_default().push(figure);
+    }
+
+    pub(crate) fn median(&self, row: &'static str, kind: Kind) -> Option<f64> {
+        let mut figures = self.0.get(&(row, kind))?.clone();
+        figures.retain(|figure| figure.is_finite());
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied()
+    }
+
+    /// The farthest that a round was from its median, of rows of processor time.
+    fn spread(&self, rows: &[&Row]) -> f64 {
+        let mut spread: f64 = 0.0;
+        for row in rows.iter().filter(|row| row.unit.starts_with("CPU")) {
+            for kind in Kind::ALL {
+                let Some(median) = self.median(row.name, kind) else { continue };
+                let rounds = self.0.get(&(row.name, kind)).into_iter().flatten();
+                spread = rounds.fold(spread, |most, one| most.max((one / median - 1.0).abs()));
+            }
+        }
+        spread
+    }
+}
+
+/// The text between the marks.
+pub(crate) fn text(rows: &[&Row], figures: &Figures, facts: &[Fact], rounds: u32) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}\n", conditions(rows, figures, rounds));
+    text.push_str("| work | unit |");
+    for kind in Kind::ALL {
+        let _ = write!(text, " {} |", kind.name());
+    }
+    text.push_str(" `socketio` / socketioxide | goal | |\n|---|---|");
+    text.push_str(&"---|".repeat(Kind::ALL.len() + 3));
+    text.push('\n');
+    for row in rows {
+        let _ = write!(text, "| {} | {} |", row.name, row.unit);
+        for kind in Kind::ALL {
+            let figure = figures.median(row.name, kind);
+            let _ = write!(text, " {} |", figure.map_or_else(|| "-".to_owned(), number));
+        }
+        let (ratio, goal, met) = verdict(row, figures);
+        let _ = writeln!(text, " {ratio} | {goal} | {met} |");
+    }
+    text.push_str("\n![Each figure beside that of socketioxide](benchmarks.svg)\n");
+    if !facts.is_empty() {
+        text.push_str(
+            "\n| through `openhands` | unit | | beside it | goal | |\n|---|---|---|---|---|---|\n",
+        );
+        for Fact { name, unit, value, beside, met } in facts {
+            let (goal, met) = match met {
+                Some((goal, met)) => (goal.as_str(), word(*met)),
+                None => ("", ""),
+            };
+            let _ = writeln!(
+                text,
+                "| {name} | {unit} | {} | {beside} | {goal} | {met} |",
+                number(*value)
+            );
+        }
+    }
+    text
+}
+
+/// The ratio, the goal, and whether it is met.
+fn verdict(row: &Row, figures: &Figures) -> (String, String, &'static str) {
+    let Some(ours) = figures.median(row.name, Kind::Socketio) else {
+        return (String::new(), String::new(), "");
+    };
+    let peer = figures.median(row.name, Kind::Socketioxide).filter(|peer| *peer > 0.0);
+    let ratio = peer.map(|peer| ours / peer);
+    let said = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let (goal, met) = match (row.goal, ratio) {
+        (Goal::Part(part), Some(ratio)) => (format!("{part:.2}"), Some(ratio <= part)),
+        (Goal::Less, Some(ratio)) => ("below 1".to_owned(), Some(ratio < 1.0)),
+        (Goal::Most(most), _) => (format!("at most {most}"), Some(ours <= most)),
+        (Goal::Part(_) | Goal::Less, None) => (String::new(), None),
+    };
+    (said, goal, met.map_or("", word))
+}
+
+fn word(met: bool) -> &'static str {
+    if met { "met" } else { "**not met**" }
+}
+
+/// Three digits that count.
+fn number(figure: f64) -> String {
+    match figure {
+        _ if figure >= 1_000.0 => {
+            let digits = format!("{figure:.0}");
+            let groups: Vec<&str> = digits
+                .as_bytes()
+                .rchunks(3)
+                .rev()
+                .map(|group| {
+                    // Digits are one byte each.
+                    std::str::from_utf8(group).unwrap_or_default()
+                })
+                .collect();
+            groups.join(",")
+        }
+        _ if figure == 0.0 || figure.fract() == 0.0 => format!("{figure:.0}"),
+        _ if figure >= 100.0 => format!("{figure:.0}"),
+        _ if figure >= 10.0 => format!("{figure:.1}"),
+        _ => format!("{figure:.2}"),
+    }
+}
+
+fn conditions(rows: &[&Row], figures: &Figures, rounds: u32) -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let rustc = std::process::Command::new("rustc").arg("--version").output();
+    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let versions: Vec<String> = ["socketioxide", "engineioxide", "tokio-tungstenite", "hyper"]
+        .iter()
+        .filter_map(|name| Some(format!("{name} {}", version(name)?)))
+        .collect();
+    format!(
+        "Medians of {rounds} {} in one run; the farthest that a round's processor time was from \
+         its median: {:.0} %. {}; {}; {}; system allocator. Not run here: Node socket.io and \
+         python-socketio.",
+        if rounds == 1 { "round" } else { "rounds" },
+        figures.spread(rows) * 100.0,
+        model.map_or("unknown processor", |(_, model)| model),
+        rustc.unwrap_or_default(),
+        versions.join(", "),
+    )
+}
+
+/// The version that the lock file names.
+fn version(name: &str) -> Option<&'static str> {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    rest.split('"').next()
+}
+
+/// Puts the text where the last one was.
+pub(crate) fn write(text: &str) -> io::Result<()> {
+    let path = docs().join("BENCHMARKS.md");
+    let old = std::fs::read_to_string(&path)?;
+    let parts = old
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| rest.split_once(END).map(|(_, after)| (before, after)));
+    let Some((before, after)) = parts else {
+        return Err(io::Error::other(format!("no {BEGIN} … {END} in {}", path.display())));
+    };
+    std::fs::write(path, format!("{before}{BEGIN}\n{text}{END}{after}"))
+}
+
+/// The folder that the report is written to.
+pub(crate) fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+const BEGIN: &str = "<!-- load: begin -->";
+const END: &str = "<!-- load: end -->";

@@ -1,0 +1,128 @@
+//! What is measured: the rows of the table, and how each figure comes about.
+
+mod bursts;
+mod connects;
+mod echoes;
+mod floods;
+mod instructions;
+mod memory;
+mod polls;
+mod slow;
+mod spread;
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+pub(crate) use bursts::REPLAY;
+
+use crate::process::Process;
+use crate::servers::Kind;
+use crate::session::Target;
+
+/// Figures that one piece of work gives, a row each.
+pub(crate) struct Work {
+    pub(crate) rows: &'static [Row],
+    /// Who does it.
+    pub(crate) kinds: &'static [Kind],
+    /// Done once, not in every round: it does not vary.
+    pub(crate) once: bool,
+    /// Does it, and gives a figure per row.
+    pub(crate) run: fn(Kind, Scale) -> io::Result<Vec<f64>>,
+}
+
+/// The head of a row.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) goal: Goal,
+}
+
+/// What a figure of `socketio` is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// At most this part of socketioxide's.
+    Part(f64),
+    /// At most this.
+    Most(f64),
+    /// Less than socketioxide's.
+    Less,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// Enough to measure.
+    Full,
+    /// Enough to see that it works.
+    Quick,
+}
+
+impl Scale {
+    /// `full` or a part of it.
+    pub(crate) fn of(self, full: usize) -> usize {
+        match self {
+            Self::Full => full,
+            Self::Quick => (full / 200).max(16),
+        }
+    }
+}
+
+/// All of it, in the order of the table.
+pub(crate) fn all() -> Vec<Work> {
+    let mut all = echoes::all();
+    all.extend([polls::work(), spread::one(), spread::eight(), bursts::serialised()]);
+    all.extend([bursts::encoded(), connects::websocket(), connects::upgrade()]);
+    all.extend([memory::work(), instructions::work(), slow::work(), floods::work()]);
+    all
+}
+
+/// A server that was started for one figure.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) target: Target,
+}
+
+impl Server {
+    pub(crate) fn start(kind: Kind) -> io::Result<Self> {
+        Self::start_as(kind, &[], None)
+    }
+
+    /// Started by the program `wrapper`, and with `room` packets per client.
+    pub(crate) fn start_as(kind: Kind, wrapper: &[&str], room: Option<usize>) -> io::Result<Self> {
+        let own = std::env::current_exe()?;
+        let mut command = match wrapper {
+            [] => Command::new(&own),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&own);
+                command
+            }
+        };
+        command.args(["serve", kind.name()]);
+        if let Some(room) = room {
+            command.args(["--room", &room.to_string()]);
+        }
+        let process = Process::start(command, |line| line.parse().ok())?;
+        let target = Target { address: process.address, kind, query: String::new() };
+        Ok(Self { process, target })
+    }
+
+    /// Seconds of processor time that the server takes for `work`.
+    pub(crate) fn cpu(&self, work: impl FnOnce(&Target) -> io::Result<()>) -> io::Result<f64> {
+        let before = self.process.cpu()?;
+        work(&self.target)?;
+        // What it does behind its last answer counts too.
+        std::thread::sleep(Duration::from_millis(20));
+        Ok(self.process.cpu()?.saturating_sub(before).as_secs_f64())
+    }
+}
+
+/// Microseconds each: seconds per million.
+fn each(seconds: f64, count: usize) -> f64 {
+    seconds * 1e6 / count as f64
+}
+
+const PER_MILLION: &str = "CPU s per million";
+const PER_THOUSAND: &str = "CPU ms per 1,000";

@@ -1,0 +1,79 @@
+//! Eight clients of a broadcast, one of which does not read.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::spread::cast;
+use super::{Goal, Row, Scale, Server, Work};
+use crate::client::Conn;
+use crate::servers::Kind;
+use crate::wire::CLOSE;
+
+/// A slow one may fill its outbox, of 1 MiB, and the allocator rounds up: of the 40 MiB that are
+/// sent little more than that may stay.
+pub(crate) fn work() -> Work {
+    Work {
+        rows: &[
+            Row {
+                name: "one of eight does not read, 40,000 broadcasts: memory grows by",
+                unit: "MiB",
+                goal: Goal::Most(4.0),
+            },
+            Row {
+                name: "the others' time, of that without a slow one",
+                unit: "ratio of elapsed time",
+                goal: Goal::Most(1.25),
+            },
+            Row {
+                name: "events that the slow one missed while it stayed connected",
+                unit: "events",
+                goal: Goal::Most(0.0),
+            },
+        ],
+        kinds: &Kind::ALL,
+        once: true,
+        run,
+    }
+}
+
+fn run(kind: Kind, scale: Scale) -> io::Result<Vec<f64>> {
+    let server = Server::start(kind)?;
+    let times = scale.of(40_000);
+    let mut others = server.target.websockets(7)?;
+    cast(&mut others, 8, times / 8)?;
+    let began = Instant::now();
+    cast(&mut others, 8, times)?;
+    let alone = began.elapsed();
+    let mut slow = server.target.websocket()?;
+    let (before, _) = server.process.memory()?;
+    let began = Instant::now();
+    cast(&mut others, 8, times)?;
+    let beside = began.elapsed();
+    let (now, most) = server.process.memory()?;
+    let grown = now.max(most).saturating_sub(before) as f64 / 1024.0;
+    let (got, is_open) = late(&mut slow)?;
+    let missed = if is_open { times.saturating_sub(got) } else { 0 };
+    Ok(vec![grown, beside.as_secs_f64() / alone.as_secs_f64(), missed as f64])
+}
+
+/// The slow one reads at last: what it gets, and whether it is connected still.
+fn late(conn: &mut Conn) -> io::Result<(usize, bool)> {
+    let mut got = 0;
+    while conn.readable(SILENCE)? {
+        let lives = conn.fill();
+        while let Some(frame) = conn.frame()? {
+            if frame.opcode == CLOSE {
+                return Ok((got, false));
+            }
+            got += 1;
+        }
+        // A reset is an end too.
+        if !lives.unwrap_or(false) {
+            return Ok((got, false));
+        }
+    }
+    Ok((got, true))
+}
+
+/// After so long nothing more comes.
+const SILENCE: Duration = Duration::from_millis(800);

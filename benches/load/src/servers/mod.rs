@@ -1,0 +1,141 @@
+//! The servers: each does the same for the same bytes.
+//!
+//! | event | what is done |
+//! |---|---|
+//! | `echo`, with an ack id | the ack carries the arguments; in the form that costs the server least |
+//! | `value`, with an ack id | the same, by way of a `serde_json::Value` |
+//! | `bin` | it goes back, with its attachment |
+//! | `cast` | `news` with an event of 1 KiB goes to all |
+//! | `burst` | 10,000 numbered events are serialised and emitted |
+//! | `replay` | the same 10,000, encoded before |
+//!
+//! Servers of one layer only send the same bytes back where Socket.IO would ack.
+
+mod bound;
+mod engines;
+mod events;
+mod ours;
+mod oxide;
+mod tungstenite;
+
+use std::error::Error;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use clap::ValueEnum;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use crate::wire::Answer;
+
+/// A server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Kind {
+    Bound,
+    #[value(name = "tokio-tungstenite")]
+    Tungstenite,
+    Engineio,
+    Engineioxide,
+    Socketio,
+    Socketioxide,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Bound,
+        Self::Tungstenite,
+        Self::Engineio,
+        Self::Engineioxide,
+        Self::Socketio,
+        Self::Socketioxide,
+    ];
+
+    /// The head of its column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Tungstenite => "tokio-tungstenite",
+            Self::Engineio => "engineio",
+            Self::Engineioxide => "engineioxide",
+            Self::Socketio => "socketio",
+            Self::Socketioxide => "socketioxide",
+        }
+    }
+
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Bound | Self::Socketio | Self::Socketioxide => "socket.io",
+            Self::Tungstenite | Self::Engineio | Self::Engineioxide => "engine.io",
+        }
+    }
+
+    pub(crate) fn has_engine(self) -> bool {
+        self != Self::Tungstenite
+    }
+
+    pub(crate) fn has_namespaces(self) -> bool {
+        matches!(self, Self::Bound | Self::Socketio | Self::Socketioxide)
+    }
+
+    pub(crate) fn answer(self) -> Answer {
+        if self.has_namespaces() { Answer::Ack } else { Answer::Echo }
+    }
+}
+
+/// Runs a server until its input ends. `room` is how many packets may wait for a client, where
+/// that is a setting and what does not fit is lost.
+///
+/// # Errors
+/// When it cannot.
+pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    println!("{}", listener.local_addr()?);
+    io::stdout().flush()?;
+    std::thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+    if kind == Kind::Bound {
+        return bound::serve(&listener);
+    }
+    listener.set_nonblocking(true)?;
+    // All of it, the accepting too, on one worker, as a runtime is on one core.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let served = runtime.block_on(runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        match kind {
+            Kind::Tungstenite => tungstenite::serve(listener).await,
+            Kind::Engineio => http(listener, engines::ours()).await,
+            Kind::Engineioxide => http(listener, engines::oxide(room)).await,
+            Kind::Socketio => http(listener, ours::service()?).await,
+            Kind::Bound | Kind::Socketioxide => http(listener, oxide::service(room)).await,
+        }
+    }));
+    served.map_err(io::Error::other)?
+}
+
+/// Serves on hyper, the same for all who are a service.
+async fn http<S, B>(listener: tokio::net::TcpListener, service: S) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let connection =
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+        tokio::spawn(async move {
+            // The client says what went wrong.
+            let _ = connection.with_upgrades().await;
+        });
+    }
+}
