@@ -112,6 +112,17 @@ impl OpenHands {
         self.data.path()
     }
 
+    /// Lets no write of it go beyond `bytes` of a file, or any again: what a full disk does to it.
+    #[cfg(target_os = "linux")]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let limit = Rlimit { current: bytes, maximum: None };
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Err(error) = prlimit(pid, Resource::Fsize, limit) {
+            panic!("openhands takes no limit: {error}");
+        }
+    }
+
     /// What it has printed so far.
     pub fn said(&self) -> String {
         read(&self.said)

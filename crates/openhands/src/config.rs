@@ -1,6 +1,7 @@
 //! Configuration: flags, environment and a TOML file say the same things, in this order of weight.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -8,6 +9,8 @@ use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::tool::KeyCommand;
+use crate::build;
+use crate::domain::ConversationId;
 use crate::limits::LimitsConfig;
 
 /// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
@@ -91,15 +94,37 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind_proxy: bool,
 
-    /// What to log, as `info` or `openhands=debug,socketio=trace` [default: warn]
+    /// What to log, as `warn` or `info,openhands=debug,socketio=trace` [default: info]
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+
+    /// How log lines look [default: text]
+    #[arg(long, env = "OPENHANDS_LOG_FORMAT", value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+
+    /// Delete conversations to which nothing was written for so many days [default: none]
+    #[arg(long, env = "OPENHANDS_RETAIN_DAYS", value_name = "DAYS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_days: Option<NonZeroU32>,
+
+    /// Delete the oldest conversations while the event log has more bytes [default: none]
+    #[arg(long, env = "OPENHANDS_RETAIN_BYTES", value_name = "BYTES", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_bytes: Option<u64>,
 }
 
 /// The command line: without a command the server runs.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "openhands", version, about, long_about, max_term_width = 100)]
+#[command(
+    name = "openhands",
+    version,
+    long_version = build::FACTS,
+    about,
+    long_about,
+    max_term_width = 100
+)]
 pub struct CommandLine {
     /// For the server, and for commands the data folder.
     #[command(flatten)]
@@ -125,6 +150,64 @@ pub enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Bring in the conversations of an OpenHands 0.62 file store, while no server runs; exit code 3
+    /// if some of it was skipped
+    Import {
+        /// The store's folder, with `sessions` or `users` in it; nothing in it is changed
+        folder: PathBuf,
+    },
+    /// Write one conversation as a trajectory, or as the files of OpenHands 0.62
+    Export {
+        /// The conversation's id
+        id: ConversationId,
+        /// In which form
+        #[arg(long, value_enum, default_value_t = ExportFormat::Trajectory)]
+        format: ExportFormat,
+        /// A new file for a trajectory [default: standard output], or the store's folder for files
+        #[arg(long, short, value_name = "PATH", required_if_eq("format", "files"))]
+        output: Option<PathBuf>,
+    },
+    /// Delete what --retain-days and --retain-bytes ask for, while no server runs
+    Prune {
+        /// Only tell what would be deleted; a server may run
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON document, as `GET /api/conversations/{id}/trajectory` answers
+    Trajectory,
+    /// `sessions/ID` with `metadata.json` and a file for each event
+    Files,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For machines: one JSON object a line
+    Json,
+}
+
+/// Which conversations are deleted by themselves; by default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those to which nothing was written for so many days.
+    pub days: Option<NonZeroU32>,
+    /// The oldest, while the event log has more bytes in use.
+    pub bytes: Option<u64>,
+}
+
+impl Retention {
+    /// Whether anything is ever deleted.
+    pub fn is_on(self) -> bool {
+        self.days.is_some() || self.bytes.is_some()
+    }
 }
 
 /// Who answers users.
@@ -160,6 +243,17 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// See [`Options::log`].
     pub log: String,
+    /// See [`Options::log_format`].
+    pub log_format: LogFormat,
+    /// See [`Options::retain_days`] and [`Options::retain_bytes`].
+    pub retention: Retention,
+}
+
+impl Config {
+    /// The folder of the agents' workspaces.
+    pub fn workspaces(&self) -> PathBuf {
+        self.data_dir.join("workspaces")
+    }
 }
 
 impl Options {
@@ -192,7 +286,9 @@ impl Options {
                 user_actions_per_second: options.max_user_actions_per_second.unwrap_or(0),
                 behind_proxy: options.behind_proxy,
             },
-            log: options.log.unwrap_or_else(|| "warn".to_owned()),
+            log: options.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: options.log_format.unwrap_or(LogFormat::Text),
+            retention: Retention { days: options.retain_days, bytes: options.retain_bytes },
         })
     }
 

@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod auth;
+mod build;
 pub mod config;
 mod console;
 mod disk;
@@ -18,12 +19,15 @@ pub mod hub;
 pub mod limits;
 pub mod live;
 pub mod log;
+mod logging;
 pub mod metrics;
 pub mod origin;
+mod retention;
 mod run;
 mod serve;
 pub mod settings;
 mod tools;
+pub mod transfer;
 pub mod workspace;
 
 pub use run::main;

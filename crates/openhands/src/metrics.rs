@@ -1,5 +1,7 @@
 //! What the server counts, for `/metrics`.
 
+mod live;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +14,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use live::{Lag, Live};
 
 /// Counters and gauges of one server. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ struct Counts {
     append_failures: Counter,
     append_seconds: Histogram,
     refusals: Family<Reason, Counter>,
+    deleted: Family<Reason, Counter>,
+    live: Arc<Live>,
     started: Instant,
     /// Milliseconds from the start to the last append.
     last_append: AtomicU64,
@@ -48,6 +54,8 @@ impl Metrics {
         // 0.1 ms to about 3 s.
         let append_seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
         let refusals = Family::default();
+        let deleted = Family::default();
+        let live = Arc::<Live>::default();
         let clone = connections.clone();
         registry.register("connections", "Clients in a conversation", clone);
         registry.register("conversations", "Conversations in memory", conversations.clone());
@@ -60,6 +68,9 @@ impl Metrics {
         registry.register("append_seconds", text, append_seconds.clone());
         let text = "Connects, actions and requests that were refused";
         registry.register("refusals", text, Family::clone(&refusals));
+        let text = "Conversations that retention has deleted";
+        registry.register("conversations_deleted", text, Family::clone(&deleted));
+        registry.register_collector(Box::new(Arc::clone(&live)));
         Self(Arc::new(Counts {
             registry,
             connections,
@@ -70,6 +81,8 @@ impl Metrics {
             append_failures,
             append_seconds,
             refusals,
+            deleted,
+            live,
             started: Instant::now(),
             last_append: AtomicU64::new(0),
         }))
@@ -94,6 +107,27 @@ impl Metrics {
     /// Reasons are few and fixed: each is a line of `/metrics` for ever.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.0.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A conversation was deleted by retention.
+    pub(crate) fn deleted(&self, reason: &'static str) {
+        self.0.deleted.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Shows what `read` gives when somebody asks. It must be quick and wait for nobody.
+    pub(crate) fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.0.live.gauge(name, help, Box::new(read));
+    }
+
+    /// Counts a client as reading from `place` on, until this is dropped; `head` tells how far it
+    /// could be.
+    pub(crate) fn lag(&self, place: u64, head: impl Fn() -> u64 + Send + Sync + 'static) -> Lag {
+        Live::lag(&self.0.live, place, Box::new(head))
     }
 
     /// An append that took this long: of so many events, or failed.
@@ -150,6 +184,13 @@ mod tests {
         metrics.refused("origin");
         metrics.appended(Some(3), Duration::from_millis(1));
         metrics.appended(None, Duration::ZERO);
+        metrics.deleted("age");
+        metrics.gauge("queue", "What waits", || 5);
+        let (slow, gone) = (metrics.lag(2, || 10), metrics.lag(0, || 100));
+        let quick = metrics.lag(0, || 10);
+        quick.moved(10);
+        slow.moved(4);
+        drop(gone);
         let text = metrics.clone().text(7).unwrap();
         for line in [
             "openhands_connections 1",
@@ -158,6 +199,11 @@ mod tests {
             "openhands_append_failures_total 1",
             "openhands_append_seconds_count 1",
             "openhands_refusals_total{reason=\"origin\"} 1",
+            "openhands_conversations_deleted_total{reason=\"age\"} 1",
+            "openhands_queue 5",
+            "openhands_clients_behind 1",
+            "openhands_replay_lag_events 6",
+            "openhands_replay_lag_events_max 6",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

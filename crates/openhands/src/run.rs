@@ -3,7 +3,7 @@
 use std::env::VarError;
 use std::error::Error;
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,23 +15,23 @@ use clap::Parser as _;
 use engineio::server::Origins;
 use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
-use tracing_subscriber::EnvFilter;
 
 use crate::agent::{Agent, DemoAgent, NoAgent};
-use crate::auth::tool::{self as key_tool, KeyCommand, KeyError};
 use crate::auth::{KeyFileError, Keys, SERVER_KEY};
-use crate::config::{AgentChoice, Command, CommandLine, Config, ConfigError, Options};
+use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
+use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
 use crate::limits::Limits;
 use crate::live::{self, Door, LiveConfig};
 use crate::log::Metered;
-use crate::log::sqlite::{BackupError, OpenError, SqliteConfig, SqliteLog};
+use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{SettingsError, UserSettings};
+use crate::tools::{self, ToolError};
 use crate::workspace::FileLimits;
-use crate::{http, serve, tools};
+use crate::{build, http, logging, retention, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
@@ -39,18 +39,10 @@ pub fn main() -> ExitCode {
     let CommandLine { options, command } = CommandLine::parse();
     let ended = match command {
         None => start(options).map(|()| ExitCode::SUCCESS),
-        Some(Command::Backup { file }) => options
+        Some(command) => options
             .resolve()
             .map_err(StartError::from)
-            .and_then(|config| tools::backup(&config.data_dir, &file).map_err(StartError::Backup)),
-        Some(Command::Key { command }) => options
-            .resolve()
-            .map_err(StartError::from)
-            .and_then(|config| key(&config.data_dir, command).map_err(StartError::Key)),
-        Some(Command::Check) => options
-            .resolve()
-            .map_err(StartError::from)
-            .and_then(|config| tools::check(&config.data_dir).map_err(StartError::from)),
+            .and_then(|config| tools::run(command, &config).map_err(StartError::Tool)),
     };
     match ended {
         Ok(code) => code,
@@ -61,21 +53,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn key(folder: &Path, command: KeyCommand) -> Result<ExitCode, KeyError> {
-    key_tool::run(folder, command, io::stdout().lock())?;
-    Ok(ExitCode::SUCCESS)
-}
-
 fn start(options: Options) -> Result<(), StartError> {
     let config = options.resolve()?;
-    let filter = EnvFilter::try_new(&config.log)
+    logging::start(&config.log, config.log_format)
         .map_err(|error| StartError::Log { filter: config.log.clone(), text: error.to_string() })?;
-    // A second subscriber is no harm: the first one stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -97,13 +78,16 @@ async fn run(config: &Config) -> Result<(), StartError> {
         http::pages::check(folder)
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
-    let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
+    let redaction = Redaction::default();
+    let on_disk = SqliteConfig { redaction: redaction.clone(), ..SqliteConfig::default() };
+    let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
+    measure(&metrics, &log, &config.data_dir);
     let log = Arc::new(Metered::new(log, metrics.clone()));
-    let settings = UserSettings::open(&config.data_dir)?;
+    let settings = UserSettings::open_with(&config.data_dir, redaction)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(log, agent, HubConfig::new(config.data_dir.join("workspaces")));
+    let hub = Hub::new(log, agent, HubConfig::new(config.workspaces()));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
     let door = Door {
@@ -114,6 +98,15 @@ async fn run(config: &Config) -> Result<(), StartError> {
         config: LiveConfig { create_on_join: config.create_on_join },
     };
     let sockets = sockets(config, door, origins.clone())?;
+    let stats = sockets.engine().clone();
+    metrics.gauge("sessions", "Engine.IO sessions, joined or not", move || {
+        let stats = stats.stats();
+        stats.polling + stats.websocket
+    });
+    let keeper = config
+        .retention
+        .is_on()
+        .then(|| retention::keep(Arc::clone(&hub), config.retention, metrics.clone()));
     let http = HttpConfig {
         data_dir: config.data_dir.clone(),
         static_dir: config.static_dir.clone(),
@@ -127,8 +120,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
         .merge(rest)
         .layer(axum::middleware::from_fn_with_state(origins, origin::check_host));
 
+    survive_size_limits().map_err(|source| StartError::Runtime { source })?;
     let stop = stop_signal().map_err(|source| StartError::Runtime { source })?;
     greet(address, &config.data_dir, &name);
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(%address, version, commit = build::COMMIT, agent = name, "started");
     let close = async {
         let left = sockets.shutdown(serve::GRACE).await;
         if left > 0 {
@@ -142,8 +138,18 @@ async fn run(config: &Config) -> Result<(), StartError> {
             Err(error) => tracing::error!(%error, "agents not resumed"),
         }
     }
+    // Behind the agents that go on: what runs is never deleted.
+    let keeper = keeper.map(tokio::spawn);
+    let stop = async {
+        stop.await;
+        tracing::info!("stopping");
+    };
     serve::serve(listener, app, config.max_connections, stop, close).await;
+    if let Some(keeper) = keeper {
+        keeper.abort();
+    }
     hub.shutdown().await;
+    tracing::info!("stopped");
     Ok(())
 }
 
@@ -170,6 +176,20 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
         AgentChoice::Demo => Arc::new(DemoAgent),
         AgentChoice::None => Arc::new(NoAgent),
     }
+}
+
+/// Shows what waits for the disk, and how large the log is.
+fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
+    let (commands, bytes, files) = (log.queue(), log.queue(), sqlite::files(folder));
+    metrics.gauge("append_queue_commands", "Writes that wait for the disk", move || {
+        commands.commands() as u64
+    });
+    metrics.gauge("append_queue_bytes", "Bytes of events that wait for the disk", move || {
+        bytes.bytes() as u64
+    });
+    metrics.gauge("log_file_bytes", "Bytes of the event log's files", move || {
+        files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+    });
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
@@ -222,6 +242,19 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Over a limit of file sizes a write fails like any other, instead of ending the process.
+#[cfg(unix)]
+fn survive_size_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What is registered once stays so.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+#[cfg(not(unix))]
+fn survive_size_limits() -> io::Result<()> {
+    Ok(())
+}
+
 /// A future that is ready when the server is told to stop. From this call on a signal is heard.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
@@ -254,8 +287,7 @@ enum StartError {
     Keys(KeyFileError),
     ServerKey,
     NoKeys { address: SocketAddr },
-    Key(KeyError),
-    Backup(BackupError),
+    Tool(ToolError),
     Page { folder: PathBuf, source: io::Error },
     Mount(String),
 }
@@ -274,13 +306,8 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
-            Self::Open(error) => {
-                error.fmt(f)?;
-                match error.source() {
-                    Some(source) => write!(f, ": {source}"),
-                    None => Ok(()),
-                }
-            }
+            Self::Open(error) => whole(error, f),
+            Self::Tool(error) => whole(error, f),
             Self::Settings(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
             Self::ServerKey => write!(f, "{SERVER_KEY} is no UTF-8"),
@@ -289,8 +316,6 @@ impl fmt::Display for StartError {
                 "{address} can be reached by others and there are no keys: make one with `openhands \
                  key add NAME`, or start with --allow-everyone-without-a-key"
             ),
-            Self::Key(error) => error.fmt(f),
-            Self::Backup(error) => error.fmt(f),
             Self::Page { folder, source } => {
                 let folder = folder.display();
                 write!(f, "--static-dir {folder}: no page, its index.html is unreadable: {source}")
@@ -298,6 +323,21 @@ impl fmt::Display for StartError {
             Self::Mount(text) => f.write_str(text),
         }
     }
+}
+
+/// An error and its causes, each once.
+fn whole(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    f.write_str(&text)
 }
 
 impl From<ConfigError> for StartError {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod auth;
+mod faults;
 mod files;
 mod guide;
 mod history;
@@ -14,8 +15,10 @@ mod page;
 mod refusals;
 mod replay;
 mod rest;
+mod retention;
 mod startup;
 mod tools;
+mod transfer;
 mod watch;
 
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use super::rest::{get, send};
 use super::with_messages;
 
 /// Runs a command to its end: exit code, standard output, standard error.
-async fn run(args: &[&str], data: &Path) -> (Option<i32>, String, String) {
+pub(super) async fn run(args: &[&str], data: &Path) -> (Option<i32>, String, String) {
     let mut command = OpenHands::command();
     command.args(args).arg("--data-dir").arg(data);
     let output = within("end of openhands", command.output()).await.unwrap();
@@ -37,6 +37,19 @@ async fn a_running_server_is_backed_up_and_checked() {
     let (code, _, error) = run(&["check"], folder.path()).await;
     assert_eq!(code, Some(1));
     assert!(error.contains("is not a database"), "{error}");
+}
+
+#[tokio::test]
+async fn the_version_tells_the_build() {
+    let output = within("version", OpenHands::command().arg("--version").output()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut lines = said.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("openhands 0.")), "{said}");
+    for name in ["commit", "rustc", "target", "profile", "features"] {
+        let fact = lines.next().and_then(|line| line.strip_prefix(name)).map(str::trim);
+        assert!(fact.is_some_and(|fact| !fact.is_empty()), "{name} in {said}");
+    }
+    assert!(said.contains("\nrustc    rustc 1."), "{said}");
 }
 
 #[tokio::test]

@@ -40,7 +40,8 @@ pub trait Agent: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// After an error or a panic it is started again, a few times; then the conversation gets an
-    /// `agent_state_changed` with state `error` and the error's text.
+    /// `agent_state_changed` with state `error` and the error's text. After an error of the log's
+    /// storage it is started again until the storage works.
     fn run(&self, seat: Seat) -> BoxFuture<'_, Result<(), AgentError>>;
 }
 
@@ -69,6 +70,11 @@ impl AgentError {
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+
+    /// Whether the log's storage failed, which is nothing of the agent's and may pass.
+    pub(crate) fn is_of_storage(&self) -> bool {
+        matches!(self, Self::Log(LogError::Write(_) | LogError::Read(_)))
     }
 
     /// The error and its causes in one line.

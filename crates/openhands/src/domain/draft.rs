@@ -1,11 +1,15 @@
 //! Drafts: events before they have an id and a time.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use super::observation::{self, EditResult, RunResult};
-use super::{ActionKind, AgentState, ArgsError, EventId, Kind, ObservationKind, Source, action};
+use super::{
+    ActionKind, AgentState, ArgsError, EventId, Kind, ObservationKind, Redaction, Source, action,
+};
 
 /// An event before the log gives it an id and a time.
 ///
@@ -216,6 +220,15 @@ impl Draft {
     /// The state it tells, for an `agent_state_changed`.
     pub fn agent_state(&self) -> Option<AgentState> {
         self.agent_state
+    }
+
+    /// The same without the secrets that `redaction` knows.
+    pub fn without_secrets(mut self, redaction: &Redaction) -> Self {
+        // Its opening bracket is not in `rest`.
+        if let Cow::Owned(hidden) = redaction.strings(&self.rest, 1) {
+            self.rest = hidden;
+        }
+        self
     }
 
     /// Bytes of the whole event, a few too many at most.

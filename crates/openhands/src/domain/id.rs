@@ -50,6 +50,13 @@ impl ConversationId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The title OpenHands 0.62 gives a conversation that has none.
+    pub fn default_title(&self) -> String {
+        let mut title = "Conversation ".to_owned();
+        title.extend(self.0.chars().take(5));
+        title
+    }
 }
 
 impl FromStr for ConversationId {

@@ -12,7 +12,9 @@ mod id;
 mod inbound;
 mod kind;
 mod observation;
-mod python;
+pub(crate) mod python;
+mod redaction;
+pub mod trajectory;
 
 pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};
 pub use action::ArgsError;
@@ -25,3 +27,5 @@ pub use id::{ConversationId, EventId, InvalidConversationId};
 pub use inbound::{ActionError, parse_user_action};
 pub use kind::{ActionKind, AgentState, Kind, ObservationKind, Source};
 pub use observation::{EditResult, RunResult};
+pub(crate) use redaction::end_of_string;
+pub use redaction::{Redaction, RedactionError};

@@ -43,6 +43,22 @@ fn write_value(out: &mut String, value: &Value) {
     }
 }
 
+/// Adds `text` with every character beyond ASCII as `\\uXXXX`, as Python's JSON has them. Escapes that
+/// are there already stay.
+pub(crate) fn push_ascii(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\u{7f}'.. => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+}
+
 fn write_text(out: &mut String, text: &str) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);

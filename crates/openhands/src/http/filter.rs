@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::ApiError;
 use super::body::Fields;
-use crate::domain::{ActionKind, Kind, ObservationKind};
+use crate::domain::trajectory::is_hidden;
 use crate::log::StoredEvent;
 
 /// Conditions that all must hold; one that is not set always does.
@@ -86,7 +86,7 @@ impl Filter {
         named(&self.include_types).unwrap_or(true)
             && !named(&self.exclude_types).unwrap_or(false)
             && source()
-            && !(self.exclude_hidden && is_hidden(event))
+            && !(self.exclude_hidden && is_hidden(event.kind, &event.json))
             && self.dates(event)
             && self.query.as_deref().is_none_or(|query| contains(&event.json, query))
     }
@@ -118,32 +118,6 @@ struct Time {
     timestamp: String,
 }
 
-#[derive(Default, Deserialize)]
-struct Parts {
-    #[serde(default)]
-    args: Hidden,
-    #[serde(default)]
-    extras: Hidden,
-}
-
-#[derive(Default, Deserialize)]
-struct Hidden {
-    #[serde(default)]
-    hidden: bool,
-}
-
-/// Commands that the agent ran for itself, and their results.
-fn is_hidden(event: &StoredEvent) -> bool {
-    let run = matches!(
-        event.kind,
-        Kind::Action(ActionKind::Run) | Kind::Observation(ObservationKind::Run)
-    );
-    run && {
-        let parts: Parts = serde_json::from_slice(&event.json).unwrap_or_default();
-        parts.args.hidden || parts.extras.hidden
-    }
-}
-
 fn contains(json: &[u8], query: &str) -> bool {
     String::from_utf8_lossy(json).to_lowercase().contains(query)
 }
@@ -153,7 +127,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::domain::{EventId, Source};
+    use crate::domain::{ActionKind, EventId, Kind, ObservationKind, Source};
 
     fn message(source: Source, json: &'static str) -> StoredEvent {
         let kind = Kind::Action(ActionKind::Message);

@@ -9,14 +9,14 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
-use serde_json::Value;
 
 use super::ApiError;
 use super::events::existing;
 use super::filter::Filter;
-use crate::domain::{Kind, ObservationKind, Position};
+use crate::domain::Position;
+use crate::domain::trajectory::without_blobs;
 use crate::hub::{Conversation, Hub};
-use crate::log::{Direction, LogError, PageOf, StoredEvent};
+use crate::log::{Direction, LogError, PageOf};
 
 /// `{"trajectory":[…]}`: without hidden commands, and without what only a browser needs.
 pub(super) async fn trajectory(
@@ -78,37 +78,15 @@ impl Export {
             if std::mem::replace(&mut self.begun, true) {
                 part.push(b',');
             }
-            part.extend_from_slice(&without_blobs(event));
+            match without_blobs(event.kind, &event.json) {
+                Some(json) => part.extend_from_slice(json.as_bytes()),
+                None => part.extend_from_slice(&event.json),
+            }
         }
         Ok(Some(part.into()))
     }
 }
 
-/// Pages a browser agent saw are large and of no use to a reader.
-fn without_blobs(event: &StoredEvent) -> Bytes {
-    if event.kind != Kind::Observation(ObservationKind::Browse) {
-        return event.json.clone();
-    }
-    let Ok(mut stored) = serde_json::from_slice::<Value>(&event.json) else {
-        return event.json.clone();
-    };
-    if let Some(extras) = stored.get_mut("extras").and_then(Value::as_object_mut) {
-        extras.retain(|key, _| !BLOBS.contains(&key.as_str()));
-    }
-    stored.to_string().into()
-}
-
-const BLOBS: &[&str] = &[
-    "screenshot",
-    "set_of_marks",
-    "dom_object",
-    "axtree_object",
-    "active_page_index",
-    "last_browser_action",
-    "last_browser_action_error",
-    "focused_element_bid",
-    "extra_element_properties",
-];
 /// Most events, and most bytes but for a single event, in memory at once.
 const PART_EVENTS: usize = 500;
 const PART_BYTES: usize = 1 << 20;

@@ -10,6 +10,7 @@ mod cursor;
 mod registry;
 mod supervisor;
 mod tail;
+mod unused;
 
 use std::fmt::Write as _;
 use std::io;
@@ -235,14 +236,18 @@ impl Hub {
         if let Some(conversation) = loaded {
             conversation.supervisor.ended().await;
         }
-        let workspace = workspace(&self.config.workspaces, metadata.key, id);
+        self.remove_workspace(&metadata).await;
+        Ok(true)
+    }
+
+    async fn remove_workspace(&self, metadata: &Metadata) {
+        let workspace = workspace(&self.config.workspaces, metadata.key, &metadata.id);
         match tokio::fs::remove_dir_all(&workspace).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(%error, path = %workspace.display(), "workspace not removed");
             }
             _ => {}
         }
-        Ok(true)
     }
 
     /// Conversations in memory.
@@ -271,7 +276,7 @@ impl Hub {
                     Create::For(user) => Some(user),
                     Create::No => return Err(HubError::NoConversation),
                 };
-                self.create(id, &default_title(id), owner).await?.0
+                self.create(id, &id.default_title(), owner).await?.0
             }
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
@@ -313,13 +318,6 @@ async fn sweep(registry: Weak<Registry>, idle: Duration) {
         let Some(registry) = registry.upgrade() else { return };
         registry.sweep(false);
     }
-}
-
-/// The title OpenHands 0.62 gives a conversation that was created by connecting.
-fn default_title(id: &ConversationId) -> String {
-    let mut title = "Conversation ".to_owned();
-    title.extend(id.as_str().chars().take(5));
-    title
 }
 
 /// The key makes it unique, also where files of two cases or two normal forms are the same file;

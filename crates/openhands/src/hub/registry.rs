@@ -69,6 +69,16 @@ impl Registry {
         drop(removed);
     }
 
+    /// Drops the conversation if it is idle. Whether it is out of memory now.
+    pub(super) fn unload(&self, id: &ConversationId) -> bool {
+        let mut slots = self.slots();
+        let is_idle = slots.get(id).is_none_or(Slot::is_idle);
+        let removed = if is_idle { slots.remove(id) } else { None };
+        drop(slots);
+        drop(removed);
+        is_idle
+    }
+
     pub(super) fn loaded(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
         self.slots().get(id)?.conversation.get().cloned()
     }

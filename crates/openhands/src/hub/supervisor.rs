@@ -6,6 +6,8 @@
 //! WAITING  { time is up: RUNNING, stop: PARKED }
 //! any      { end, conversation deleted: over }
 //! ```
+//!
+//! An agent that failed because the log could not be read or written is tried again until it can.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -91,7 +93,7 @@ struct Supervised {
 /// How one run of the agent came to its end.
 enum Ended {
     Done,
-    Failed(String),
+    Failed { reason: String, by_log: bool },
     Stopped(oneshot::Sender<Result<bool, LogError>>),
     Over,
 }
@@ -105,12 +107,12 @@ impl Supervised {
             let known = self.core.head();
             let seat = Arc::new(SeatState::default());
             let mut ended = self.run(&seat).await;
-            if let Ended::Failed(reason) = &ended {
+            if let Ended::Failed { reason, by_log } = &ended {
                 // An agent that got further since is not the one that keeps failing.
                 let moved = self.core.head().agent_cursor > known.agent_cursor;
                 failures = if moved { 1 } else { failures + 1 };
                 tracing::warn!(conversation = %self.core.id, failures, reason, "agent failed");
-                if failures < self.config.agent_tries {
+                if *by_log || failures < self.config.agent_tries {
                     match self.back_off(failures, reason).await {
                         Some(earlier) => ended = earlier,
                         None => continue,
@@ -121,7 +123,7 @@ impl Supervised {
             ignored = seat.taken().max(known.position);
             match ended {
                 Ended::Done => {}
-                Ended::Failed(reason) => {
+                Ended::Failed { reason, .. } => {
                     let append = self.append_state(AgentState::Error, &reason, &seat);
                     if let Err(error) = append.await {
                         tracing::warn!(conversation = %self.core.id, %error, "failure not stored");
@@ -201,11 +203,14 @@ impl Supervised {
             Ok(Ok(())) => Ended::Done,
             // What an agent says of a conversation that is gone does not matter.
             _ if self.core.is_deleted() => Ended::Over,
-            Ok(Err(error)) => Ended::Failed(error.reason()),
+            Ok(Err(error)) => {
+                Ended::Failed { reason: error.reason(), by_log: error.is_of_storage() }
+            }
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Ended::Failed(format!("the agent panicked: {}", text.unwrap_or_default()))
+                let reason = format!("the agent panicked: {}", text.unwrap_or_default());
+                Ended::Failed { reason, by_log: false }
             }
         }
     }

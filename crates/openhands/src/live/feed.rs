@@ -41,6 +41,8 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
     let sending = async {
         let mut cursor = conversation.subscribe(visit.position);
         let mut caught_up = Some(caught_up);
+        let measured = Arc::clone(conversation);
+        let lag = visit.door.metrics.lag(cursor.place().0, move || measured.head().0);
         loop {
             if cursor.place() >= head {
                 caught_up.take();
@@ -51,6 +53,7 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
                         if past.shows(&event) {
                             send(&socket, &visit, &event).await?;
                         }
+                        lag.moved(Position::after(event.id).0);
                     }
                 }
                 Ok(Next::Deleted) => {

@@ -6,8 +6,8 @@ use std::time::Instant;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use super::{
-    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf,
-    Sort, StoredEvent,
+    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
+    PageOf, Sort, StoredEvent,
 };
 use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 use crate::metrics::Metrics;
@@ -107,6 +107,14 @@ impl<L: EventLog> EventLog for Metered<L> {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>> {
         self.log.newest(key, sort, before)
+    }
+
+    fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>> {
+        self.log.oldest(limit)
+    }
+
+    fn size(&self, key: ConversationKey) -> BoxFuture<'_, Result<u64, LogError>> {
+        self.log.size(key)
     }
 
     fn follow(&self, feed: Feed) {

@@ -96,6 +96,12 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>>;
 
+    /// At most `limit` conversations, those first to which nothing was written for longest.
+    fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>>;
+
+    /// About how many bytes deleting a conversation gives back.
+    fn size(&self, key: ConversationKey) -> BoxFuture<'_, Result<u64, LogError>>;
+
     /// Calls `feed` for every commit from now on, in the order of commits and before the appender
     /// gets its answer. It must be quick and must not call the log. Replaces an earlier feed.
     fn follow(&self, feed: Feed);
@@ -187,6 +193,15 @@ pub struct Listing {
     pub conversations: Vec<Metadata>,
     /// What to pass as `before` for the next page; `None` on the last one.
     pub next: Option<ConversationKey>,
+}
+
+/// The answer of [`EventLog::oldest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oldest {
+    /// The longest unchanged first.
+    pub conversations: Vec<Metadata>,
+    /// Bytes that all conversations take in the log.
+    pub used: u64,
 }
 
 /// Which page to read.

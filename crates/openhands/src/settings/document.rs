@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::SettingsError;
 use crate::disk;
+use crate::domain::Redaction;
 
 /// One such object.
 pub(super) struct Document {
@@ -16,16 +17,41 @@ pub(super) struct Document {
     stored: Mutex<Arc<Map<String, Value>>>,
     /// One change at a time, from merging to the disk.
     turn: tokio::sync::Mutex<()>,
+    /// What of it must not be seen.
+    secrets: SecretsOf,
+    redaction: Redaction,
 }
+
+/// Finds the secrets in such an object.
+pub(super) type SecretsOf = fn(&Map<String, Value>) -> Vec<String>;
 
 impl Document {
     /// Reads `file`; without one it is empty.
     ///
     /// # Errors
     /// When the file is there and cannot be read, or is no JSON object.
-    pub(super) fn open(file: PathBuf) -> Result<Self, SettingsError> {
+    pub(super) fn open(file: PathBuf, secrets: SecretsOf) -> Result<Self, SettingsError> {
         let stored = read(&file)?;
-        Ok(Self { file, stored: Mutex::new(Arc::new(stored)), turn: tokio::sync::Mutex::default() })
+        Ok(Self {
+            file,
+            stored: Mutex::new(Arc::new(stored)),
+            turn: tokio::sync::Mutex::default(),
+            secrets,
+            redaction: Redaction::default(),
+        })
+    }
+
+    /// Tells `redaction` its secrets, now and after each change.
+    pub(super) fn teach(&mut self, redaction: &Redaction) {
+        self.redaction = redaction.clone();
+        self.tell_secrets();
+    }
+
+    fn tell_secrets(&self) {
+        let origin = self.file.to_string_lossy();
+        if let Err(error) = self.redaction.learn(&origin, (self.secrets)(&self.now())) {
+            tracing::error!(%error, file = %origin, "these secrets are not hidden in events");
+        }
     }
 
     /// Where it is.
@@ -64,6 +90,7 @@ impl Document {
             .and_then(|written| written)
             .map_err(|source| SettingsError::Write { path: self.file.clone(), source })?;
         *self.stored() = next;
+        self.tell_secrets();
         Ok(())
     }
 

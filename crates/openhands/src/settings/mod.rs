@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::Redaction;
 use document::Document;
 pub use secrets::{Named, Secrets, SecretsError};
 pub use users::UserSettings;
@@ -26,8 +27,15 @@ impl Settings {
     /// # Errors
     /// When a file is there and cannot be read, or is no JSON object.
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
-        let document = Document::open(folder.join(FILE))?;
+        let document = Document::open(folder.join(FILE), secrets_among)?;
         Ok(Self { document, secrets: Secrets::open(folder)? })
+    }
+
+    /// Tells `redaction` the secrets among them and beside them, now and after each change.
+    pub fn teach(mut self, redaction: &Redaction) -> Self {
+        self.document.teach(redaction);
+        self.secrets.teach(redaction);
+        self
     }
 
     /// The secrets beside them.
@@ -91,6 +99,11 @@ impl Settings {
             })
             .await
     }
+}
+
+fn secrets_among(stored: &Map<String, Value>) -> Vec<String> {
+    let secrets = FIELDS.iter().filter(|field| matches!(field.kind, Kind::Secret));
+    secrets.filter_map(|field| Some(stored.get(field.key)?.as_str()?.to_owned())).collect()
 }
 
 impl fmt::Debug for Settings {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::SettingsError;
 use super::document::Document;
+use crate::domain::Redaction;
 
 /// The secrets of one data folder.
 pub struct Secrets {
@@ -23,7 +24,11 @@ pub struct Named {
 
 impl Secrets {
     pub(super) fn open(folder: &Path) -> Result<Self, SettingsError> {
-        Ok(Self { document: Document::open(folder.join(FILE))? })
+        Ok(Self { document: Document::open(folder.join(FILE), values)? })
+    }
+
+    pub(super) fn teach(&mut self, redaction: &Redaction) {
+        self.document.teach(redaction);
     }
 
     /// All of them, in the order in which they were named.
@@ -90,6 +95,10 @@ impl Secrets {
             })
             .await
     }
+}
+
+fn values(stored: &Map<String, Value>) -> Vec<String> {
+    stored.values().filter_map(|secret| Some(secret.get("secret")?.as_str()?.to_owned())).collect()
 }
 
 /// Why a secret was not changed. No variant holds a value.

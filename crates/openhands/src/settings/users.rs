@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Settings, SettingsError};
-use crate::domain::UserName;
+use crate::domain::{Redaction, UserName};
 
 /// The settings of a data folder: one for the server while it has no keys, and one for each user.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct UserSettings {
     folder: PathBuf,
     server: Arc<Settings>,
     users: Mutex<HashMap<UserName, Arc<Settings>>>,
+    redaction: Redaction,
 }
 
 impl UserSettings {
@@ -22,8 +23,25 @@ impl UserSettings {
     /// # Errors
     /// When the file is there and cannot be read, or is no JSON object.
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
-        let server = Arc::new(Settings::open(folder)?);
-        Ok(Self { folder: folder.join(USERS), server, users: Mutex::default() })
+        Self::open_with(folder, Redaction::default())
+    }
+
+    /// The same, and tells `redaction` the secrets of all users, now and after each change.
+    ///
+    /// # Errors
+    /// As [`UserSettings::open`].
+    pub fn open_with(folder: &Path, redaction: Redaction) -> Result<Self, SettingsError> {
+        let server = Arc::new(Settings::open(folder)?.teach(&redaction));
+        let folder = folder.join(USERS);
+        // Without such a folder there are no users.
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match Settings::open(&entry.path()) {
+                Ok(settings) => drop(settings.teach(&redaction)),
+                // The user is told when they ask; the others can go on.
+                Err(error) => tracing::error!(%error, "secrets of a user are not hidden in events"),
+            }
+        }
+        Ok(Self { folder, server, users: Mutex::default(), redaction })
     }
 
     /// Those of a user; without one the server's.
@@ -37,7 +55,11 @@ impl UserSettings {
             return Ok(settings);
         }
         let folder = self.folder.join(user.as_str());
-        let read = tokio::task::spawn_blocking(move || Settings::open(&folder)).await;
+        let redaction = self.redaction.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            Settings::open(&folder).map(|settings| settings.teach(&redaction))
+        })
+        .await;
         let read = read.map_err(|error| SettingsError::Read {
             path: self.folder.clone(),
             source: io::Error::other(error),

@@ -10,7 +10,8 @@ use crate::domain::{Access, ConversationId, UserName, Viewer, parse_user_action}
 use crate::hub::{Conversation, Create, Hub, HubConfig, Next};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
 use crate::log::{
-    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf, Sort,
+    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
+    PageOf, Sort,
 };
 
 const TURN: [&str; 11] = [
@@ -293,6 +294,14 @@ impl EventLog for Flaky {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>> {
         self.log.newest(key, sort, before)
+    }
+
+    fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>> {
+        self.log.oldest(limit)
+    }
+
+    fn size(&self, key: ConversationKey) -> BoxFuture<'_, Result<u64, LogError>> {
+        self.log.size(key)
     }
 
     fn follow(&self, feed: Feed) {

@@ -277,3 +277,23 @@ async fn deleting_ends_the_agent() {
     assert!(ended.load(Ordering::SeqCst));
     assert!(std::fs::read_dir(folder.path().join("w")).unwrap().next().is_none());
 }
+
+#[tokio::test]
+async fn an_agent_waits_for_a_log_that_cannot_be_written_as_long_as_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let tries = HubConfig::new("").agent_tries;
+    let full = || LogError::Write(Arc::new(std::io::Error::other("disk full")));
+    let agent = Scripted::new(move |seat, start| async move {
+        match start < 2 * tries {
+            true => Err(full().into()),
+            false => echo(seat).await,
+        }
+    });
+    // Waits double: with the first one of no length all are.
+    let config = HubConfig { agent_backoff: Duration::ZERO, ..config(folder.path()) };
+    let hub = Hub::new(open(folder.path()), Arc::new(agent), config);
+    let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
+    conversation.append_one(Draft::user_message("x")).await.unwrap();
+    read_until(&mut conversation.subscribe(Position::START), "answer to 0").await;
+    assert_eq!(all(&conversation).await, ["x", "answer to 0"]);
+}

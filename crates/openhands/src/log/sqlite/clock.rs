@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Zoned;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 /// A source of the current time and zone.
 #[derive(Clone)]
@@ -24,13 +24,17 @@ impl Clock {
     /// Now, in both forms.
     pub(super) fn now(&self) -> Now {
         let now = (self.0)();
-        let utc = now.with_time_zone(TimeZone::UTC);
         Now {
             // Always 26 characters, so that later times are greater strings.
             local: now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
-            utc: utc.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            utc: utc_text(now.timestamp()),
         }
     }
+}
+
+/// A time as metadata shows it: later times are greater strings.
+pub(crate) fn utc_text(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
 impl fmt::Debug for Clock {

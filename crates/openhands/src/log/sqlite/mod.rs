@@ -7,23 +7,26 @@ mod backup;
 mod batch;
 mod check;
 mod clock;
+mod import;
 mod open;
 mod readers;
 mod schema;
+mod snapshot;
 mod writer;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::oneshot;
 
 use super::{
-    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Page, PageOf,
-    Sort, StoredEvent,
+    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
+    PageOf, Sort, StoredEvent,
 };
-use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
+use crate::domain::{Access, ConversationId, Draft, Position, Redaction, UserName, Viewer};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
@@ -31,8 +34,11 @@ use writer::Writer;
 pub use backup::{BackupError, backup};
 pub use check::{Checked, check};
 pub use clock::Clock;
-pub use open::OpenError;
-pub use writer::Stats;
+pub(crate) use clock::utc_text;
+pub use import::{Filling, Importer, Past};
+pub use open::{OpenError, files};
+pub use snapshot::Snapshot;
+pub use writer::{Queue, Stats};
 
 /// Knobs of [`SqliteLog`].
 #[derive(Clone)]
@@ -56,6 +62,11 @@ pub struct SqliteConfig {
     pub readers: usize,
     /// What time it is.
     pub clock: Clock,
+    /// How long a write waits for another program that writes to the database, as a tool that copies
+    /// or repairs it. Default 5 s; then it fails, and so do those behind it in one commit.
+    pub busy: Duration,
+    /// Secrets that no event may hold. Default none. They are replaced before anything is stored.
+    pub redaction: Redaction,
 }
 
 impl Default for SqliteConfig {
@@ -69,6 +80,8 @@ impl Default for SqliteConfig {
             database_bytes: None,
             readers: 4,
             clock: Clock::system(),
+            busy: Duration::from_secs(5),
+            redaction: Redaction::default(),
         }
     }
 }
@@ -83,6 +96,7 @@ impl fmt::Debug for SqliteConfig {
             .field("event_bytes", &self.event_bytes)
             .field("database_bytes", &self.database_bytes)
             .field("readers", &self.readers)
+            .field("busy", &self.busy)
             .finish_non_exhaustive()
     }
 }
@@ -103,14 +117,25 @@ impl SqliteLog {
     /// [`OpenError`] says in one line what is wrong; what was there is left as it was.
     pub fn open(folder: &Path, config: SqliteConfig) -> Result<Self, OpenError> {
         let opened = open::open(folder, config.database_bytes)?;
+        let busy = opened.connection.busy_timeout(config.busy);
+        busy.map_err(|error| open::named(&opened.file, error))?;
         let readers = Readers::new(opened.file, config.readers);
         let writer = Writer::start(opened.connection, opened.lock, &config)?;
         Ok(Self { writer, readers: Arc::new(readers), config })
     }
 
+    /// Tells how much waits for the disk, as long as the log is open.
+    pub fn queue(&self) -> Queue {
+        self.writer.queue()
+    }
+
     /// Commits and appends since the log was opened.
     pub fn stats(&self) -> Stats {
         self.writer.stats()
+    }
+
+    fn redacted(&self, drafts: Vec<Draft>) -> Vec<Draft> {
+        drafts.into_iter().map(|draft| draft.without_secrets(&self.config.redaction)).collect()
     }
 
     fn check(&self, drafts: &[Draft]) -> Result<usize, LogError> {
@@ -147,6 +172,7 @@ impl EventLog for SqliteLog {
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
+            let first = self.redacted(first);
             let bytes = self.check(&first)? + title.len();
             let (id, title, owner) = (id.clone(), title.to_owned(), owner.cloned());
             self.order(bytes, |reply| Order::Create { id, title, owner, first, reply }).await
@@ -206,6 +232,7 @@ impl EventLog for SqliteLog {
         agent_cursor: Option<Position>,
     ) -> BoxFuture<'_, Result<Vec<Arc<StoredEvent>>, LogError>> {
         async move {
+            let drafts = self.redacted(drafts);
             let bytes = self.check(&drafts)?;
             if drafts.is_empty() && agent_cursor.is_none() {
                 return Ok(Vec::new());
@@ -230,6 +257,14 @@ impl EventLog for SqliteLog {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>> {
         self.readers.read(move |db| readers::newest(db, key, sort, before)).boxed()
+    }
+
+    fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>> {
+        self.readers.read(move |db| readers::oldest(db, limit)).boxed()
+    }
+
+    fn size(&self, key: ConversationKey) -> BoxFuture<'_, Result<u64, LogError>> {
+        self.readers.read(move |db| readers::size(db, key)).boxed()
     }
 
     fn follow(&self, feed: Feed) {

@@ -105,10 +105,28 @@ pub(super) fn open(folder: &Path, database_bytes: Option<u64>) -> Result<Opened,
     let file = folder.join(DATABASE_FILE);
     let is_new = match std::fs::metadata(&file) {
         Ok(metadata) if metadata.len() > 0 => look(&file, CHECK_BYTES)?,
-        _ => true,
+        _ => no_remains(folder)?,
     };
     let connection = prepare(&file, is_new, database_bytes).map_err(|e| named(&file, e))?;
     Ok(Opened { connection, file, lock })
+}
+
+/// That there is nothing of a log in the folder: beside an empty database SQLite would delete what
+/// the write-ahead log holds.
+fn no_remains(folder: &Path) -> Result<bool, OpenError> {
+    let [path, wal] = files(folder);
+    match std::fs::metadata(wal).map_or(0, |metadata| metadata.len()) {
+        0 => Ok(true),
+        len => {
+            let detail = format!("it has 0 bytes, its write-ahead log {len}");
+            Err(OpenError::Damaged { path, detail })
+        }
+    }
+}
+
+/// The files that a log in `folder` consists of; not all of them are there at all times.
+pub fn files(folder: &Path) -> [PathBuf; 2] {
+    ["", "-wal"].map(|end| folder.join(format!("{DATABASE_FILE}{end}")))
 }
 
 /// The database that is in `folder`, for reading only. It is not locked: a server may use it.
@@ -165,6 +183,10 @@ fn prepare(
     database_bytes: Option<u64>,
 ) -> Result<Connection, rusqlite::Error> {
     let mut db = Connection::open(file)?;
+    if is_new {
+        // Before anything is in it: what is deleted then makes the file smaller.
+        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch(&format!(

@@ -12,7 +12,8 @@ use crate::domain::{
     Share, Source, UserName, Viewer,
 };
 use crate::log::{
-    ConversationKey, Direction, Head, Listing, LogError, Metadata, Page, PageOf, Sort, StoredEvent,
+    ConversationKey, Direction, Head, Listing, LogError, Metadata, Oldest, Page, PageOf, Sort,
+    StoredEvent,
 };
 
 /// The connections that read.
@@ -23,7 +24,7 @@ pub(super) struct Readers {
     turns: Arc<Semaphore>,
 }
 
-type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
+pub(super) type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
 
 impl Readers {
     pub(super) fn new(file: PathBuf, count: usize) -> Self {
@@ -57,6 +58,7 @@ impl Readers {
         let db = match spare {
             Some(db) => db,
             None => {
+                self.check_file()?;
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 Connection::open_with_flags(&self.file, flags)?
             }
@@ -65,6 +67,17 @@ impl Readers {
         let answer = query(&db)?;
         idle().push(db);
         Ok(answer)
+    }
+
+    /// Beside an empty database SQLite deletes the write-ahead log, even to read; the writer's commits
+    /// would go with it.
+    fn check_file(&self) -> Result<(), rusqlite::Error> {
+        if std::fs::metadata(&self.file).is_ok_and(|metadata| metadata.len() > 0) {
+            return Ok(());
+        }
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let text = "the database file is empty or gone".to_owned();
+        Err(rusqlite::Error::SqliteFailure(code, Some(text)))
     }
 }
 
@@ -128,6 +141,29 @@ pub(super) fn unread(db: &Connection, limit: usize) -> Answer<Vec<ConversationId
         }
     }
     Ok(Ok(ids))
+}
+
+pub(super) fn oldest(db: &Connection, limit: usize) -> Answer<Oldest> {
+    let mut query = db.prepare_cached(&format!("{METADATA} ORDER BY updated_at, key LIMIT ?1"))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = query.query_map([limit], metadata)?.collect::<Result<Vec<_>, _>>()?;
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let pages = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
+    let used = pages.saturating_mul(number("PRAGMA page_size")?);
+    let used = u64::try_from(used).unwrap_or(0);
+    let found = found.into_iter().collect::<Result<_, _>>();
+    Ok(found.map(|conversations| Oldest { conversations, used }))
+}
+
+/// The JSON and some bytes a row; its pages may hold a little more.
+pub(super) fn size(db: &Connection, key: ConversationKey) -> Answer<u64> {
+    let mut query = db.prepare_cached(
+        "SELECT coalesce(sum(length(json)), 0) + count(*) * ?3 FROM events \
+         WHERE row BETWEEN ?1 AND ?2",
+    )?;
+    let range = params![row_of(key, 0), row_of(key, MAX_ID), ROW_BYTES];
+    let bytes = query.query_row(range, |row| row.get::<_, i64>(0))?;
+    Ok(Ok(u64::try_from(bytes).unwrap_or(0)))
 }
 
 pub(super) fn head(db: &Connection, key: ConversationKey) -> Answer<Head> {
@@ -206,6 +242,9 @@ pub(super) fn newest(
 pub(super) fn row_of(key: ConversationKey, id: u64) -> i64 {
     (i64::from(key.0) << 32) | i64::try_from(id & MAX_ID).unwrap_or(0)
 }
+
+/// Bytes of an event's row beside its JSON, about.
+const ROW_BYTES: i64 = 40;
 
 pub(super) const METADATA: &str = "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor, owner, \
      (SELECT group_concat(may || ' ' || user, char(10)) FROM shares \

@@ -132,7 +132,7 @@ async fn a_full_queue_makes_appends_wait() {
         for one in &mut others {
             assert!(one.now_or_never().is_none());
         }
-        assert!(log.writer.queued() <= 1, "{} are queued", log.writer.queued());
+        assert!(log.queue().commands() <= 1, "{} are queued", log.queue().commands());
         drop(release);
         first.await.unwrap();
         assert!(join_all(others).await.iter().all(Result::is_ok));
@@ -347,4 +347,30 @@ async fn a_closed_log_refuses_and_frees_the_folder() {
     assert!(matches!(append(&log, key, "x").await, Err(LogError::Closed)));
     tokio::time::timeout(Duration::from_secs(10), log.close()).await.unwrap();
     open(folder.path());
+}
+
+#[tokio::test]
+async fn known_secrets_never_reach_the_disk_or_the_feed() {
+    let folder = tempfile::tempdir().unwrap();
+    let redaction = crate::domain::Redaction::default();
+    redaction.learn("test", ["hunter2".to_owned()]).unwrap();
+    let config = SqliteConfig { redaction, ..SqliteConfig::default() };
+    let log = SqliteLog::open(folder.path(), config).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let feed_seen = seen.clone();
+    log.follow(Box::new(move |commit| {
+        if let Change::Appended { events, .. } = &commit.change {
+            feed_seen.lock().unwrap().extend(events.iter().map(|event| event.json.clone()));
+        }
+    }));
+    let first = vec![Draft::user_message("hunter2")];
+    let key = log.create(&id("a"), "a", None, first).await.unwrap().metadata.key;
+    append(&log, key, "is it hunter2?").await.unwrap();
+    let stored = log.read(key, forward(0)).await.unwrap().events;
+    let stored: Vec<_> = stored.iter().map(|event| event.json.clone()).collect();
+    assert_eq!(*seen.lock().unwrap(), stored);
+    for json in &stored {
+        let text = String::from_utf8_lossy(json);
+        assert!(text.contains("<secret_hidden>") && !text.contains("hunter2"), "{text}");
+    }
 }

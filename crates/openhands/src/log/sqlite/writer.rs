@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::batch::{Answer, Command, Done, Heads, Order, carry_out};
 use super::{Clock, OpenError, SqliteConfig};
-use crate::log::{Feed, LogError};
+use crate::log::{Change, Feed, LogError};
 
 /// The way to the writer's thread.
 pub(super) struct Writer {
@@ -30,6 +30,26 @@ pub struct Stats {
     pub commits: u64,
     /// Orders carried out in them.
     pub orders: u64,
+}
+
+/// What waits for the writer. Does not keep the log open.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    commands: mpsc::WeakSender<Command>,
+    room: Arc<Semaphore>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Appends and other orders that wait.
+    pub fn commands(&self) -> usize {
+        self.commands.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    /// Bytes of the drafts that wait or are being written.
+    pub fn bytes(&self) -> usize {
+        self.bytes.saturating_sub(self.room.available_permits())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +77,7 @@ impl Writer {
             batch_commands: config.batch_commands.max(1),
             feed: feed.clone(),
             counts: counts.clone(),
+            has_free_pages: false,
             lock,
         };
         // It ends when the log is closed, or when the last sender is gone and the queue is empty.
@@ -88,10 +109,9 @@ impl Writer {
         }
     }
 
-    /// Commands in the queue.
-    #[cfg(test)]
-    pub(super) fn queued(&self) -> usize {
-        self.commands.max_capacity() - self.commands.capacity()
+    pub(super) fn queue(&self) -> Queue {
+        let (commands, room) = (self.commands.downgrade(), self.room.clone());
+        Queue { commands, room, bytes: self.queue_bytes as usize }
     }
 
     pub(super) async fn close(&self) {
@@ -117,13 +137,15 @@ struct Thread {
     batch_commands: usize,
     feed: Arc<Mutex<Option<Feed>>>,
     counts: Arc<Counts>,
+    /// Whether something was deleted and its pages may be given back.
+    has_free_pages: bool,
     /// Held until nothing writes to the folder any more.
     lock: File,
 }
 
 impl Thread {
     fn run(mut self) {
-        while let Some(first) = self.queue.blocking_recv() {
+        while let Some(first) = self.next() {
             let mut batch = vec![first];
             while batch.len() < self.batch_commands {
                 match self.queue.try_recv() {
@@ -149,6 +171,44 @@ impl Thread {
         drop(queue);
     }
 
+    /// The next command. While none waits, gives back to the file system what deletions have freed.
+    fn next(&mut self) -> Option<Command> {
+        while self.has_free_pages {
+            match self.queue.try_recv() {
+                Ok(command) => return Some(command),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    self.has_free_pages = self.give_back().unwrap_or_else(|error| {
+                        // Nothing is lost by it: the pages are used again.
+                        tracing::warn!(%error, "free pages were not given back");
+                        false
+                    });
+                }
+            }
+        }
+        self.queue.blocking_recv()
+    }
+
+    /// Makes the file some pages smaller. Whether there are more; in files that older versions made,
+    /// none can be given back.
+    fn give_back(&mut self) -> Result<bool, rusqlite::Error> {
+        let free =
+            |db: &Connection| db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+        let before = free(&self.db)?;
+        let mut vacuum = self.db.prepare_cached("PRAGMA incremental_vacuum(256)")?;
+        let mut rows = vacuum.query([])?;
+        while rows.next()?.is_some() {}
+        drop(rows);
+        drop(vacuum);
+        let after = free(&self.db)?;
+        let more = 0 < after && after < before;
+        if !more && after < before {
+            // The file shrinks when the log of it is written back.
+            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(more)
+    }
+
     fn commit(&mut self, batch: Vec<Command>) {
         // Their room in the queue stays taken until the answers are out.
         let (mut orders, _rooms): (VecDeque<Order>, Vec<OwnedSemaphorePermit>) =
@@ -158,6 +218,9 @@ impl Thread {
             Ok(()) => {
                 self.counts.commits.fetch_add(1, Ordering::Relaxed);
                 self.counts.orders.fetch_add(done.len() as u64, Ordering::Relaxed);
+                let commits = done.iter().filter_map(|one| one.commit.as_ref());
+                self.has_free_pages |=
+                    commits.into_iter().any(|commit| matches!(commit.change, Change::Deleted));
                 self.answer(done);
             }
             Err((error, owed)) => {
