@@ -40,7 +40,8 @@ pub enum SendError {
 /// Messages in sending order.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: VecDeque<Message>,
+    /// Each with whether it may be compressed.
+    queue: VecDeque<(Message, bool)>,
     bytes: usize,
     max: usize,
     max_bytes: usize,
@@ -54,6 +55,15 @@ impl Outbox {
     /// Queues all of `messages` or none. What is larger than the whole outbox still passes when
     /// nothing waits: refusing it for ever would help nobody.
     pub(crate) fn push<'a, I>(&mut self, messages: I) -> Result<(), Full>
+    where
+        I: IntoIterator<Item = &'a Message>,
+        I::IntoIter: Clone,
+    {
+        self.push_with(messages, true)
+    }
+
+    /// As [`Outbox::push`], saying whether the messages may be compressed.
+    pub(crate) fn push_with<'a, I>(&mut self, messages: I, compress: bool) -> Result<(), Full>
     where
         I: IntoIterator<Item = &'a Message>,
         I::IntoIter: Clone,
@@ -73,22 +83,27 @@ impl Outbox {
             });
         }
         self.bytes += bytes;
-        self.queue.extend(messages.cloned());
+        self.queue.extend(messages.map(|message| (message.clone(), compress)));
         Ok(())
     }
 
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let message = self.queue.pop_front()?;
+        self.pop_with().map(|(message, _)| message)
+    }
+
+    /// The next message, and whether it may be compressed.
+    pub(crate) fn pop_with(&mut self) -> Option<(Message, bool)> {
+        let (message, compress) = self.queue.pop_front()?;
         self.bytes -= message.len();
         if self.queue.is_empty() {
             // A burst's capacity is not kept for a session's whole life.
             self.queue.shrink_to(KEEP);
         }
-        Some(message)
+        Some((message, compress))
     }
 
     pub(crate) fn front(&self) -> Option<&Message> {
-        self.queue.front()
+        self.queue.front().map(|(message, _)| message)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -77,6 +77,8 @@ pub struct Session {
     /// The open packet, until it is sent.
     open: Option<Packet>,
     outbox: Outbox,
+    /// Something that may be compressed was taken out since a payload was begun.
+    compress: bool,
     inbox: Inbox,
     timers: Timers,
     reason: Option<CloseReason>,
@@ -170,6 +172,7 @@ impl Session {
             hang_up: false,
             open: Some(Packet::Open(handshake.to_json())),
             outbox: Outbox::new(config.limits.outbox_packets, config.limits.outbox_bytes),
+            compress: true,
             inbox: Inbox::default(),
             timers: Timers::default(),
             reason: None,
@@ -209,10 +212,31 @@ impl Session {
         I: IntoIterator<Item = &'a Message>,
         I::IntoIter: Clone,
     {
+        self.send_with(messages, true)
+    }
+
+    /// As [`Session::send`]; a payload that holds nothing else is not to be compressed, which
+    /// [`Session::may_compress`] tells.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub fn send_uncompressed<'a, I>(&mut self, messages: I) -> Result<(), SendError>
+    where
+        I: IntoIterator<Item = &'a Message>,
+        I::IntoIter: Clone,
+    {
+        self.send_with(messages, false)
+    }
+
+    fn send_with<'a, I>(&mut self, messages: I, compress: bool) -> Result<(), SendError>
+    where
+        I: IntoIterator<Item = &'a Message>,
+        I::IntoIter: Clone,
+    {
         if self.phase != Phase::Open {
             return Err(SendError::Closed);
         }
-        Ok(self.outbox.push(messages)?)
+        Ok(self.outbox.push_with(messages, compress)?)
     }
 
     /// Ends the session when what waits is sent, at the latest after `close_timeout`.

@@ -86,6 +86,41 @@ fn a_server_that_does_not_ping_is_timed_out() {
 }
 
 #[test]
+fn a_session_is_writable_while_what_is_sent_would_leave_at_once() {
+    let mut server = pair::server(Transport::Polling);
+    assert!(!server.is_writable(), "the open packet goes before");
+    server.poll_payload();
+    assert!(!server.is_writable(), "no GET is held");
+    server.handle_poll(Time::ZERO).unwrap();
+    assert!(server.is_writable());
+    server.send(&["a".into()]).unwrap();
+    assert!(!server.is_writable(), "something waits");
+    server.poll_payload();
+    server.handle_poll(Time::ZERO).unwrap();
+    server.close(Time::ZERO);
+    assert!(!server.is_writable(), "nothing is sent any more");
+
+    let mut server = pair::server(Transport::Websocket);
+    assert!(!server.is_writable());
+    server.poll_transmit();
+    assert!(server.is_writable());
+}
+
+#[test]
+fn a_payload_may_be_compressed_if_one_of_its_packets_may() {
+    let mut server = pair::server(Transport::Polling);
+    server.poll_payload();
+    assert!(server.may_compress(), "the open packet");
+    for (plain, more, may) in [("a", None, false), ("b", Some("c"), true), ("d", None, false)] {
+        server.send_uncompressed(&[plain.into()]).unwrap();
+        server.send(more.map(Message::from).as_slice()).unwrap();
+        server.handle_poll(Time::ZERO).unwrap();
+        server.poll_payload();
+        assert_eq!(server.may_compress(), may, "{plain}");
+    }
+}
+
+#[test]
 fn a_second_get_closes_the_session_and_the_first_is_answered_close() {
     let mut server = pair::server(Transport::Polling);
     assert!(server.poll_payload().is_some());

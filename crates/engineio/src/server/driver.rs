@@ -22,6 +22,8 @@ pub(crate) struct Driver {
     server: Arc<Inner>,
     shared: Arc<Shared>,
     websocket: Option<WebSocket>,
+    /// It has not taken all frames that it was given.
+    flushing: bool,
     /// The application, until it is done.
     app: Option<BoxFuture<'static, ()>>,
     sleep: Pin<Box<Sleep>>,
@@ -36,6 +38,7 @@ impl Driver {
         let app = (server.app)(Socket::new(Arc::clone(&shared)));
         let driver = Self {
             websocket,
+            flushing: false,
             // A panic of the application ends its session, not the session's bookkeeping.
             app: Some(Box::pin(AssertUnwindSafe(app).catch_unwind().map(|result| {
                 if result.is_err() {
@@ -141,7 +144,10 @@ impl Driver {
             let closes = self.shared.change(|state| {
                 loop {
                     match state.session.poll_transmit() {
-                        Some(Transmit::Frame(frame)) => websocket.start_send(frame),
+                        Some(Transmit::Frame(frame)) => {
+                            (self.flushing, state.flushed) = (true, false);
+                            websocket.start_send(frame);
+                        }
                         Some(Transmit::Close) => return Some(true),
                         None => return Some(false),
                     }
@@ -161,10 +167,15 @@ impl Driver {
                 }
             }
         }
-        if let Some(websocket) = &mut self.websocket
-            && let Poll::Ready(Err(fault)) = websocket.poll_flush(cx)
-        {
-            self.lose_websocket(Some(fault));
+        let Some(websocket) = &mut self.websocket else { return false };
+        match websocket.poll_flush(cx) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) if self.flushing => {
+                self.flushing = false;
+                self.shared.lock().flushed = true;
+            }
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(fault)) => self.lose_websocket(Some(fault)),
         }
         self.websocket.is_some()
     }

@@ -36,6 +36,8 @@ pub(crate) struct State {
     read_ahead: bool,
     /// The driver left frames unread, for the application did not keep up.
     pub(crate) stalled: bool,
+    /// The websocket, if there is one, has taken all frames that it was given.
+    pub(crate) flushed: bool,
     /// The application, waiting for an event.
     app: Option<Waker>,
     /// The held GET.
@@ -61,6 +63,7 @@ impl Shared {
                 driver: None,
                 read_ahead: true,
                 stalled: false,
+                flushed: true,
                 app: None,
                 get: None,
                 post: None,
@@ -124,6 +127,16 @@ impl Shared {
         self.change(|state| state.session.send(messages))
     }
 
+    pub(crate) fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
+        self.change(|state| state.session.send_uncompressed(messages))
+    }
+
+    /// Whether what is sent now leaves at once.
+    pub(crate) fn is_writable(&self) -> bool {
+        let state = self.lock();
+        state.flushed && state.session.is_writable()
+    }
+
     pub(crate) fn set_read_ahead(&self, on: bool) {
         self.change(|state| state.read_ahead = on);
     }
@@ -141,10 +154,10 @@ impl Shared {
         self.lock().session.take_tally()
     }
 
-    /// The answer to the held GET.
-    pub(crate) fn poll_payload(&self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    /// The answer to the held GET, and whether it may be compressed.
+    pub(crate) fn poll_payload(&self, cx: &mut Context<'_>) -> Poll<(Bytes, bool)> {
         self.drive(|state, _| match state.session.poll_payload() {
-            Some(body) => Poll::Ready(body),
+            Some(body) => Poll::Ready((body, state.session.may_compress())),
             None => {
                 state.get = Some(cx.waker().clone());
                 Poll::Pending

@@ -121,6 +121,21 @@ impl Sender {
         self.shared.send(messages)
     }
 
+    /// As [`Sender::send_all`]; an answer to a GET that holds nothing else is not compressed,
+    /// whatever the configuration says. Frames of a websocket never are.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
+        self.shared.send_uncompressed(messages)
+    }
+
+    /// Whether what is sent now leaves at once: nothing waits, and the transport takes it: a GET is
+    /// held, or the websocket has taken all that it was given.
+    pub fn is_writable(&self) -> bool {
+        self.shared.is_writable()
+    }
+
     /// Waits until the outbox is at most half full, or the session is over.
     ///
     /// # Cancel safety

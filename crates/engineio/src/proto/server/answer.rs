@@ -33,6 +33,12 @@ impl Session {
         }
     }
 
+    /// Whether the payload that [`Session::poll_payload`] gave last may be compressed: one of its
+    /// packets may, as in the reference.
+    pub fn may_compress(&self) -> bool {
+        self.compress
+    }
+
     /// What to do next on the websocket.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if self.hang_up {
@@ -112,22 +118,38 @@ impl Session {
         self.outbox.has_room()
     }
 
+    /// Whether a message that is sent now leaves at once: nothing waits, and on polling a GET does.
+    /// Whether a websocket takes it, only its owner knows.
+    pub fn is_writable(&self) -> bool {
+        let is_awaited = match self.link {
+            Link::Polling | Link::Probing | Link::Probed { .. } => {
+                matches!(self.poll, Poll::Held { .. })
+            }
+            Link::Websocket => true,
+        };
+        self.phase == Phase::Open && is_awaited && !self.has_packet()
+    }
+
     fn has_packet(&self) -> bool {
         self.open.is_some() || self.heartbeat.is_some() || !self.outbox.is_empty()
     }
 
     /// What goes next on the transport in use.
     fn next_packet(&mut self) -> Option<Packet> {
-        if let Some(open) = self.open.take() {
-            return Some(open);
+        if let Some(packet) = self.open.take().or_else(|| self.heartbeat.take()) {
+            self.compress = true;
+            return Some(packet);
         }
-        self.heartbeat.take().or_else(|| self.outbox.pop().map(Packet::Message))
+        let (message, compress) = self.outbox.pop_with()?;
+        self.compress |= compress;
+        Some(Packet::Message(message))
     }
 
     /// A payload of all that waits, as far as `max_payload` allows.
     fn payload(&mut self, noop: bool) -> Option<Bytes> {
         let mut encoder = self.framing.encoder(self.config.limits.max_payload);
         let mut packets = 0;
+        self.compress = false;
         while let Some(packet) = self.next_fitting(&encoder) {
             encoder.push(packet);
             packets += 1;

@@ -30,14 +30,17 @@ pub(super) async fn held(
     ask: Ask,
 ) -> Response<Body> {
     let abort = OnDrop(Some(|| shared.drive(|state, _| state.session.handle_poll_aborted())));
-    let payload = std::future::poll_fn(|cx| shared.poll_payload(cx)).await;
+    #[cfg_attr(not(feature = "compression"), allow(unused_variables, reason = "asked there only"))]
+    let (payload, may_compress) = std::future::poll_fn(|cx| shared.poll_payload(cx)).await;
     server.counters.add(shared.take_tally());
     let (body, kind) = form(payload, shared.protocol(), callback(server, shared.protocol(), ask));
     let mut response = response::polling(Bytes::new(), kind, head);
     #[cfg(feature = "compression")]
     let body = match &server.config.compression {
-        Some(compression) => compression.apply(body, &head.headers, response.headers_mut()).await,
-        None => body,
+        Some(compression) if may_compress => {
+            compression.apply(body, &head.headers, response.headers_mut()).await
+        }
+        _ => body,
     };
     abort.disarm();
     *response.body_mut() = Body::new(body);

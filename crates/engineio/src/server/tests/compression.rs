@@ -31,3 +31,21 @@ async fn large_payloads_are_compressed_for_those_who_accept_it() {
     let answer = request(&address, &format!("{OPEN}\r\naccept-encoding: gzip"), "").await;
     assert!(!answer.contains("content-encoding"), "a small one stays: {answer}");
 }
+
+#[tokio::test]
+async fn what_was_sent_uncompressed_stays_so() {
+    let config = Config { compression: Some(Compression::default()), ..Config::default() };
+    let server = Server::new(config, async |mut socket: Socket| {
+        while let Some(message) = socket.recv().await {
+            let _ = socket.send_uncompressed(&[message]);
+        }
+    });
+    let address = serve(&server).await;
+    let sid = open(&address).await;
+    let message = format!("4{}", "hello ".repeat(1000));
+    request(&address, &with_sid("POST", &sid), &message).await;
+    let get = format!("{}\r\naccept-encoding: gzip", with_sid("GET", &sid));
+    let answer = request(&address, &get, "").await;
+    assert!(!answer.contains("content-encoding"), "{answer}");
+    assert_eq!(body(&answer), message);
+}
