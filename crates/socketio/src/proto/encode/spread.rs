@@ -4,184 +4,181 @@ use std::cell::RefCell;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::ser::{Error, Impossible, Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
+use serde::ser::{Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
 
 use super::attach::Attach;
 use super::{Encoded, close};
 use crate::proto::EncodeError;
 
 /// Appends `args` and the closing bracket to a packet that is open; `behind` says whether an
-/// element stands before them.
+/// element stands before them. Whatever they are, they are asked once.
 pub(super) fn write<T: Serialize + ?Sized>(
     args: &T,
-    wire: Vec<u8>,
+    mut wire: Vec<u8>,
     behind: bool,
 ) -> Result<Encoded, EncodeError> {
-    let mut writer = Writer { wire, behind, attachments: RefCell::new(Vec::new()) };
-    match args.serialize(Spread(&mut writer)) {
-        Ok(()) => {}
-        Err(Stop::Single) => writer.one(args).map_err(EncodeError::Json)?,
-        Err(Stop::Json(error)) => return Err(EncodeError::Json(error)),
-    }
-    writer.wire.push(b']');
-    Ok(close(writer.wire, writer.attachments.into_inner()))
+    let attachments = RefCell::new(Vec::new());
+    let mut slot = None;
+    let spread = Spread { wire: &mut wire, behind, attachments: &attachments, slot: &mut slot };
+    args.serialize(spread).map_err(EncodeError::Json)?;
+    wire.push(b']');
+    Ok(close(wire, attachments.into_inner()))
 }
 
-struct Writer {
-    wire: Vec<u8>,
+type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>>;
+type One<'a> = Attach<'a, &'a mut Json<'a>>;
+
+/// Takes a type by its shape: the fields of a tuple are an argument each, and every other type but
+/// a unit is one as a whole.
+struct Spread<'a> {
+    wire: &'a mut Vec<u8>,
     behind: bool,
-    attachments: RefCell<Vec<Bytes>>,
+    attachments: &'a RefCell<Vec<Bytes>>,
+    /// Where the writer of the one argument is kept while it writes.
+    slot: &'a mut Option<Json<'a>>,
 }
 
-impl Writer {
-    fn one<T: Serialize + ?Sized>(&mut self, arg: &T) -> Result<(), serde_json::Error> {
-        if self.behind {
+impl<'a> Spread<'a> {
+    fn one(mut self) -> One<'a> {
+        self.separate();
+        Attach::new(self.slot.insert(Json::new(self.wire)), self.attachments)
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, field: &T) -> Result<(), serde_json::Error> {
+        self.separate();
+        let mut json = Json::new(self.wire);
+        field.serialize(Attach::new(&mut json, self.attachments))
+    }
+
+    fn separate(&mut self) {
+        if std::mem::replace(&mut self.behind, true) {
             self.wire.push(b',');
         }
-        self.behind = true;
-        let mut json = serde_json::Serializer::new(&mut self.wire);
-        arg.serialize(Attach::new(&mut json, &self.attachments))
     }
 }
 
-/// Asks a type for its shape, and writes the fields of a tuple. Every other type but a unit stops
-/// at its first call, before anything is written.
-struct Spread<'a>(&'a mut Writer);
-
-#[derive(Debug)]
-enum Stop {
-    /// One argument.
-    Single,
-    Json(serde_json::Error),
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Single => f.write_str("one argument"),
-            Self::Json(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Stop {}
-
-impl Error for Stop {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Json(Error::custom(message))
-    }
-}
-
-macro_rules! single {
-    ($($method:ident($($type:ty),*) -> $ok:ty;)*) => {$(
-        fn $method(self, $(_: $type),*) -> Result<$ok, Stop> {
-            Err(Stop::Single)
+macro_rules! one {
+    ($($method:ident($($arg:ident: $type:ty),*) -> $ok:ty;)*) => {$(
+        fn $method(self, $($arg: $type),*) -> Result<$ok, serde_json::Error> {
+            self.one().$method($($arg),*)
         }
     )*};
 }
 
-impl Serializer for Spread<'_> {
+impl<'a> Serializer for Spread<'a> {
     type Ok = ();
-    type Error = Stop;
-    type SerializeSeq = Impossible<(), Stop>;
+    type Error = serde_json::Error;
+    type SerializeSeq = <One<'a> as Serializer>::SerializeSeq;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Impossible<(), Stop>;
-    type SerializeMap = Impossible<(), Stop>;
-    type SerializeStruct = Impossible<(), Stop>;
-    type SerializeStructVariant = Impossible<(), Stop>;
+    type SerializeTupleVariant = <One<'a> as Serializer>::SerializeTupleVariant;
+    type SerializeMap = <One<'a> as Serializer>::SerializeMap;
+    type SerializeStruct = <One<'a> as Serializer>::SerializeStruct;
+    type SerializeStructVariant = <One<'a> as Serializer>::SerializeStructVariant;
 
-    single! {
-        serialize_bool(bool) -> ();
-        serialize_i8(i8) -> ();
-        serialize_i16(i16) -> ();
-        serialize_i32(i32) -> ();
-        serialize_i64(i64) -> ();
-        serialize_i128(i128) -> ();
-        serialize_u8(u8) -> ();
-        serialize_u16(u16) -> ();
-        serialize_u32(u32) -> ();
-        serialize_u64(u64) -> ();
-        serialize_u128(u128) -> ();
-        serialize_f32(f32) -> ();
-        serialize_f64(f64) -> ();
-        serialize_char(char) -> ();
-        serialize_str(&str) -> ();
-        serialize_bytes(&[u8]) -> ();
+    one! {
+        serialize_bool(value: bool) -> ();
+        serialize_i8(value: i8) -> ();
+        serialize_i16(value: i16) -> ();
+        serialize_i32(value: i32) -> ();
+        serialize_i64(value: i64) -> ();
+        serialize_i128(value: i128) -> ();
+        serialize_u8(value: u8) -> ();
+        serialize_u16(value: u16) -> ();
+        serialize_u32(value: u32) -> ();
+        serialize_u64(value: u64) -> ();
+        serialize_u128(value: u128) -> ();
+        serialize_f32(value: f32) -> ();
+        serialize_f64(value: f64) -> ();
+        serialize_char(value: char) -> ();
+        serialize_str(value: &str) -> ();
+        serialize_bytes(value: &[u8]) -> ();
         serialize_none() -> ();
-        serialize_unit_variant(&'static str, u32, &'static str) -> ();
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> ();
+        serialize_seq(len: Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> Self::SerializeTupleVariant;
+        serialize_map(len: Option<usize>) -> Self::SerializeMap;
+        serialize_struct(name: &'static str, len: usize) -> Self::SerializeStruct;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> Self::SerializeStructVariant;
     }
 
-    fn serialize_unit(self) -> Result<(), Stop> {
+    fn serialize_unit(self) -> Result<(), serde_json::Error> {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Stop> {
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), serde_json::Error> {
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _value: &T) -> Result<(), Stop> {
-        Err(Stop::Single)
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), serde_json::Error> {
+        self.one().serialize_some(value)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _name: &'static str,
-        _value: &T,
-    ) -> Result<(), Stop> {
-        Err(Stop::Single)
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        self.one().serialize_newtype_struct(name, value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        self.one().serialize_newtype_variant(name, index, variant, value)
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Result<Self, serde_json::Error> {
+        Ok(self)
+    }
+
+    fn serialize_tuple_struct(
+        self,
         _name: &'static str,
-        _index: u32,
-        _variant: &'static str,
-        _value: &T,
-    ) -> Result<(), Stop> {
-        Err(Stop::Single)
-    }
-
-    fn serialize_tuple(self, _len: usize) -> Result<Self, Stop> {
+        _len: usize,
+    ) -> Result<Self, serde_json::Error> {
         Ok(self)
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self, Stop> {
-        Ok(self)
-    }
-
-    fn collect_str<T: fmt::Display + ?Sized>(self, _value: &T) -> Result<(), Stop> {
-        Err(Stop::Single)
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), serde_json::Error> {
+        self.one().collect_str(value)
     }
 }
 
 impl SerializeTuple for Spread<'_> {
     type Ok = ();
-    type Error = Stop;
+    type Error = serde_json::Error;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        self.0.one(value).map_err(Stop::Json)
+    fn serialize_element<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        self.field(value)
     }
 
-    fn end(self) -> Result<(), Stop> {
+    fn end(self) -> Result<(), serde_json::Error> {
         Ok(())
     }
 }
 
 impl SerializeTupleStruct for Spread<'_> {
     type Ok = ();
-    type Error = Stop;
+    type Error = serde_json::Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        SerializeTuple::serialize_element(self, value)
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        self.field(value)
     }
 
-    fn end(self) -> Result<(), Stop> {
+    fn end(self) -> Result<(), serde_json::Error> {
         Ok(())
     }
 }
