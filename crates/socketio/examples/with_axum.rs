@@ -1,6 +1,6 @@
 //! Socket.IO beside the routes of an axum server.
 //!
-//! `cargo run -p socketio --example axum`, then `io("http://localhost:3000")` in a client.
+//! `cargo run -p socketio --example with_axum`, then `io("http://localhost:3000")` in a client.
 
 use axum::{Router, routing::get};
 use socketio::server::{Ack, Data, Server, Socket};

@@ -1,6 +1,6 @@
 //! Without a web framework: the service on bare hyper, and a shutdown on Ctrl-C.
 //!
-//! `cargo run -p socketio --example hyper`
+//! `cargo run -p socketio --example with_hyper`
 
 use std::time::Duration;
 
