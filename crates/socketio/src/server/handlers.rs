@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 
-use super::{Event, Handler, Socket};
+use super::{Event, Handler, Namespace, Socket};
 use crate::proto::Args;
 
 pub(crate) type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -18,7 +18,31 @@ pub(crate) type Listener = Arc<dyn Fn(&Socket, &Args) + Send + Sync>;
 pub(crate) type EventMiddleware =
     Arc<dyn Fn(Socket, Args) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// The handlers of events.
+/// The handlers of events of a namespace or of a socket, behind their lock.
+#[derive(Default)]
+pub(crate) struct Events {
+    handlers: RwLock<EventHandlers>,
+}
+
+impl Events {
+    pub(crate) fn set(&self, event: String, handler: EventHandler) {
+        self.change(|handlers| handlers.events.insert(event, handler));
+    }
+
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut EventHandlers) -> R) {
+        let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        // What a handler drops may be foreign code: not under the lock.
+        let dropped = change(&mut handlers);
+        drop(handlers);
+        drop(dropped);
+    }
+
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&EventHandlers) -> R) -> R {
+        read(&self.handlers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a table holds.
 #[derive(Default)]
 pub(crate) struct EventHandlers {
     pub(crate) events: HashMap<String, EventHandler>,
@@ -67,13 +91,75 @@ impl EventHandlers {
     }
 
     /// Forgets a handler that was to run once, and now does.
-    pub(crate) fn used(&mut self, event: &str, handler: &EventHandler) {
+    pub(crate) fn used(&mut self, event: &str, handler: &EventHandler) -> Option<EventHandler> {
         let is_it = |found: &EventHandler| Arc::ptr_eq(&found.run, &handler.run);
-        if handler.once && self.events.get(event).is_some_and(is_it) {
-            self.events.remove(event);
-        }
+        let is_used = handler.once && self.events.get(event).is_some_and(is_it);
+        is_used.then(|| self.events.remove(event)).flatten()
     }
 }
+
+/// The methods by which a namespace and a socket are given handlers of events.
+macro_rules! event_methods {
+    ($of:ident) => {
+        impl $of {
+            /// Sets the handler of an event; the one before is replaced. A socket's own goes before
+            /// that of its namespace.
+            pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
+                self.events().set(event.into(), EventHandler::new(handler));
+                self
+            }
+
+            /// As [`on`](Self::on); up to `limit` events of one socket are handled at once, beside
+            /// the events behind them. When so many are, the next waits, and those behind it.
+            pub fn on_concurrent<P, H: Handler<P>>(
+                &self,
+                event: impl Into<String>,
+                limit: usize,
+                handler: H,
+            ) -> &Self {
+                self.events().set(event.into(), EventHandler::concurrent(handler, limit));
+                self
+            }
+
+            /// Sets the handler of events that have none of their own, neither with their socket
+            /// nor with its namespace. A socket's goes before that of its namespace.
+            pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
+                self.events().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
+                self
+            }
+
+            /// Takes away the handler of an event that was set here; a namespace's then serves its
+            /// sockets again.
+            pub fn off(&self, event: &str) -> &Self {
+                self.events().change(|handlers| handlers.events.remove(event));
+                self
+            }
+
+            /// Looks at every event that comes, before middlewares and handlers: the reference's
+            /// `onAny`.
+            pub fn on_incoming(
+                &self,
+                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
+            ) -> &Self {
+                self.events().change(|handlers| handlers.incoming.push(Arc::new(listener)));
+                self
+            }
+
+            /// Looks at every event that is sent, broadcasts included, once for each socket: the
+            /// reference's `onAnyOutgoing`. Events are read for it; without listeners they are not.
+            pub fn on_outgoing(
+                &self,
+                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
+            ) -> &Self {
+                self.events().change(|handlers| handlers.outgoing.push(Arc::new(listener)));
+                self
+            }
+        }
+    };
+}
+
+event_methods!(Namespace);
+event_methods!(Socket);
 
 /// Makes a middleware of an async fn.
 pub(crate) fn event_middleware<F, Fut, E>(middleware: F) -> EventMiddleware

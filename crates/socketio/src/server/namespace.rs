@@ -3,15 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use super::adapter::{Adapter, Memory, Target};
 use super::context::Context;
-use super::handlers::{Erased, EventHandler, EventHandlers, Listener};
-use super::{ConnectError, DisconnectReason, Handler, Local, RoomEvent, Socket};
+use super::handlers::{Erased, EventHandler, EventHandlers, Events, Listener};
+use super::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
 use crate::proto::{self, Args};
 
 /// A channel of its own in each connection, with its own handlers. Clones are handles to the same
@@ -30,20 +30,21 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     /// For broadcasts that stay on this node.
     memory: Arc<Memory>,
-    handlers: RwLock<Handlers>,
+    hooks: RwLock<Hooks>,
+    events: Events,
     /// The dynamic namespace that this one was made from: its handlers serve here too.
     template: Option<Namespace>,
     params: Vec<(String, String)>,
     closed: AtomicBool,
 }
 
+/// What runs when sockets come and go.
 #[derive(Default)]
-struct Handlers {
+struct Hooks {
     middlewares: Vec<Middleware>,
     connect: Option<Erased<Socket>>,
     disconnecting: Option<Erased<(Socket, DisconnectReason)>>,
     disconnect: Option<Erased<(Socket, DisconnectReason)>>,
-    events: EventHandlers,
 }
 
 pub(crate) type Middleware =
@@ -59,11 +60,20 @@ impl Namespace {
         params: Vec<(String, String)>,
     ) -> Self {
         let memory = Arc::new(Memory::new(local.clone()));
-        let handlers = RwLock::default();
-        let closed = AtomicBool::new(false);
-        let inner =
-            Inner { name, context, local, adapter, memory, handlers, template, params, closed };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                context,
+                local,
+                adapter,
+                memory,
+                hooks: RwLock::default(),
+                events: Events::default(),
+                template,
+                params,
+                closed: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// The name.
@@ -85,7 +95,7 @@ impl Namespace {
         Fut: Future<Output = Result<(), ConnectError>> + Send + 'static,
     {
         let middleware: Middleware = Arc::new(move |socket| Box::pin(middleware(socket)));
-        self.change(|handlers| handlers.middlewares.push(middleware))
+        self.change(|hooks| hooks.middlewares.push(middleware))
     }
 
     /// Sets what runs when a client is in. Its events wait until this is done.
@@ -95,7 +105,7 @@ impl Namespace {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let handler: Erased<Socket> = Arc::new(move |socket| Box::pin(handler(socket)));
-        self.change(|handlers| handlers.connect = Some(handler))
+        self.change(|hooks| hooks.connect.replace(handler))
     }
 
     /// Sets what runs when a socket is gone, after all events that came before, while
@@ -107,7 +117,7 @@ impl Namespace {
     {
         let handler: Erased<(Socket, DisconnectReason)> =
             Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
-        self.change(|handlers| handlers.disconnecting = Some(handler))
+        self.change(|hooks| hooks.disconnecting.replace(handler))
     }
 
     /// Sets what runs when a socket is gone, after all events that came before and after
@@ -119,44 +129,7 @@ impl Namespace {
     {
         let handler: Erased<(Socket, DisconnectReason)> =
             Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
-        self.change(|handlers| handlers.disconnect = Some(handler))
-    }
-
-    /// Sets the handler of an event; the one before is replaced.
-    pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
-        self.set(event.into(), EventHandler::new(handler))
-    }
-
-    /// As [`Namespace::on`]; up to `limit` events of one socket are handled at once, beside the
-    /// events behind them. When so many are, the next waits, and those behind it.
-    pub fn on_concurrent<P, H: Handler<P>>(
-        &self,
-        event: impl Into<String>,
-        limit: usize,
-        handler: H,
-    ) -> &Self {
-        self.set(event.into(), EventHandler::concurrent(handler, limit))
-    }
-
-    /// Sets the handler of events that have none of their own.
-    pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
-        self.change(|handlers| handlers.events.any = Some(EventHandler::new(handler)))
-    }
-
-    /// Takes away the handler of an event.
-    pub fn off(&self, event: &str) -> &Self {
-        self.change(|handlers| handlers.events.events.remove(event))
-    }
-
-    /// Looks at every event that comes, before middlewares and handlers: the reference's `onAny`.
-    pub fn on_incoming(&self, listener: impl Fn(&Socket, &Args) + Send + Sync + 'static) -> &Self {
-        self.change(|handlers| handlers.events.incoming.push(Arc::new(listener)))
-    }
-
-    /// Looks at every event that is sent, once for each socket: the reference's `onAnyOutgoing`.
-    /// Events are read for it; without listeners they are not.
-    pub fn on_outgoing(&self, listener: impl Fn(&Socket, &Args) + Send + Sync + 'static) -> &Self {
-        self.change(|handlers| handlers.events.outgoing.push(Arc::new(listener)))
+        self.change(|hooks| hooks.disconnect.replace(handler))
     }
 
     /// Adds what is told of rooms on this node: created, joined, left, deleted. The rooms of single
@@ -217,29 +190,31 @@ impl Namespace {
     pub(crate) fn middlewares(&self) -> Vec<Middleware> {
         let mut middlewares =
             self.inner.template.as_ref().map(Self::middlewares).unwrap_or_default();
-        self.read(|handlers| middlewares.extend(handlers.middlewares.iter().cloned()));
+        middlewares.extend(self.inner.hooks().middlewares.iter().cloned());
         middlewares
     }
 
     pub(crate) fn connect(&self, socket: &Socket) -> Option<BoxFuture<'static, ()>> {
-        let handler = self.first(|handlers| handlers.connect.clone())?;
-        Some(handler(socket.clone()))
+        let handler = self.first(|inner| inner.hooks().connect.clone())?;
+        let socket = socket.clone();
+        // Also what it does before it gives a future runs as one: a panic in it ends there.
+        Some(Box::pin(async move { handler(socket).await }))
     }
 
     /// What is to be run, in this order, for a socket that is gone.
     pub(crate) fn disconnect(&self) -> [Option<Erased<(Socket, DisconnectReason)>>; 2] {
         [
-            self.first(|handlers| handlers.disconnecting.clone()),
-            self.first(|handlers| handlers.disconnect.clone()),
+            self.first(|inner| inner.hooks().disconnecting.clone()),
+            self.first(|inner| inner.hooks().disconnect.clone()),
         ]
     }
 
     pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
-        self.first(|handlers| handlers.events.find(event))
+        self.first(|inner| inner.events.read(|handlers| handlers.find(event)))
     }
 
     pub(crate) fn any_handler(&self) -> Option<EventHandler> {
-        self.first(|handlers| handlers.events.any.clone())
+        self.first(|inner| inner.events.read(|handlers| handlers.any.clone()))
     }
 
     /// Listeners, those of the template first.
@@ -249,7 +224,7 @@ impl Namespace {
     ) -> Vec<Listener> {
         let template = self.inner.template.as_ref();
         let mut listeners = template.map(|t| t.listeners(which)).unwrap_or_default();
-        self.read(|handlers| listeners.extend(which(&handlers.events).iter().cloned()));
+        self.events().read(|handlers| listeners.extend(which(handlers).iter().cloned()));
         listeners
     }
 
@@ -257,29 +232,32 @@ impl Namespace {
         &self,
         which: impl Fn(&EventHandlers) -> &Vec<Listener> + Copy,
     ) -> bool {
-        self.first(|handlers| (!which(&handlers.events).is_empty()).then_some(())).is_some()
+        let has = |handlers: &EventHandlers| !which(handlers).is_empty();
+        self.first(|inner| inner.events.read(has).then_some(())).is_some()
     }
 
-    fn set(&self, event: String, handler: EventHandler) -> &Self {
-        self.change(|handlers| handlers.events.events.insert(event, handler))
+    pub(crate) fn events(&self) -> &Events {
+        &self.inner.events
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Handlers) -> R) -> &Self {
-        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        // What a handler drops may be foreign code: not under the lock.
-        let dropped = change(&mut handlers);
-        drop(handlers);
+    fn change<R>(&self, change: impl FnOnce(&mut Hooks) -> R) -> &Self {
+        let mut hooks = self.inner.hooks.write().unwrap_or_else(PoisonError::into_inner);
+        // What a hook drops may be foreign code: not under the lock.
+        let dropped = change(&mut hooks);
+        drop(hooks);
         drop(dropped);
         self
     }
 
     /// What this namespace has, or else its template.
-    fn first<R>(&self, read: impl Fn(&Handlers) -> Option<R> + Copy) -> Option<R> {
-        self.read(read).or_else(|| self.inner.template.as_ref()?.first(read))
+    fn first<R>(&self, read: impl Fn(&Inner) -> Option<R> + Copy) -> Option<R> {
+        read(&self.inner).or_else(|| self.inner.template.as_ref()?.first(read))
     }
+}
 
-    fn read<R>(&self, read: impl FnOnce(&Handlers) -> R) -> R {
-        read(&self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner))
+impl Inner {
+    fn hooks(&self) -> RwLockReadGuard<'_, Hooks> {
+        self.hooks.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,47 +3,20 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError};
 
 use futures_util::FutureExt as _;
 
 use super::Socket;
 use crate::proto::{Args, Encoded};
 use crate::server::broadcast::read_args;
-use crate::server::handlers::{
-    EventHandler, EventHandlers, EventMiddleware, Listener, event_middleware,
-};
+use crate::server::handlers::{EventHandler, EventMiddleware, Events, Listener, event_middleware};
 use crate::server::{Event, Handler, HandlerError};
 
 impl Socket {
-    /// Sets the handler of an event of this socket, in place of its namespace's.
-    pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
-        self.set(event.into(), EventHandler::new(handler))
-    }
-
     /// As [`Socket::on`], for the next event of this name only.
     pub fn once<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
-        self.set(event.into(), EventHandler::once(handler))
-    }
-
-    /// As [`Socket::on`]; up to `limit` events are handled at once, beside the events behind them.
-    pub fn on_concurrent<P, H: Handler<P>>(
-        &self,
-        event: impl Into<String>,
-        limit: usize,
-        handler: H,
-    ) -> &Self {
-        self.set(event.into(), EventHandler::concurrent(handler, limit))
-    }
-
-    /// Sets the handler of events that have none of their own, here or in the namespace.
-    pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
-        self.change(|handlers| handlers.any = Some(EventHandler::new(handler)))
-    }
-
-    /// Takes away this socket's own handler of an event; its namespace's serves again.
-    pub fn off(&self, event: &str) -> &Self {
-        self.change(|handlers| handlers.events.remove(event))
+        self.events().set(event.into(), EventHandler::once(handler));
+        self
     }
 
     /// Adds a middleware: it runs before the handler of every event of this socket, in the order
@@ -56,23 +29,14 @@ impl Socket {
         E: fmt::Display,
     {
         let middleware = event_middleware(middleware);
-        self.change(|handlers| handlers.middlewares.push(middleware))
-    }
-
-    /// Looks at every event that comes, before middlewares and handlers: the reference's `onAny`.
-    pub fn on_incoming(&self, listener: impl Fn(&Self, &Args) + Send + Sync + 'static) -> &Self {
-        self.change(|handlers| handlers.incoming.push(Arc::new(listener)))
-    }
-
-    /// Looks at every event that is sent to this socket, broadcasts included: the reference's
-    /// `onAnyOutgoing`. Events are read for it; without listeners they are not.
-    pub fn on_outgoing(&self, listener: impl Fn(&Self, &Args) + Send + Sync + 'static) -> &Self {
-        self.change(|handlers| handlers.outgoing.push(Arc::new(listener)))
+        self.events().change(|handlers| handlers.middlewares.push(middleware));
+        self
     }
 
     /// The handler of an event: the socket's or the namespace's own, else that of any event.
     pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
-        let (own, any) = self.read(|handlers| (handlers.find(event), handlers.any.clone()));
+        let (own, any) =
+            self.events().read(|handlers| (handlers.find(event), handlers.any.clone()));
         own.or_else(|| self.namespace().handler(event))
             .or(any)
             .or_else(|| self.namespace().any_handler())
@@ -81,8 +45,9 @@ impl Socket {
     /// Runs listeners, middlewares and the handler of one event.
     pub(crate) async fn handle(self, event: Event, handler: Option<EventHandler>) {
         let mut incoming = self.namespace().listeners(|handlers| &handlers.incoming);
-        let (own, middlewares) =
-            self.read(|handlers| (handlers.incoming.clone(), handlers.middlewares.clone()));
+        let (own, middlewares) = self
+            .events()
+            .read(|handlers| (handlers.incoming.clone(), handlers.middlewares.clone()));
         incoming.extend(own);
         incoming.iter().for_each(|listener| listener(&self, &event.args));
         if let Err(error) = self.pass(middlewares, &event.args).await {
@@ -93,7 +58,7 @@ impl Socket {
         }
         match handler {
             Some(handler) => {
-                self.change(|handlers| handlers.used(&event.args.name(), &handler));
+                self.events().change(|handlers| handlers.used(&event.args.name(), &handler));
                 (handler.run)(event).await;
             }
             None => {
@@ -106,8 +71,9 @@ impl Socket {
 
     /// Whether [`Socket::handle`] has more to do than to run the handler.
     pub(crate) fn has_extras(&self) -> bool {
-        let own =
-            self.read(|handlers| !handlers.incoming.is_empty() || !handlers.middlewares.is_empty());
+        let own = self
+            .events()
+            .read(|handlers| !handlers.incoming.is_empty() || !handlers.middlewares.is_empty());
         own || self.namespace().has_listeners(|handlers| &handlers.incoming)
     }
 
@@ -124,7 +90,7 @@ impl Socket {
         let of_namespace = first.namespace().listeners(|handlers| &handlers.outgoing);
         let mut args = None;
         for socket in sockets {
-            let own = socket.read(|handlers| handlers.outgoing.clone());
+            let own = socket.events().read(|handlers| handlers.outgoing.clone());
             let listeners: Vec<&Listener> = of_namespace.iter().chain(&own).collect();
             if listeners.is_empty() {
                 continue;
@@ -151,23 +117,10 @@ impl Socket {
     }
 
     pub(crate) fn clear_handlers(&self) {
-        self.change(std::mem::take);
+        self.events().change(std::mem::take);
     }
 
-    fn set(&self, event: String, handler: EventHandler) -> &Self {
-        self.change(|handlers| handlers.events.insert(event, handler))
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut EventHandlers) -> R) -> &Self {
-        let mut handlers = self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        // What a handler drops may be foreign code: not under the lock.
-        let dropped = change(&mut handlers);
-        drop(handlers);
-        drop(dropped);
-        self
-    }
-
-    fn read<R>(&self, read: impl FnOnce(&EventHandlers) -> R) -> R {
-        read(&self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn events(&self) -> &Events {
+        &self.inner.events
     }
 }

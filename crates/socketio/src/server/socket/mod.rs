@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
@@ -21,7 +21,7 @@ use tokio::sync::SetOnce;
 pub use self::emit::Emission;
 use super::acks::Waiter;
 use super::context::Context;
-use super::handlers::EventHandlers;
+use super::handlers::Events;
 use super::local::{StoredSession, Values};
 use super::mailbox::{Command, Mailbox};
 use super::{DisconnectReason, Namespace, Room};
@@ -45,7 +45,7 @@ struct Inner {
     gone: AtomicBool,
     disconnected: SetOnce<DisconnectReason>,
     acks: Mutex<Acks<Waiter>>,
-    handlers: RwLock<EventHandlers>,
+    events: Events,
     values: Mutex<(Values, Option<RawJson>)>,
     /// Once it is gone, until that was told.
     last_rooms: Mutex<Option<Vec<Room>>>,
@@ -83,7 +83,7 @@ impl Socket {
                 gone: AtomicBool::new(false),
                 disconnected: SetOnce::new(),
                 acks: Mutex::new(Acks::new(max_acks)),
-                handlers: RwLock::default(),
+                events: Events::default(),
                 values: Mutex::default(),
                 last_rooms: Mutex::default(),
             }),
