@@ -58,14 +58,15 @@ impl Broadcast {
         self
     }
 
-    /// Sockets whose clients are behind with reading do not get the event.
+    /// Sockets to which it cannot leave at once do not get the event, as by
+    /// [`Socket::volatile`](super::Socket::volatile).
     pub fn volatile(mut self) -> Self {
         self.target.flags.volatile = true;
         self
     }
 
-    /// Whether transports may compress the event. Default true; without effect while the engine
-    /// does not compress.
+    /// Whether transports may compress the event, as by
+    /// [`Socket::compress`](super::Socket::compress). Default true.
     pub fn compress(mut self, compress: bool) -> Self {
         self.target.flags.compress = compress;
         self

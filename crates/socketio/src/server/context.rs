@@ -4,7 +4,8 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use engineio::proto::Message;
+use engineio::proto::{Message, SendError};
+use engineio::server::Sender;
 
 use super::hooks::Hooks;
 use super::{Config, EmitError, Socket};
@@ -21,9 +22,35 @@ pub(crate) struct Context {
 }
 
 /// A packet as the engine sends it.
-pub(crate) enum Wire {
+pub(crate) struct Wire {
+    messages: Messages,
+    compress: bool,
+}
+
+enum Messages {
     One(Message),
     Several(Vec<Message>),
+}
+
+impl Wire {
+    /// Says whether transports may compress it.
+    pub(crate) fn compress(self, compress: bool) -> Self {
+        Self { compress, ..self }
+    }
+
+    fn messages(&self) -> &[Message] {
+        match &self.messages {
+            Messages::One(message) => std::slice::from_ref(message),
+            Messages::Several(messages) => messages,
+        }
+    }
+
+    pub(crate) fn send(&self, engine: &Sender) -> Result<(), SendError> {
+        match self.compress {
+            true => engine.send_all(self.messages()),
+            false => engine.send_uncompressed(self.messages()),
+        }
+    }
 }
 
 impl Context {
@@ -39,20 +66,24 @@ impl Context {
 
     /// The wire form of a packet; made once, it serves all receivers.
     pub(crate) fn wire(&self, packet: &Encoded) -> Wire {
+        Wire { messages: self.messages(packet), compress: true }
+    }
+
+    fn messages(&self, packet: &Encoded) -> Messages {
         #[cfg(feature = "msgpack")]
         if self.connection.codec == proto::Codec::MessagePack {
             return match proto::msgpack::encode(packet) {
-                Ok(packed) => Wire::One(packed.into()),
+                Ok(packed) => Messages::One(packed.into()),
                 Err(error) => {
                     tracing::error!(%error, "packet not sent: no MessagePack");
-                    Wire::Several(Vec::new())
+                    Messages::Several(Vec::new())
                 }
             };
         }
         if packet.attachments().is_empty() {
-            Wire::One(packet.text().clone().into())
+            Messages::One(packet.text().clone().into())
         } else {
-            Wire::Several(packet.messages().collect())
+            Messages::Several(packet.messages().collect())
         }
     }
 
@@ -60,9 +91,9 @@ impl Context {
     pub(crate) fn send_all(&self, socket: &Socket, packets: &[Encoded]) -> Result<(), EmitError> {
         let mut messages = Vec::with_capacity(packets.len());
         for packet in packets {
-            match self.wire(packet) {
-                Wire::One(message) => messages.push(message),
-                Wire::Several(several) => messages.extend(several),
+            match self.messages(packet) {
+                Messages::One(message) => messages.push(message),
+                Messages::Several(several) => messages.extend(several),
             }
         }
         Ok(socket.engine().send_all(&messages)?)

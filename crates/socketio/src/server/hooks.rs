@@ -59,7 +59,7 @@ pub struct Counts {
     pub slow_closed: u64,
     /// Events that a socket missed in a broadcast because its client read too slowly.
     pub slow_dropped: u64,
-    /// Volatile events dropped because a client was behind with reading.
+    /// Volatile events dropped because they could not leave at once.
     pub volatile_dropped: u64,
     /// Sessions recovered.
     pub recovered: u64,

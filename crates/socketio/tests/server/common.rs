@@ -7,6 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use socketio::server::{Server, Socket};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -128,6 +129,45 @@ impl Client {
                 other => return format!("{other:?}"),
             }
         }
+    }
+}
+
+/// One connection by long-polling.
+pub(crate) struct Poller {
+    address: String,
+    sid: String,
+}
+
+impl Poller {
+    /// A connection that has joined `/`, and taken the answer.
+    pub(crate) async fn join(address: &str) -> Self {
+        let mut poller = Self { address: address.to_owned(), sid: String::new() };
+        let opened = poller.request("GET", "", "").await;
+        poller.sid = value(&opened, "sid").unwrap();
+        poller.request("POST", "", "40").await;
+        let answer = poller.get("").await;
+        assert!(answer.ends_with('}') && answer.contains("40{"), "{answer}");
+        poller
+    }
+
+    /// Holds a GET; gives its answer, head and body. `headers` are lines of the request.
+    pub(crate) async fn get(&self, headers: &str) -> String {
+        self.request("GET", headers, "").await
+    }
+
+    async fn request(&self, method: &str, headers: &str, body: &str) -> String {
+        let Self { address, sid } = self;
+        let sid = if sid.is_empty() { String::new() } else { format!("&sid={sid}") };
+        let length = body.len();
+        let request = format!(
+            "{method} /?EIO=4&transport=polling{sid} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("no answer").unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 }
 

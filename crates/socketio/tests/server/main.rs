@@ -9,6 +9,8 @@ mod cluster;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod encodings;
+#[cfg(test)]
 mod handlers;
 #[cfg(test)]
 mod handshake;

@@ -129,9 +129,9 @@ pub struct Target {
 pub struct Flags {
     /// To sockets of this node only.
     pub local: bool,
-    /// Sockets that are behind with reading do not get it.
+    /// Sockets to which it cannot leave at once do not get it.
     pub volatile: bool,
-    /// Whether the transport may compress it. Without effect while the engine does not compress.
+    /// Whether transports may compress it.
     pub compress: bool,
 }
 

@@ -7,25 +7,25 @@ use engineio::proto::Sid;
 
 use super::{Local, State};
 use crate::proto::{self, Encoded};
-use crate::server::adapter::Target;
+use crate::server::adapter::{Flags, Target};
 use crate::server::{BroadcastAcks, EmitError, Socket};
 
 impl Local {
     /// Sends an event to the sockets of this node that `target` names. What it is on the wire is
     /// made once.
     pub fn broadcast(&self, packet: &Encoded, target: &Target) {
-        let volatile = target.flags.volatile;
+        let Flags { volatile, compress, .. } = target.flags;
         let mut state = self.lock();
         let sockets = state.index.select(target);
         match state.stamp(&self.inner.name, packet, volatile) {
             None => {
                 drop(state);
-                let wire = self.inner.context.wire(packet);
+                let wire = self.inner.context.wire(packet).compress(compress);
                 sockets.iter().for_each(|socket| socket.deliver(&wire, volatile));
             }
             // Offsets must reach every socket in their order: nobody else sends meanwhile.
             Some(stamped) => {
-                let wire = self.inner.context.wire(&stamped);
+                let wire = self.inner.context.wire(&stamped).compress(compress);
                 for socket in &sockets {
                     socket.deliver(&wire, volatile);
                     if !volatile {
@@ -51,16 +51,22 @@ impl Local {
         let sockets = self.select(target);
         let id = self.next_ack_id();
         let packet = packet.with_ack_id(&self.inner.name, id);
-        let wire = self.inner.context.wire(&packet);
+        let wire = self.inner.context.wire(&packet).compress(target.flags.compress);
         Socket::notify_outgoing(&sockets, &packet);
         BroadcastAcks::send(sockets, id, &wire, target.flags.volatile, within)
     }
 
     /// Sends an event to one socket. With recovery it is logged, and reaches whoever has the
     /// socket's id now; nobody if its client is lost and may come back for it.
-    pub(crate) fn emit(&self, socket: &Socket, packet: &Encoded) -> Result<(), EmitError> {
+    pub(crate) fn emit(
+        &self,
+        socket: &Socket,
+        packet: &Encoded,
+        compress: bool,
+    ) -> Result<(), EmitError> {
+        let wire = |packet: &Encoded| self.inner.context.wire(packet).compress(compress);
         if self.inner.context.config.recovery.is_none() {
-            return socket.transmit(&self.inner.context.wire(packet));
+            return socket.transmit(&wire(packet));
         }
         let id = socket.id();
         let mut state = self.lock();
@@ -69,7 +75,7 @@ impl Local {
         match state.stamp(&self.inner.name, packet, false) {
             Some(stamped) if holder.is_some() || is_lost => {
                 if let Some(holder) = holder {
-                    holder.transmit(&self.inner.context.wire(&stamped))?;
+                    holder.transmit(&wire(&stamped))?;
                     state.mark_sent(id);
                 }
                 let rooms = vec![id.as_str().into()];
@@ -78,19 +84,20 @@ impl Local {
             }
             _ => {
                 drop(state);
-                socket.transmit(&self.inner.context.wire(packet))
+                socket.transmit(&wire(packet))
             }
         }
     }
 
     /// Sends an event that may be dropped to one socket.
-    pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded) {
+    pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded, compress: bool) {
+        let wire = |packet: &Encoded| self.inner.context.wire(packet).compress(compress);
         let state = self.lock();
         match state.stamp(&self.inner.name, packet, true) {
-            Some(stamped) => socket.deliver(&self.inner.context.wire(&stamped), true),
+            Some(stamped) => socket.deliver(&wire(&stamped), true),
             None => {
                 drop(state);
-                socket.deliver(&self.inner.context.wire(packet), true);
+                socket.deliver(&wire(packet), true);
             }
         }
     }

@@ -21,7 +21,7 @@ use super::socket::Origin;
 use super::{ConnectError, DisconnectReason, Socket};
 use crate::proto::encode::INVALID_NAMESPACE;
 use crate::proto::{self, Connection, Encoded, RawJson, Version};
-use crate::server::context::{Context as Server, Wire};
+use crate::server::context::Context as Server;
 
 /// The future of one connection.
 pub(crate) struct Session {
@@ -77,11 +77,7 @@ impl Session {
 
     fn send(&self, packet: Option<Encoded>) {
         let Some(packet) = packet else { return };
-        let sent = match self.server.wire(&packet) {
-            Wire::One(message) => self.engine.send(message),
-            Wire::Several(messages) => self.engine.send_all(&messages),
-        };
-        if let Err(error) = sent {
+        if let Err(error) = self.server.wire(&packet).send(&self.engine) {
             tracing::debug!(sid = %self.engine.sid(), %error, "answer not sent");
             // A client that does not even read the answers to its own packets is closed.
             self.engine.close();

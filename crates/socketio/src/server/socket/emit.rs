@@ -36,9 +36,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn send(&self, packet: &Encoded) -> Result<(), EmitError> {
-        self.namespace().node().emit(self, packet)?;
-        Self::notify_outgoing(std::slice::from_ref(self), packet);
-        Ok(())
+        Emission::new(self).send(packet)
     }
 
     /// Sends an event and waits for the client's ack, for the configured time.
@@ -64,9 +62,17 @@ impl Socket {
         self.timeout(self.context().config.ack_timeout).emit_args_with_ack(event, args).await
     }
 
-    /// An emission that is dropped when the client is behind with reading.
+    /// An emission that is dropped when it cannot leave at once: something waits already, the
+    /// client has no GET here, or its websocket does not take more.
     pub fn volatile(&self) -> Emission<'_> {
         Emission { volatile: true, ..Emission::new(self) }
+    }
+
+    /// An emission that transports may compress or, with `false`, may not. By itself one that may:
+    /// answers to a client that polls are compressed if the engine's configuration says so, frames
+    /// of a websocket never are.
+    pub fn compress(&self, compress: bool) -> Emission<'_> {
+        Emission { compress, ..Emission::new(self) }
     }
 
     /// An emission whose ack may take this time.
@@ -87,11 +93,7 @@ impl Socket {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        match wire {
-            Wire::One(message) => self.engine().send(message.clone())?,
-            Wire::Several(messages) => self.engine().send_all(messages)?,
-        }
-        Ok(())
+        Ok(wire.send(self.engine())?)
     }
 
     /// Queues an event of a broadcast, or a volatile one, by the rules of those.
@@ -139,13 +141,15 @@ impl Socket {
     async fn await_ack(
         &self,
         within: Duration,
+        compress: bool,
         encode: impl FnOnce(u64) -> Result<Encoded, EncodeError>,
     ) -> Result<Args, AckError> {
         let id = self.namespace().node().next_ack_id();
         let packet = encode(id).map_err(EmitError::from)?;
         let (waiter, ack) = oneshot::channel();
         let _forget = Forget { socket: self, id };
-        self.ask(id, Waiter::One(waiter), &self.context().wire(&packet))?;
+        let wire = self.context().wire(&packet).compress(compress);
+        self.ask(id, Waiter::One(waiter), &wire)?;
         Self::notify_outgoing(std::slice::from_ref(self), &packet);
         match tokio::time::timeout(within, ack).await {
             Ok(Ok(args)) => Ok(args),
@@ -161,17 +165,23 @@ impl Socket {
 pub struct Emission<'a> {
     socket: &'a Socket,
     volatile: bool,
+    compress: bool,
     timeout: Option<Duration>,
 }
 
 impl<'a> Emission<'a> {
     fn new(socket: &'a Socket) -> Self {
-        Self { socket, volatile: false, timeout: None }
+        Self { socket, volatile: false, compress: true, timeout: None }
     }
 
     /// As [`Socket::volatile`].
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
+    }
+
+    /// As [`Socket::compress`].
+    pub fn compress(self, compress: bool) -> Self {
+        Self { compress, ..self }
     }
 
     /// As [`Socket::timeout`].
@@ -184,13 +194,30 @@ impl<'a> Emission<'a> {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
-        let Self { socket, volatile, .. } = self;
-        let packet = encode::event(socket.namespace_name(), None, event, args)?;
-        if !volatile {
-            return socket.send(&packet);
+        self.send(&encode::event(self.socket.namespace_name(), None, event, args)?)
+    }
+
+    /// As [`Emission::emit`], with arguments that were received.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
+        let packet = encode::event_args(self.socket.namespace_name(), None, event, args);
+        self.send(&packet.map_err(EncodeError::from)?)
+    }
+
+    /// As [`Emission::emit`], of a packet that is encoded already.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
+        let Self { socket, volatile, compress, .. } = self;
+        let node = socket.namespace().node();
+        match volatile {
+            true => node.emit_volatile(socket, packet, compress),
+            false => node.emit(socket, packet, compress)?,
         }
-        socket.namespace().node().emit_volatile(socket, &packet);
-        Socket::notify_outgoing(std::slice::from_ref(socket), &packet);
+        Socket::notify_outgoing(std::slice::from_ref(socket), packet);
         Ok(())
     }
 
@@ -230,7 +257,7 @@ impl<'a> Emission<'a> {
             tokio::time::sleep(within).await;
             return Err(AckError::Timeout(within));
         }
-        self.socket.await_ack(within, encode).await
+        self.socket.await_ack(within, self.compress, encode).await
     }
 }
 

@@ -14,7 +14,6 @@ use std::time::SystemTime;
 
 use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
-use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
@@ -174,7 +173,7 @@ impl Socket {
     /// Whether the client keeps up with reading: at most half of the outbox waits. A volatile
     /// event is sent only then.
     pub fn is_writable(&self) -> bool {
-        self.is_connected() && self.inner.engine.ready().now_or_never().is_some()
+        self.is_connected() && self.inner.engine.is_writable()
     }
 
     /// Waits until the socket is disconnected, and says why.
