@@ -35,7 +35,8 @@ pub struct Config {
     /// Default 4,096.
     pub max_connect_query: usize,
     /// Most namespaces of one connection: joined, or waiting for the application's answer.
-    /// Default 64.
+    /// Default 64. While so many that the client left are still being handled, the server reads
+    /// nothing more from it.
     pub max_namespaces: usize,
     /// Most acks that this side awaits from one socket, as [`Acks`](super::Acks) are made with.
     /// Default 1000. When full, an emission that asks for an ack is refused and not sent.

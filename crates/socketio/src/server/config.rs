@@ -16,6 +16,9 @@ pub struct Config {
     /// Events of one socket that wait for its handlers. Default 256.
     /// When full the server reads nothing more from that client until a handler is done.
     pub handler_queue: usize,
+    /// Bytes of the events of one connection that wait for its handlers, attachments included, from
+    /// which on nothing more is read from that client. Default 1 MiB. One event may pass it.
+    pub handler_queue_bytes: usize,
     /// Whether nothing more is read from a websocket until the first `on_connect` of its connection
     /// is done. Default false. Then what that handler sends also reaches a client that closes
     /// right behind its CONNECT; but the handler must not wait for the client.
@@ -86,6 +89,7 @@ impl Default for Config {
             engine: engineio::server::Config::default(),
             connection: proto::Config::default(),
             handler_queue: 256,
+            handler_queue_bytes: 1 << 20,
             connect_before_read: false,
             ack_timeout: Duration::from_secs(10),
             max_rooms: 1_024,

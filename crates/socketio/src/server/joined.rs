@@ -30,6 +30,8 @@ pub(crate) struct Joined {
     /// The client was let in.
     admitted: bool,
     queue: VecDeque<Item>,
+    /// Of the events in `queue`.
+    bytes: usize,
     /// Handlers that run beside each other; each gives which one it was.
     concurrent: FuturesUnordered<BoxFuture<'static, Arc<usize>>>,
     /// How many of each.
@@ -69,6 +71,7 @@ impl Joined {
             running: Running::Authorizing(authorizing),
             admitted: false,
             queue: VecDeque::new(),
+            bytes: 0,
             concurrent: FuturesUnordered::new(),
             counts: Vec::new(),
             tasks: FuturesUnordered::new(),
@@ -90,6 +93,11 @@ impl Joined {
         self.queue.len()
     }
 
+    /// Bytes of the events that wait.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The client is in from here on.
     pub(crate) fn admit(&mut self) {
         self.admitted = true;
@@ -98,6 +106,7 @@ impl Joined {
     }
 
     pub(crate) fn push(&mut self, args: Args, ack_id: Option<u64>) {
+        self.bytes += args.size();
         self.queue.push_back(Item::Event(args, ack_id));
     }
 
@@ -108,6 +117,7 @@ impl Joined {
     /// Drops the events that wait.
     pub(crate) fn forget_events(&mut self) {
         self.queue.clear();
+        self.bytes = 0;
     }
 
     /// Nothing more is sent from here on; what came before is still handled.
@@ -184,7 +194,11 @@ impl Joined {
         if concurrent.as_ref().is_some_and(is_full) {
             return Step::Waits;
         }
-        match (self.queue.pop_front(), concurrent) {
+        let next = self.queue.pop_front();
+        if let Some(Item::Event(args, _)) = &next {
+            self.bytes -= args.size();
+        }
+        match (next, concurrent) {
             (None, _) => return Step::Waits,
             (Some(Item::Event(args, ack_id)), None) => {
                 let (future, spare) = self.start(args, ack_id, handler);

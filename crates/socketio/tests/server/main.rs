@@ -17,6 +17,8 @@ mod handshake;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(test)]

@@ -99,6 +99,11 @@ impl Args {
         self.len
     }
 
+    /// Bytes of the whole array, as it came, and of the attachments.
+    pub fn size(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -87,7 +87,8 @@ impl Session {
     /// Takes messages while the handlers keep up.
     fn receive(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while !self.ended && self.keeps_up() {
+        // What is left when the connection is over is little; handlers may wait for its end.
+        while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
             let Poll::Ready(message) = self.engine.poll_recv(cx) else { break };
             moved = true;
             let Some(message) = message else {
@@ -110,7 +111,18 @@ impl Session {
         if self.connecting && self.sockets.iter().any(Joined::is_busy) {
             return false;
         }
-        self.sockets.iter().all(|joined| joined.waiting() < max)
+        let (mut bytes, mut leaving) = (0, 0);
+        for joined in &self.sockets {
+            if joined.waiting() >= max {
+                return false;
+            }
+            bytes += joined.waiting_bytes();
+            leaving += usize::from(!joined.is_in());
+        }
+        // Handlers of sockets that are gone still run: a client that joins and leaves on and on
+        // must wait for them.
+        bytes < self.server.config.handler_queue_bytes.max(1)
+            && leaving < self.server.connection.max_namespaces.max(1)
     }
 
     fn event(&mut self, event: proto::Event) {
