@@ -119,10 +119,11 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether the client may come back and recover its session: it did not leave, and was not
-    /// asked to.
+    /// Whether the client may come back and recover its session, as in the reference: it did not
+    /// leave, was not asked to, and what it sent were packets of the engine.
     pub fn is_recoverable(&self) -> bool {
-        !matches!(self, Self::Client | Self::Server | Self::TakenOver)
+        let left = matches!(self, Self::Client | Self::Server | Self::TakenOver);
+        !left && !matches!(self, Self::Engine(CloseReason::ParseError(_)))
     }
 
     /// Why, for a client that broke the protocol.

@@ -53,7 +53,7 @@ pub struct Counts {
     pub events_refused: u64,
     /// Handlers that gave an error.
     pub handlers_failed: u64,
-    /// Handlers, middlewares and tasks that panicked.
+    /// Handlers, middlewares, listeners and tasks that panicked.
     pub panics: u64,
     /// Connections closed because the client read too slowly for a broadcast.
     pub slow_closed: u64,
@@ -108,6 +108,16 @@ impl Hooks {
                 tracing::error!("the error hook panicked");
             }
         }
+    }
+
+    /// Runs a hook that concerns no one socket; its panic is logged and counted, and gives nothing.
+    pub(crate) fn guard<R>(&self, what: &'static str, run: impl FnOnce() -> R) -> Option<R> {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        if result.is_err() {
+            Self::count(&self.panics);
+            tracing::error!("{what} panicked");
+        }
+        result.ok()
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

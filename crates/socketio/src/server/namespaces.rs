@@ -98,8 +98,10 @@ impl Namespaces {
         }
         // A predicate is foreign code: not under the lock.
         let templates = self.state.read().unwrap_or_else(PoisonError::into_inner).templates.clone();
+        let panics = &self.context.hooks;
         let (template, params) = templates.into_iter().find_map(|(matcher, template)| {
-            Some((template, matcher.matches(name.as_str(), auth)?))
+            let matches = || matcher.matches(name.as_str(), auth);
+            Some((template, panics.guard("a namespace's predicate", matches)??))
         })?;
         let (namespace, hooks) = {
             let mut state = self.lock();
@@ -122,7 +124,9 @@ impl Namespaces {
                 (namespace, state.on_new.clone())
             }
         };
-        hooks.iter().for_each(|hook| hook(&namespace));
+        for hook in &hooks {
+            self.context.hooks.guard("on_namespace", || hook(&namespace));
+        }
         Some(Visit { namespaces: Arc::clone(self), namespace })
     }
 

@@ -228,3 +228,33 @@ async fn a_socket_that_is_gone_keeps_nothing_that_keeps_it() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn hooks_that_panic_take_nobody_with_them() {
+    let server = Server::default();
+    let namespace = server.of("/").unwrap();
+    namespace
+        .on_connect(|socket: Socket| {
+            assert!(socket.auth().is_some(), "expected in this test");
+            std::future::ready(())
+        })
+        .on_room(|_| panic!("expected in this test"));
+    namespace.on("join", |socket: Socket| async move {
+        socket.join("r").map_err(|error| error.to_string())
+    });
+    server.of_matching(|_, _| panic!("expected in this test"));
+    server.of_pattern("/p-{n}").unwrap();
+    server.on_namespace(|_| panic!("expected in this test"));
+    let address = serve(&server).await;
+    let (mut client, _) = Client::join(&address).await;
+    client.send(r#"21["join"]"#).await;
+    assert_eq!(client.recv().await, "31[]");
+    client.send("0/p-1,").await;
+    assert!(client.recv().await.starts_with("0/p-1,{"));
+    client.send("1").await;
+    client.send("0").await;
+    assert!(client.recv().await.starts_with("0{"), "the connection lives on");
+    client.assert_quiet().await;
+    // Two connects, two rooms' words for each of joining and leaving, a predicate, a namespace.
+    assert_eq!(server.counts().panics, 2 + 4 + 1 + 1);
+}

@@ -243,7 +243,13 @@ impl Local {
         if !told.is_empty() {
             let listeners = self.inner.on_room.read().unwrap_or_else(PoisonError::into_inner);
             let listeners = listeners.clone();
-            listeners.iter().for_each(|listener| told.iter().for_each(|event| listener(event)));
+            // Who changes rooms may be in the middle of something: a panic must not end that.
+            let hooks = &self.inner.context.hooks;
+            for (event, listener) in
+                told.iter().flat_map(|it| listeners.iter().map(move |l| (it, l)))
+            {
+                hooks.guard("on_room", || listener(event));
+            }
         }
         result
     }
