@@ -1,13 +1,12 @@
 //! Sockets as other nodes know them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use engineio::proto::Sid;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 
 use super::adapter::AdapterError;
-use super::{Broadcast, EmitError, Room, Rooms, Socket};
+use super::{Broadcast, EmitError, Handshake, Room, Rooms, Socket};
 use crate::proto::RawJson;
 
 /// What is known of a socket on every node.
@@ -33,67 +32,11 @@ impl SocketInfo {
     pub(crate) fn of(socket: &Socket) -> Self {
         Self {
             id: socket.id(),
-            handshake: Handshake::of(socket),
+            handshake: socket.handshake().clone(),
             rooms: socket.rooms(),
             data: socket.data(),
         }
     }
-}
-
-/// What a client came with, by the names that the reference's `handshake` has.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Handshake {
-    /// Headers of the request; several of one name are joined by `, `.
-    pub headers: BTreeMap<String, String>,
-    /// Path and query of the request.
-    pub url: String,
-    /// Values of the query, decoded; of several with one key the last.
-    pub query: BTreeMap<String, String>,
-    /// When the client joined, in milliseconds since 1970.
-    pub issued: u64,
-    /// Whether the request names an origin.
-    pub xdomain: bool,
-    /// What the CONNECT carried.
-    #[serde(serialize_with = "write_auth", deserialize_with = "read_auth")]
-    pub auth: Option<RawJson>,
-}
-
-impl Handshake {
-    fn of(socket: &Socket) -> Self {
-        let request = socket.request();
-        let mut headers: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in &request.headers {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let values = headers.entry(name.as_str().to_owned()).or_default();
-            if !values.is_empty() {
-                values.push_str(", ");
-            }
-            values.push_str(&value);
-        }
-        let query = request.uri.query().unwrap_or_default();
-        Self {
-            xdomain: headers.contains_key("origin"),
-            headers,
-            url: request.uri.to_string(),
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-            issued: socket.issued(),
-            auth: socket.auth().cloned(),
-        }
-    }
-}
-
-fn write_auth<S: Serializer>(auth: &Option<RawJson>, serializer: S) -> Result<S::Ok, S::Error> {
-    match auth {
-        Some(auth) => auth.serialize(serializer),
-        None => BTreeMap::<(), ()>::new().serialize(serializer),
-    }
-}
-
-fn read_auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawJson>, D::Error> {
-    let auth = serde_json::Value::deserialize(deserializer)?;
-    RawJson::from_value(&auth).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A socket of any node, as [`Broadcast::fetch_sockets`] gives it.

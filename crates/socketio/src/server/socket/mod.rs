@@ -23,7 +23,7 @@ use super::context::Context;
 use super::handlers::Events;
 use super::local::{StoredSession, Values};
 use super::mailbox::{Command, Mailbox};
-use super::{DisconnectReason, Namespace, Room};
+use super::{DisconnectReason, Handshake, Namespace, Room};
 use crate::proto::{self, Acks, RawJson};
 
 /// One client in one namespace. Clones are handles to the same socket, usable from any task.
@@ -40,6 +40,8 @@ struct Inner {
     engine: Sender,
     auth: Option<RawJson>,
     issued: SystemTime,
+    /// Made when somebody asks.
+    handshake: OnceLock<Box<Handshake>>,
     mailbox: Arc<Mailbox>,
     gone: AtomicBool,
     disconnected: SetOnce<DisconnectReason>,
@@ -78,6 +80,7 @@ impl Socket {
                 engine,
                 auth,
                 issued: SystemTime::now(),
+                handshake: OnceLock::new(),
                 mailbox,
                 gone: AtomicBool::new(false),
                 disconnected: SetOnce::new(),
@@ -119,6 +122,13 @@ impl Socket {
     pub fn query(&self, key: &str) -> Option<Cow<'_, str>> {
         let query = self.request().uri.query().unwrap_or_default();
         form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// All that the client came with, as the reference's `socket.handshake`; the same that
+    /// [`fetch_sockets`](super::Broadcast::fetch_sockets) tells other nodes.
+    pub fn handshake(&self) -> &Handshake {
+        let Inner { engine, auth, issued, handshake, .. } = &*self.inner;
+        handshake.get_or_init(|| Handshake::new(engine.request(), auth.clone(), *issued).into())
     }
 
     /// The protocol that the client speaks.
@@ -170,8 +180,9 @@ impl Socket {
         !self.inner.gone.load(Ordering::Acquire)
     }
 
-    /// Whether the client keeps up with reading: at most half of the outbox waits. A volatile
-    /// event is sent only then.
+    /// Whether what is sent now leaves at once: nothing waits, and the client's GET or websocket
+    /// takes it. A volatile event is sent only then. To wait for a client that reads, use
+    /// [`Socket::ready`].
     pub fn is_writable(&self) -> bool {
         self.is_connected() && self.inner.engine.is_writable()
     }
@@ -224,12 +235,6 @@ impl Socket {
 
     pub(crate) fn pid(&self) -> Option<&str> {
         self.identity().pid.as_deref()
-    }
-
-    /// Milliseconds since 1970.
-    pub(crate) fn issued(&self) -> u64 {
-        let since = self.inner.issued.duration_since(UNIX_EPOCH).unwrap_or_default();
-        since.as_millis().try_into().unwrap_or(u64::MAX)
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {

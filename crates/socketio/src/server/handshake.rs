@@ -1,0 +1,104 @@
+//! What a client came with, by the names that the reference's `handshake` has.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engineio::server::Parts;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::proto::RawJson;
+
+/// Who is at the other end of a connection. Only the host knows: it puts this into the extensions
+/// of its requests, and [`Handshake::address`] and [`Handshake::secure`] tell it.
+///
+/// ```
+/// use axum::extract::{ConnectInfo, Request};
+/// use axum::middleware::{Next, from_fn};
+/// use socketio::server::{Peer, Server};
+/// use std::net::SocketAddr;
+///
+/// let peer = |ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request, next: Next| async move {
+///     request.extensions_mut().insert(Peer { address, secure: false });
+///     next.run(request).await
+/// };
+/// let app: axum::Router = axum::Router::new()
+///     .nest_service("/socket.io", Server::default().service())
+///     .layer(from_fn(peer));
+/// let make = app.into_make_service_with_connect_info::<SocketAddr>(); // for axum::serve
+/// # let _ = make;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of the client, or of the proxy that speaks for it.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+}
+
+/// What a client came with: the request of its connection, and the data of its CONNECT.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Handshake {
+    /// Headers of the request; several of one name are joined by `, `.
+    pub headers: BTreeMap<String, String>,
+    /// When the client joined, as an HTTP date.
+    pub time: String,
+    /// The IP address of the client; empty when the host does not tell it by [`Peer`].
+    pub address: String,
+    /// Whether the request names an origin.
+    pub xdomain: bool,
+    /// Whether the connection is encrypted, as [`Peer`] says; else whether the request's URI does.
+    pub secure: bool,
+    /// When the client joined, in milliseconds since 1970.
+    pub issued: u64,
+    /// Path and query of the request, as the service was given them.
+    pub url: String,
+    /// Values of the query, decoded; of several with one key the last.
+    pub query: BTreeMap<String, String>,
+    /// What the CONNECT carried; `{}` in JSON for nothing.
+    #[serde(serialize_with = "write_auth", deserialize_with = "read_auth")]
+    pub auth: Option<RawJson>,
+}
+
+impl Handshake {
+    pub(crate) fn new(request: &Parts, auth: Option<RawJson>, issued: SystemTime) -> Self {
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in &request.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let values = headers.entry(name.as_str().to_owned()).or_default();
+            if !values.is_empty() {
+                values.push_str(", ");
+            }
+            values.push_str(&value);
+        }
+        let query = request.uri.query().unwrap_or_default();
+        let peer = request.extensions.get::<Peer>();
+        let is_secure = || matches!(request.uri.scheme_str(), Some("https" | "wss"));
+        let since = issued.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            xdomain: headers.contains_key("origin"),
+            headers,
+            time: httpdate::fmt_http_date(UNIX_EPOCH + since),
+            address: peer.map(|peer| peer.address.ip().to_string()).unwrap_or_default(),
+            secure: peer.map_or_else(is_secure, |peer| peer.secure),
+            issued: since.as_millis().try_into().unwrap_or(u64::MAX),
+            url: request.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            auth,
+        }
+    }
+}
+
+fn write_auth<S: Serializer>(auth: &Option<RawJson>, serializer: S) -> Result<S::Ok, S::Error> {
+    match auth {
+        Some(auth) => auth.serialize(serializer),
+        None => BTreeMap::<(), ()>::new().serialize(serializer),
+    }
+}
+
+fn read_auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawJson>, D::Error> {
+    let auth = serde_json::Value::deserialize(deserializer)?;
+    RawJson::from_value(&auth).map(Some).map_err(serde::de::Error::custom)
+}
