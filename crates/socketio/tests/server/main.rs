@@ -5,6 +5,8 @@ mod acks;
 #[cfg(test)]
 mod backpressure;
 #[cfg(test)]
+mod client_files;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod common;
