@@ -21,4 +21,4 @@ pub use install::{Tool, install, tests};
 pub use link::Link;
 pub use openhands::OpenHands;
 pub use script::Script;
-pub use socket_io::{SocketIo, bytes};
+pub use socket_io::{Release, SocketIo, bytes};

@@ -6,6 +6,44 @@ use serde_json::{Value, json};
 
 use crate::Script;
 
+/// A release of `socket.io-client`, by the name it is installed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    package: &'static str,
+}
+
+impl Release {
+    /// The newest.
+    pub fn v4_8() -> Self {
+        Self { package: "socket.io-client" }
+    }
+
+    /// The first that recovers sessions.
+    pub fn v4_6() -> Self {
+        Self { package: "socket.io-client-4.6" }
+    }
+
+    /// The first of 4.
+    pub fn v4_0() -> Self {
+        Self { package: "socket.io-client-4.0" }
+    }
+
+    /// The last of 3, the first with protocol v5.
+    pub fn v3_1() -> Self {
+        Self { package: "socket.io-client-3" }
+    }
+
+    /// The last of 2, over Engine.IO v3.
+    pub fn v2_5() -> Self {
+        Self { package: "socket.io-client-2" }
+    }
+
+    /// Whether it speaks protocol v4 over Engine.IO v3.
+    pub fn is_v2(self) -> bool {
+        self == Self::v2_5()
+    }
+}
+
 /// A node process with any number of sockets, each under a name that the test gives it.
 ///
 /// What a socket reports is read in the order it happened on that socket; between sockets there is
@@ -17,9 +55,15 @@ pub struct SocketIo {
 }
 
 impl SocketIo {
-    /// Starts the process.
+    /// Starts the process, with the newest release.
     pub fn start() -> Self {
-        Self { script: Script::node("socketio/client.mjs", &[]), unread: HashMap::new() }
+        Self::of(Release::v4_8())
+    }
+
+    /// Starts the process, with this release.
+    pub fn of(release: Release) -> Self {
+        let script = Script::node("socketio/client.mjs", &[release.package]);
+        Self { script, unread: HashMap::new() }
     }
 
     /// Opens a socket: `io(url, options)`.
@@ -30,6 +74,11 @@ impl SocketIo {
     /// As `socket.emit(...args)`; the first is the event's name.
     pub async fn emit(&mut self, socket: &str, args: Value) {
         self.script.tell(&json!(["emit", socket, args])).await;
+    }
+
+    /// As [`SocketIo::emit`] for several events, all within one turn of the client's loop.
+    pub async fn emit_at_once(&mut self, socket: &str, events: Vec<Value>) {
+        self.script.tell(&json!(["emitAll", socket, events])).await;
     }
 
     /// Emits and asks for an ack; it is reported as `ack`, with its arguments.
@@ -86,11 +135,19 @@ impl SocketIo {
         }
     }
 
-    /// Ends the process. Reports that nobody read fail the test.
-    pub async fn finish(mut self) {
-        self.script.tell(&json!(["end"])).await;
-        let unread = self.unread.into_iter().find(|(_, reports)| !reports.is_empty());
+    /// Forgets all sockets. Reports that nobody read fail the test.
+    pub async fn clear(&mut self) {
+        self.script.tell(&json!(["clear"])).await;
+        self.expect("all", "cleared").await;
+        let unread = std::mem::take(&mut self.unread);
+        let unread = unread.into_iter().find(|(_, reports)| !reports.is_empty());
         assert_eq!(unread, None, "reports that the test did not expect");
+    }
+
+    /// Ends the process, as [`SocketIo::clear`] does its sockets.
+    pub async fn finish(mut self) {
+        self.clear().await;
+        self.script.tell(&json!(["end"])).await;
         self.script.finish().await;
     }
 }

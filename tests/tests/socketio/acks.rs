@@ -1,20 +1,22 @@
 //! Acks, asked for by either side.
 
+use crate::Way;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use socketio::proto::Args;
-use socketio::server::{Ack, AckSender, Data, Server, Socket};
+use socketio::server::{Ack, AckSender, Data, Socket};
 use tests::{Host, SocketIo, bytes};
 
-over_every_transport! {
+scenarios! {
+    [v4_8 v4_0 v3_1 v2_5]
     the_server_acks
     the_client_acks
     a_thousand_emits_in_one_tick_are_acked_in_order
     what_no_handler_can_take_is_refused_by_ack
 }
 
-async fn the_server_acks(options: Value) {
-    let server = Server::default();
+async fn the_server_acks(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server
         .of("/")
         .expect("a name")
@@ -29,8 +31,7 @@ async fn the_server_acks(options: Value) {
         })
         .on("fails", || async { Err::<(), _>("out of tea") });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     for (event, ack) in [
@@ -46,11 +47,11 @@ async fn the_server_acks(options: Value) {
         client.ask("it", event.clone()).await;
         assert_eq!(client.expect("it", "ack").await, ack, "{event}");
     }
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn the_client_acks(options: Value) {
-    let server = Server::default();
+async fn the_client_acks(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on("start", |socket: Socket| async move {
         let picture = (Bytes::from_static(&[1, 2]), "text", None::<()>);
         let answer = socket.emit_with_ack("question", &picture).await.expect("an ack");
@@ -58,8 +59,7 @@ async fn the_client_acks(options: Value) {
         socket.emit_args("done", &again).expect("an open socket");
     });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     client.emit("it", json!(["start"])).await;
@@ -67,15 +67,14 @@ async fn the_client_acks(options: Value) {
         let event = client.expect("it", "event").await;
         assert_eq!(event, json!([name, bytes(&[1, 2]), "text", null]));
     }
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn a_thousand_emits_in_one_tick_are_acked_in_order(options: Value) {
-    let server = Server::default();
+async fn a_thousand_emits_in_one_tick_are_acked_in_order(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on("number", |Data(n): Data<u32>| async move { Ack(n) });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     let numbers = 0..1_000;
@@ -83,18 +82,17 @@ async fn a_thousand_emits_in_one_tick_are_acked_in_order(options: Value) {
     for n in numbers {
         assert_eq!(client.expect("it", "ack").await, json!([n]));
     }
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn what_no_handler_can_take_is_refused_by_ack(options: Value) {
-    let server = Server::default();
+async fn what_no_handler_can_take_is_refused_by_ack(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server
         .of("/")
         .expect("a name")
         .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     for (event, said) in [
@@ -109,5 +107,5 @@ async fn what_no_handler_can_take_is_refused_by_ack(options: Value) {
     }
     client.ask("it", json!(["add", 1, 2])).await;
     assert_eq!(client.expect("it", "ack").await, json!([3]), "the connection lives on");
-    client.finish().await;
+    client.clear().await;
 }

@@ -1,12 +1,23 @@
 //! What a client brings when it connects, and how it is let in or refused.
 
+use crate::Way;
 use serde_json::{Value, json};
-use socketio::server::{ConnectError, Server, Socket};
+use socketio::server::{ConnectError, Socket};
 use tests::{Host, SocketIo};
 
-over_every_transport! {
+scenarios! {
+    [v4_8 v4_0 v3_1]
     auth_and_query_reach_the_server
     a_refusal_gives_its_message_and_data
+}
+
+scenarios! {
+    [v2_5]
+    a_client_of_v2_brings_its_data_in_the_query
+}
+
+scenarios! {
+    [v4_8 v4_0 v3_1 v2_5]
     an_unknown_namespace_is_refused
 }
 
@@ -15,27 +26,27 @@ fn with(mut options: Value, key: &str, value: Value) -> Value {
     options
 }
 
-async fn auth_and_query_reach_the_server(options: Value) {
-    let server = Server::default();
+async fn auth_and_query_reach_the_server(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on_connect(|socket: Socket| async move {
         let auth: Value = socket.auth_as().expect("an object");
         let sent = socket.emit("welcome", &(auth, socket.query("room"), socket.id().as_str()));
         sent.expect("an open socket");
     });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
     let auth = json!({ "token": "s3cret é", "roles": ["a", 1, null] });
-    let options = with(with(options, "auth", auth.clone()), "query", json!({ "room": "a b&c=é" }));
+    let options =
+        with(with(way.options(), "auth", auth.clone()), "query", json!({ "room": "a b&c=é" }));
 
     client.open("it", &host.url(), options).await;
     let id = client.expect("it", "connect").await;
     let welcome = client.expect("it", "event").await;
     assert_eq!(welcome, json!(["welcome", auth, "a b&c=é", id]));
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn a_refusal_gives_its_message_and_data(options: Value) {
-    let server = Server::default();
+async fn a_refusal_gives_its_message_and_data(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").with(|socket: Socket| async move {
         let auth: Value = socket.auth_as().expect("an object");
         match auth["token"].as_str() {
@@ -47,31 +58,54 @@ async fn a_refusal_gives_its_message_and_data(options: Value) {
         }
     });
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
 
-    client.open("none", &host.url(), options.clone()).await;
+    client.open("none", &host.url(), way.options()).await;
     assert_eq!(client.expect("none", "connect_error").await, json!({ "message": "no token" }));
 
-    let wrong = with(options.clone(), "auth", json!({ "token": "wrong" }));
+    let wrong = with(way.options(), "auth", json!({ "token": "wrong" }));
     client.open("wrong", &host.url(), wrong).await;
     let refusal = client.expect("wrong", "connect_error").await;
     let data = json!({ "code": 7, "hint": "“try again”" });
     assert_eq!(refusal, json!({ "message": "wrong token", "data": data }));
 
-    let right = with(options, "auth", json!({ "token": "right" }));
+    let right = with(way.options(), "auth", json!({ "token": "right" }));
     client.open("right", &host.url(), right).await;
     client.expect("right", "connect").await;
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn an_unknown_namespace_is_refused(options: Value) {
-    let server = Server::default();
+async fn a_client_of_v2_brings_its_data_in_the_query(way: Way, client: &mut SocketIo) {
+    let server = way.server();
+    server.of("/").expect("a name");
+    server
+        .of("/admin")
+        .expect("a name")
+        .with(|socket: Socket| async move {
+            let auth: Value = socket.auth_as().expect("an object");
+            if auth["token"] == "a b" { Ok(()) } else { Err(ConnectError::new("wrong token")) }
+        })
+        .on_connect(|socket: Socket| async move {
+            socket.emit("welcome", &socket.query("token")).expect("an open socket");
+        });
+    let host = Host::socketio(&server).await;
+
+    client.open("it", &format!("{}/admin?token=a%20b", host.url()), way.options()).await;
+    client.expect("it", "connect").await;
+    // It gives the query of the URL to the handshake's request too.
+    assert_eq!(client.expect("it", "event").await, json!(["welcome", "a b"]));
+
+    client.open("wrong", &format!("{}/admin?token=x", host.url()), way.options()).await;
+    assert_eq!(client.expect("wrong", "connect_error").await, json!({ "message": "wrong token" }));
+    client.clear().await;
+}
+
+async fn an_unknown_namespace_is_refused(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name");
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
 
-    client.open("it", &format!("{}/nowhere", host.url()), options).await;
+    client.open("it", &format!("{}/nowhere", host.url()), way.options()).await;
     let refusal = client.expect("it", "connect_error").await;
     assert_eq!(refusal, json!({ "message": "Invalid namespace" }));
-    client.finish().await;
+    client.clear().await;
 }

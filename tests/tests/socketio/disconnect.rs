@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use crate::Way;
+use serde_json::json;
 use socketio::server::{Config, Server, Socket};
 use tests::{Host, SocketIo, within};
 use tokio::sync::mpsc;
 
-over_every_transport! {
+scenarios! {
+    [v4_8 v4_0 v3_1 v2_5]
     a_client_that_disconnects
     a_client_that_goes_away
     a_server_that_disconnects_the_socket
@@ -32,27 +34,26 @@ async fn reason(reasons: &mut mpsc::UnboundedReceiver<String>) -> String {
     within("disconnect on the server", reasons.recv()).await.unwrap_or_default()
 }
 
-async fn a_client_that_disconnects(options: Value) {
-    let (server, mut reasons) = server(Config::default());
+async fn a_client_that_disconnects(way: Way, client: &mut SocketIo) {
+    let (server, mut reasons) = server(way.config());
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     client.disconnect("it").await;
     assert_eq!(client.expect("it", "disconnect").await, "io client disconnect");
     assert_eq!(reason(&mut reasons).await, "client namespace disconnect");
-    client.finish().await;
+    client.clear().await;
 }
 
-async fn a_client_that_goes_away(options: Value) {
-    let mut config = Config::default();
+async fn a_client_that_goes_away(way: Way, _: &mut SocketIo) {
+    let mut config = way.config();
     config.engine.session.ping_interval = Duration::from_secs(1);
     config.engine.session.ping_timeout = Duration::from_secs(1);
     let (server, mut reasons) = server(config);
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    let mut client = SocketIo::of(way.release);
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     drop(client);
@@ -63,15 +64,14 @@ async fn a_client_that_goes_away(options: Value) {
     assert!(known.contains(&&*reason), "{reason}");
 }
 
-async fn a_server_that_disconnects_the_socket(options: Value) {
-    let (server, mut reasons) = server(Config::default());
+async fn a_server_that_disconnects_the_socket(way: Way, client: &mut SocketIo) {
+    let (server, mut reasons) = server(way.config());
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     client.emit("it", json!(["leave me"])).await;
     assert_eq!(client.expect("it", "disconnect").await, "io server disconnect");
     assert_eq!(reason(&mut reasons).await, "server namespace disconnect");
-    client.finish().await;
+    client.clear().await;
 }

@@ -1,28 +1,30 @@
 //! Events both ways, with arguments of every kind.
 
+use crate::Way;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use socketio::proto::Args;
-use socketio::server::{Data, Server, Socket};
+use socketio::server::{Data, Socket};
 use tests::{Host, SocketIo, bytes};
 
-over_every_transport! {
+scenarios! {
+    [v4_8 v4_0 v3_1 v2_5]
     arguments_come_back_as_they_were_sent
     a_handler_reads_and_sends_typed_arguments
     attachments_travel_both_ways
+    an_event_nearly_as_large_as_a_payload_travels_both_ways
 }
 
 async fn echo(socket: Socket, args: Args) {
     socket.emit_args("back", &args).expect("an open socket");
 }
 
-async fn arguments_come_back_as_they_were_sent(options: Value) {
-    let server = Server::default();
+async fn arguments_come_back_as_they_were_sent(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on("there", echo);
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     let cases = [
@@ -41,7 +43,7 @@ async fn arguments_come_back_as_they_were_sent(options: Value) {
         args[0] = json!("back");
         assert_eq!(client.expect("it", "event").await, args);
     }
-    client.finish().await;
+    client.clear().await;
 }
 
 #[derive(Deserialize)]
@@ -57,8 +59,8 @@ struct Bill<'a> {
     total: f64,
 }
 
-async fn a_handler_reads_and_sends_typed_arguments(options: Value) {
-    let server = Server::default();
+async fn a_handler_reads_and_sends_typed_arguments(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on(
         "order",
         |socket: Socket, Data((order, price)): Data<(Order, f64)>| async move {
@@ -67,14 +69,13 @@ async fn a_handler_reads_and_sends_typed_arguments(options: Value) {
         },
     );
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     client.emit("it", json!(["order", { "item": "tea", "count": 3, "more": [] }, 2.5])).await;
     let bill = client.expect("it", "event").await;
     assert_eq!(bill, json!(["bill", { "item": "tea", "total": 7.5 }, null]));
-    client.finish().await;
+    client.clear().await;
 }
 
 #[derive(Deserialize, Serialize)]
@@ -84,8 +85,8 @@ struct Picture {
     layers: Vec<Bytes>,
 }
 
-async fn attachments_travel_both_ways(options: Value) {
-    let server = Server::default();
+async fn attachments_travel_both_ways(way: Way, client: &mut SocketIo) {
+    let server = way.server();
     server.of("/").expect("a name").on("there", echo).on(
         "draw",
         |socket: Socket, Data((picture, mask)): Data<(Picture, Bytes)>| async move {
@@ -99,8 +100,7 @@ async fn attachments_travel_both_ways(options: Value) {
         },
     );
     let host = Host::socketio(&server).await;
-    let mut client = SocketIo::start();
-    client.open("it", &host.url(), options).await;
+    client.open("it", &host.url(), way.options()).await;
     client.expect("it", "connect").await;
 
     let layers = [bytes(&[4]), bytes(&[]), bytes(&[5, 6])];
@@ -115,5 +115,19 @@ async fn attachments_travel_both_ways(options: Value) {
     let nested = json!([["deep", { "in": [bytes(&large), { "it": bytes(&[0]) }] }], "text"]);
     client.emit("it", json!(["there", nested, bytes(&[7])])).await;
     assert_eq!(client.expect("it", "event").await, json!(["back", nested, bytes(&[7])]));
-    client.finish().await;
+    client.clear().await;
+}
+
+async fn an_event_nearly_as_large_as_a_payload_travels_both_ways(way: Way, client: &mut SocketIo) {
+    let server = way.server();
+    server.of("/").expect("a name").on("there", echo);
+    let host = Host::socketio(&server).await;
+    client.open("it", &host.url(), way.options()).await;
+    client.expect("it", "connect").await;
+
+    // 900 KiB in UTF-8.
+    let large = "é".repeat(450 << 10);
+    client.emit("it", json!(["there", large])).await;
+    assert!(client.expect("it", "event").await == json!(["back", large]), "other text came back");
+    client.clear().await;
 }
