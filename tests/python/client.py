@@ -1,8 +1,10 @@
-"""A client of python-socketio that does one of everything and reports what came back.
+"""A client of python-socketio, sync or async, that does one of everything and reports what came back.
 
-usage: client.py URL TRANSPORTS
+usage: client.py sync|async URL TRANSPORTS
 """
 
+import asyncio
+import inspect
 import json
 import sys
 
@@ -23,23 +25,45 @@ def shown(value):
     return value
 
 
-url, transports = sys.argv[1], sys.argv[2].split(",")
-client = socketio.Client(reconnection=False)
-client.on("back", lambda *args: report("back", args))
-client.on("question", lambda *args: (args[0] + 1, b"\x02"))
-client.on("connect_error", lambda why: report("connect_error", why))
-client.on("disconnect", lambda reason: report("disconnect", reason))
+async def done(result):
+    """What a method of either client gives."""
+    return await result if inspect.isawaitable(result) else result
 
-try:
-    client.connect(url, auth={"token": "wrong"}, transports=transports, wait_timeout=30)
-except socketio.exceptions.ConnectionError:
-    report("refused")
-client.disconnect()
 
-client.connect(url, auth={"token": "right"}, transports=transports, wait_timeout=30)
-report("connect", client.transport())
-report("ack", client.call("echo", (1, "é 😀", None, {"a": [b"\x00\xff", b""]}), timeout=30))
-client.emit("there", ("x" * 100_000, [b"\x01"]))
-report("asked", client.call("ask me", timeout=30))
-report("refused by ack", client.call("add", ("one", 2), timeout=30))
-client.disconnect()
+async def run(client, url, transports):
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def said(*args):
+        report("said", args)
+        loop.call_soon_threadsafe(heard.set)
+
+    client.on("back", lambda *args: report("back", args))
+    client.on("question", lambda *args: (args[0] + 1, b"\x02"))
+    client.on("connect_error", lambda why: report("connect_error", why))
+    client.on("disconnect", lambda reason: report("disconnect", reason))
+    client.on("said", said, namespace="/other")
+
+    how = {"transports": transports, "wait_timeout": 30}
+    try:
+        await done(client.connect(url, auth={"token": "wrong"}, namespaces=["/"], **how))
+    except socketio.exceptions.ConnectionError:
+        report("refused")
+    await done(client.disconnect())
+
+    await done(client.connect(url, auth={"token": "right"}, namespaces=["/", "/other"], **how))
+    transport = client.transport
+    report("connect", transport() if callable(transport) else transport)
+    args = (1, "é 😀", None, {"a": [b"\x00\xff", b""]})
+    report("ack", await done(client.call("echo", args, timeout=30)))
+    await done(client.emit("there", ("x" * (900 << 10), [b"\x01"])))
+    report("asked", await done(client.call("ask me", timeout=30)))
+    report("refused by ack", await done(client.call("add", ("one", 2), timeout=30)))
+    report("joined", await done(client.call("join", "red", namespace="/other", timeout=30)))
+    await asyncio.wait_for(heard.wait(), 30)
+    await done(client.disconnect())
+
+
+kinds = {"sync": socketio.Client, "async": socketio.AsyncClient}
+kind, url, transports = sys.argv[1:]
+asyncio.run(run(kinds[kind](reconnection=False), url, transports.split(",")))

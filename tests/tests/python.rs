@@ -24,38 +24,64 @@ fn server() -> Server {
             Ack(answer.parse::<(i64, Bytes)>().expect("a number and bytes"))
         })
         .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) });
+    server.of("/other").expect("a name").on(
+        "join",
+        |socket: Socket, Data(room): Data<String>| async move {
+            socket.join(&room).map_err(|error| error.to_string())?;
+            let namespace = socket.namespace();
+            let said = namespace.to(&room).emit("said", &(&room, Bytes::from_static(&[3])));
+            said.map_err(|error| error.to_string())?;
+            Ok::<_, String>(Ack(socket.rooms().len()))
+        },
+    );
     server
 }
 
-async fn one_of_everything(transports: &str) {
+async fn one_of_everything(kind: &str, transports: &str) {
     let host = Host::socketio(&server()).await;
-    let mut client = Script::python("client.py", &[&host.url(), transports]);
+    let mut client = Script::python("client.py", &[kind, &host.url(), transports]);
 
     assert_eq!(client.expect("connect_error").await, json!({ "message": "wrong token" }));
     client.expect("refused").await;
     client.expect("connect").await;
     let echo = json!([1, "é 😀", null, { "a": [bytes(&[0, 255]), bytes(&[])] }]);
     assert_eq!(client.expect("ack").await, echo);
-    let back = json!(["x".repeat(100_000), [bytes(&[1])]]);
-    assert_eq!(client.expect("back").await, back);
+    let back = json!(["x".repeat(900 << 10), [bytes(&[1])]]);
+    assert!(client.expect("back").await == back, "other text came back");
     assert_eq!(client.expect("asked").await, json!([42, bytes(&[2])]));
     let refusal = client.expect("refused by ack").await;
     assert!(refusal["error"].as_str().is_some_and(|why| why.contains("invalid type")), "{refusal}");
+    // The broadcast goes before the ack, which another thread of the client may report first.
+    let mut heard = [client.report().await, client.report().await].map(Option::unwrap_or_default);
+    heard.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let said = ("said".to_owned(), json!(["red", bytes(&[3])]));
+    assert_eq!(heard, [("joined".to_owned(), json!(2)), said]);
     assert_eq!(client.expect("disconnect").await, "client disconnect");
     client.finish().await;
 }
 
-#[tokio::test]
-async fn one_of_everything_over_websocket() {
-    one_of_everything("websocket").await;
+macro_rules! over_every_transport {
+    ($($kind:ident $name:literal)*) => {$(
+        mod $kind {
+            #[tokio::test]
+            async fn over_websocket() {
+                super::one_of_everything($name, "websocket").await;
+            }
+
+            #[tokio::test]
+            async fn over_polling() {
+                super::one_of_everything($name, "polling").await;
+            }
+
+            #[tokio::test]
+            async fn over_polling_first() {
+                super::one_of_everything($name, "polling,websocket").await;
+            }
+        }
+    )*};
 }
 
-#[tokio::test]
-async fn one_of_everything_over_polling() {
-    one_of_everything("polling").await;
-}
-
-#[tokio::test]
-async fn one_of_everything_over_polling_first() {
-    one_of_everything("polling,websocket").await;
+over_every_transport! {
+    one_of_everything_sync "sync"
+    one_of_everything_async "async"
 }
