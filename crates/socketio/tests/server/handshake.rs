@@ -11,6 +11,19 @@ use crate::common::{Client, connected, next, serve};
 #[derive(Clone, Debug, PartialEq)]
 struct Tenant(&'static str);
 
+/// Serves behind a host that puts this into the extensions of every request; gives the URL.
+async fn serve_behind<T: Clone + Send + Sync + 'static>(server: &Server, extension: T) -> String {
+    let layer = from_fn(move |mut request: Request, next: Next| {
+        request.extensions_mut().insert(extension.clone());
+        next.run(request)
+    });
+    let app = Router::new().nest_service("/socket.io", server.service()).layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    format!("{address}/socket.io")
+}
+
 #[tokio::test]
 async fn handlers_see_the_request_and_what_the_host_put_there() {
     let server = Server::default();
@@ -24,16 +37,7 @@ async fn handlers_see_the_request_and_what_the_host_put_there() {
             None => Err(ConnectError::new("no tenant")),
         }
     });
-    let layer = from_fn(|mut request: Request, next: Next| async move {
-        request.extensions_mut().insert(Tenant("acme"));
-        next.run(request).await
-    });
-    let app = Router::new().nest_service("/socket.io", server.service()).layer(layer);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-
-    let url = format!("{address}/socket.io");
+    let url = serve_behind(&server, Tenant("acme")).await;
     let mut client = Client::open_with(&url, "&room=a%20b&room=c").await;
     client.send(r#"0{"token":"t"}"#).await;
     assert!(client.recv().await.starts_with("0{"));
@@ -62,15 +66,7 @@ async fn a_handshake_tells_all_that_the_reference_tells() {
     let server = Server::default();
     let mut sockets = connected(&server);
     let peer = Peer { address: "[2001:db8::7]:4711".parse().unwrap(), secure: true };
-    let layer = from_fn(move |mut request: Request, next: Next| async move {
-        request.extensions_mut().insert(peer);
-        next.run(request).await
-    });
-    let app = Router::new().nest_service("/socket.io", server.service()).layer(layer);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    let url = format!("{address}/socket.io");
+    let url = serve_behind(&server, peer).await;
     let mut client = Client::open_with(&url, "&room=a%20b&room=c").await;
     client.send(r#"0{"token":"t"}"#).await;
     client.recv().await;
