@@ -7,12 +7,17 @@ import asyncio
 import inspect
 import json
 import sys
+import threading
 
 import socketio
 
+# The sync client calls handlers in threads of their own.
+reporting = threading.Lock()
+
 
 def report(name, value=None):
-    print(json.dumps([name, shown(value)]), flush=True)
+    with reporting:
+        print(json.dumps([name, shown(value)]), flush=True)
 
 
 def shown(value):
@@ -31,18 +36,21 @@ async def done(result):
 
 
 async def run(client, url, transports):
-    heard = asyncio.Event()
     loop = asyncio.get_running_loop()
+    heard = {name: asyncio.Event() for name in ("back", "said")}
 
-    def said(*args):
-        report("said", args)
-        loop.call_soon_threadsafe(heard.set)
+    def hear(name, *args):
+        report(name, args)
+        loop.call_soon_threadsafe(heard[name].set)
 
-    client.on("back", lambda *args: report("back", args))
+    async def until(name):
+        await asyncio.wait_for(heard[name].wait(), 30)
+
+    client.on("back", lambda *args: hear("back", *args))
     client.on("question", lambda *args: (args[0] + 1, b"\x02"))
     client.on("connect_error", lambda why: report("connect_error", why))
     client.on("disconnect", lambda reason: report("disconnect", reason))
-    client.on("said", said, namespace="/other")
+    client.on("said", lambda *args: hear("said", *args), namespace="/other")
 
     how = {"transports": transports, "wait_timeout": 30}
     try:
@@ -57,10 +65,11 @@ async def run(client, url, transports):
     args = (1, "é 😀", None, {"a": [b"\x00\xff", b""]})
     report("ack", await done(client.call("echo", args, timeout=30)))
     await done(client.emit("there", ("x" * (900 << 10), [b"\x01"])))
+    await until("back")
     report("asked", await done(client.call("ask me", timeout=30)))
     report("refused by ack", await done(client.call("add", ("one", 2), timeout=30)))
     report("joined", await done(client.call("join", "red", namespace="/other", timeout=30)))
-    await asyncio.wait_for(heard.wait(), 30)
+    await until("said")
     await done(client.disconnect())
 
 
