@@ -46,7 +46,7 @@ async fn one_of_everything(kind: &str, transports: &str) {
     client.expect("connect").await;
     let echo = json!([1, "é 😀", null, { "a": [bytes(&[0, 255]), bytes(&[])] }]);
     assert_eq!(client.expect("ack").await, echo);
-    let back = json!(["x".repeat(900 << 10), [bytes(&[1])]]);
+    let back = json!(["x".repeat(900 << 10)]);
     assert!(client.expect("back").await == back, "other text came back");
     assert_eq!(client.expect("asked").await, json!([42, bytes(&[2])]));
     let refusal = client.expect("refused by ack").await;
