@@ -233,7 +233,9 @@ impl Model {
             }
             Op::Send { count, len } => self.send(count, len),
             Op::Close => {
-                self.drains |= self.session.is_open();
+                // In an upgrade it waits for its end first.
+                self.drains |=
+                    self.session.is_open() && !(self.attached && self.polls() == Some(true));
                 self.session.close(self.now);
                 assert!(!self.session.is_open());
             }

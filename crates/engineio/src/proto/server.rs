@@ -22,7 +22,8 @@
 //! In protocol 4 the server pings and waits for the pong; in protocol 3 the client pings, each ping
 //! is answered, and one that does not come within both times ends the session.
 //!
-//! CLOSING drains the outbox; the application has been told `Closed` already. In CLOSED a held GET
+//! CLOSING drains the outbox, and waits before that for the end of an upgrade; the application has
+//! been told `Closed` already. In CLOSED a held GET
 //! is still answered (`1`, or `6` when the peer closed) and a websocket is still closed; then
 //! [`Session::is_finished`]. A client that closes by POST often has a GET on its way: for a second
 //! one GET is answered `6` as if it had been held, so that the order of arrival does not matter.
@@ -245,10 +246,15 @@ impl Session {
             return;
         }
         self.phase = Phase::Closing;
-        self.timers.stop_all();
+        // Behind its probe an upgrade goes on: the client may have stopped to poll, and gets what
+        // waits when it is done.
+        if self.link == Link::Probing {
+            self.drop_probe();
+        }
+        self.timers.stop(Timer::Ping);
+        self.timers.stop(Timer::Pong);
         self.timers.set(Timer::Close, now + self.config.close_timeout);
         self.heartbeat = None;
-        self.drop_probe();
         self.tell_closed(CloseReason::ForcedClose);
     }
 

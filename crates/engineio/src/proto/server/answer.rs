@@ -82,7 +82,7 @@ impl Session {
             Poll::Farewell(_) => true,
             Poll::Held { .. } => {
                 matches!(self.link, Link::Probed { .. })
-                    || self.phase == Phase::Closing
+                    || (self.phase == Phase::Closing && self.link == Link::Polling)
                     || self.has_packet()
             }
         }
@@ -155,7 +155,7 @@ impl Session {
             packets += 1;
         }
         let probed = matches!(self.link, Link::Probed { .. });
-        if self.phase == Phase::Closing && encoder.is_empty() {
+        if self.phase == Phase::Closing && self.link == Link::Polling && encoder.is_empty() {
             if noop {
                 encoder.push(Packet::Noop);
                 packets += 1;

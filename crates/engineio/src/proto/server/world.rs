@@ -164,7 +164,10 @@ impl Session {
                 self.timers.stop(Timer::Upgrade);
                 self.dismiss_poll(Packet::Noop);
                 self.tally.upgrades += 1;
-                self.inbox.push(Event::Upgraded);
+                // Nothing follows `Closed`.
+                if self.phase == Phase::Open {
+                    self.inbox.push(Event::Upgraded);
+                }
                 Ok(())
             }
             (Link::Probing | Link::Probed { .. }, packet) => {

@@ -1,6 +1,6 @@
 //! Closing while something is under way, or with no room left for the close packet.
 
-use super::pair::{Pair, server_with};
+use super::pair::{self, Pair, server_with};
 use super::*;
 
 /// A client that polls, its message on the way to the server.
@@ -50,4 +50,40 @@ fn the_close_packet_respects_max_payload_in_both_roles() {
         pair.client.handle_posted();
     }
     assert!(pair.client.is_finished());
+}
+
+/// Closed in the middle of an upgrade, with a message that waits.
+fn upgrading() -> server::Session {
+    let mut server = pair::server(Transport::Polling);
+    server.poll_payload();
+    server.handle_upgrade(Time::ZERO).unwrap();
+    server.handle_frame(Time::ZERO, frame("2probe")).unwrap();
+    assert_eq!(server.poll_transmit(), Some(Transmit::Frame(frame("3probe"))));
+    server.send(&["last".into()]).unwrap();
+    server.close(Time::ZERO);
+    server
+}
+
+#[test]
+fn a_session_that_closes_in_an_upgrade_says_its_last_words_behind_it() {
+    let mut server = upgrading();
+    assert_eq!(server.poll_transmit(), None);
+    server.handle_frame(Time::ZERO, frame("5")).unwrap();
+    assert_eq!(server.poll_transmit(), Some(Transmit::Frame(frame("4last"))));
+    assert_eq!(server.poll_transmit(), Some(Transmit::Close));
+    assert!(server.is_finished());
+    let events = texts(std::iter::from_fn(|| server.poll_event()));
+    assert_eq!(events, ["forced close"]);
+}
+
+#[test]
+fn a_session_that_closes_in_an_upgrade_that_fails_says_its_last_words_over_polling() {
+    let mut server = upgrading();
+    server.handle_timeout(Time::ZERO + Config::default().upgrade_timeout);
+    assert_eq!(server.poll_transmit(), Some(Transmit::Close));
+    for expected in [&b"4last"[..], b"6\x1e1"] {
+        server.handle_poll(Time::ZERO).unwrap();
+        assert_eq!(server.poll_payload().as_deref(), Some(expected));
+    }
+    assert!(server.is_finished());
 }
