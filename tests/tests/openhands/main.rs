@@ -16,6 +16,7 @@ mod refusals;
 mod replay;
 mod rest;
 mod retention;
+mod scripts;
 mod startup;
 mod tools;
 mod transfer;
