@@ -1,7 +1,22 @@
-//! Socket.IO v5 from scratch, on top of `engineio`.
+//! Socket.IO v5 from scratch, on top of [`engineio`].
 //!
 //! [`proto`] is the protocol as pure state machines: no socket, clock, entropy or runtime.
-//! `server` (feature, on by default) runs namespaces and async handlers on it.
+//! `server` (feature, on by default) runs namespaces and async handlers on it: start there.
+//!
+//! ```toml
+//! socketio = "0.1"
+//! axum = "0.8"
+//! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["full"] }
+//! ```
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `server` | the server | on |
+//! | `msgpack` | the parser of `socket.io-msgpack-parser` | off |
+
+/// The layer below, for its configuration and its types.
+pub use engineio;
 
 pub mod proto;
 #[cfg(feature = "server")]

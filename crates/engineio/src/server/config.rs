@@ -32,6 +32,7 @@ pub struct Config {
     /// Whether websockets are served, direct or by upgrade. Default true.
     pub websocket: bool,
     /// Whether clients of protocol 3 are served too: those of Socket.IO 1 and 2. Default false.
+    /// What is no `EIO=4` then counts as theirs, unless [`assume_eio3`](Self::assume_eio3) is off.
     pub allow_eio3: bool,
     /// Whether, with [`allow_eio3`](Self::allow_eio3), no `EIO` or one that is not `4` means
     /// protocol 3, as in engine.io 6.6. Default true. Without it only `EIO=3` does, and others are

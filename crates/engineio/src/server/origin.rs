@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::Parts;
 
-/// Pages that may connect.
+/// Pages that may connect. Those of other origins get the CORS headers that a browser wants, with
+/// credentials, and their preflights are answered: another layer for CORS is not needed.
 #[derive(Clone)]
 pub enum Origins {
     /// Pages of this server: the origin's host and port are those of the `Host` header, or in

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{EmitError, HandlerError, Socket};
 use crate::proto::{Args, encode};
 
-/// Answers one event. Sends at most one ack; without a request for one it sends nothing.
+/// Answers one event. Sends at most one ack; without a request for one it sends nothing. Dropped, it
+/// never answers: the client waits for its own timeout.
 #[derive(Debug)]
 pub struct AckSender {
     socket: Socket,

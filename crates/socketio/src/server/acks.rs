@@ -44,6 +44,14 @@ impl Acks {
         Self { stream }
     }
 
+    /// The next one, in the order they come; `None` after the last.
+    ///
+    /// # Cancel safety
+    /// No ack is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<BroadcastAck> {
+        self.stream.next().await
+    }
+
     /// Waits for all of them.
     pub async fn gather(self) -> Vec<BroadcastAck> {
         self.stream.collect().await

@@ -6,6 +6,19 @@ use super::adapter::Adapters;
 use crate::proto;
 
 /// Configuration of a [`Server`](super::Server).
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio::engineio::server::Origins;
+/// use socketio::server::{Config, Recovery};
+///
+/// let mut config = Config::default();
+/// config.engine.session.ping_interval = Duration::from_secs(10);
+/// config.engine.session.limits.max_payload = 4 << 20;
+/// config.engine.origins = Origins::List(["https://app.example".to_owned()].into());
+/// config.connection.connect_timeout = Duration::from_secs(5);
+/// config.recovery = Some(Recovery::default());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -55,6 +68,12 @@ pub enum SlowConsumer {
 }
 
 /// Limits of connection state recovery, for each namespace.
+///
+/// With it every event that a client may get again carries one more argument, its offset, as in the
+/// reference; clients of the reference take it off. For a client that recovers `on_connect` runs
+/// too, with [`Socket::recovered`](super::Socket::recovered); its rooms and data are there, handlers
+/// that [`Socket::on`](super::Socket::on) set must be set again. Its `auth` holds what it recovers
+/// by: do not show that to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::Socket;
 use crate::proto::ArgsError;
 
-/// What went wrong while an event was handled. The socket stays connected.
+/// What went wrong while an event was handled. The socket stays connected. What is behind it is its
+/// `source`: print that too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {

@@ -3,7 +3,7 @@
 //! Handlers of one socket run one after the other, in the order their events came, polled by the
 //! connection's own task beside reads, writes and timers. A handler that waits delays the next
 //! event of its socket, and nothing else; while it waits a bounded queue fills, and then the
-//! server stops reading from that client.
+//! server stops reading from that client. Acks are no events: a handler may wait for one.
 //!
 //! ```
 //! use socketio::server::{Ack, Data, Server, Socket};
@@ -15,10 +15,65 @@
 //!         let _ = socket.emit("welcome", &socket.id().as_str());
 //!     })
 //!     .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) });
-//! let service = server.service(); // a tower and hyper service: mount it at /socket.io/
+//! let service = server.service(); // a tower and hyper service
 //! # let _ = service;
 //! # Ok::<(), socketio::proto::Misuse>(())
 //! ```
+//!
+//! # Serving it
+//!
+//! With axum, `nest_service` serves the path with and without its slash. The end of the program
+//! waits until clients have been told:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # async fn run(server: socketio::server::Server) -> std::io::Result<()> {
+//! let app = axum::Router::new().nest_service("/socket.io", server.service());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! let stop = async move {
+//!     let _ = tokio::signal::ctrl_c().await;
+//!     server.shutdown(Duration::from_secs(5)).await;
+//! };
+//! axum::serve(listener, app).with_graceful_shutdown(stop).await
+//! # }
+//! ```
+//!
+//! # Who may come in
+//!
+//! A middleware, the reference's `use`, decides on each CONNECT; the client's `auth` is data of any
+//! type:
+//!
+//! ```
+//! use serde::Deserialize;
+//! use socketio::server::{ConnectError, Server, Socket};
+//!
+//! #[derive(Deserialize)]
+//! struct Auth {
+//!     token: String,
+//! }
+//!
+//! async fn authenticate(socket: Socket) -> Result<(), ConnectError> {
+//!     let auth: Auth = socket.auth_as().map_err(|_| ConnectError::new("a token, please"))?;
+//!     match auth.token.as_str() {
+//!         "secret" => Ok(()),
+//!         _ => Err(ConnectError::new("wrong token")),
+//!     }
+//! }
+//!
+//! let server = Server::default();
+//! server.of("/")?.with(authenticate);
+//! # Ok::<(), socketio::proto::Misuse>(())
+//! ```
+//!
+//! # What clients see when something goes wrong
+//!
+//! | what | the ack, if one was asked for |
+//! |---|---|
+//! | nobody handles the event | `{"error":"no handler for event \"x\""}`; the reference is silent |
+//! | its arguments are not the handler's | `{"error":…}` with what is wrong |
+//! | the handler gives an error | `{"error":…}` with its text |
+//! | the handler panics, or its [`State`] is not there | `{"error":"internal error"}` |
+//! | its [`AckSender`] is dropped | none: the client waits for its own timeout |
 
 mod ack;
 mod acks;
@@ -164,7 +219,8 @@ impl Server {
     }
 
     /// The service that answers requests. It looks at the query only: mount it under a path, by
-    /// convention `/socket.io/`.
+    /// convention `/socket.io/`, with axum by `nest_service`, without a router by
+    /// [`Service::with_fallback`](engineio::server::Service::with_fallback).
     pub fn service(&self) -> engineio::server::Service {
         self.engine.service()
     }
@@ -176,7 +232,8 @@ impl Server {
 
     /// Disconnects all sockets, with reason `server shutting down`; refuses new connections from
     /// now on, closes all others when what waits is sent, and waits for that at most for
-    /// `deadline`. Returns how many were left then. What clients are told,
+    /// `deadline`. Returns how many sessions were left then; one whose client stopped to poll takes
+    /// the engine's `close_timeout` to go. What clients are told,
     /// [`Config::disconnect_on_shutdown`] says.
     ///
     /// # Cancel safety

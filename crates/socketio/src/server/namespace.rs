@@ -87,8 +87,9 @@ impl Namespace {
         params.find(|(param, _)| param == name).map(|(_, value)| &value[..])
     }
 
-    /// Adds a middleware: it runs before the client is let in, in the order they were added. The
-    /// first error refuses the client.
+    /// Adds a middleware, the reference's `use`: it runs before the client is let in, in the order
+    /// they were added. The first error refuses the client. Values, handlers and rooms that it gives
+    /// the socket are there when the client is in.
     pub fn with<F, Fut>(&self, middleware: F) -> &Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,

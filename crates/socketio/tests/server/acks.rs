@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use socketio::server::{AckError, Config, Server};
 
 use crate::common::{Client, connected, next, serve};

@@ -190,3 +190,28 @@ async fn a_handler_broadcasts_in_the_order_of_events() {
     }
     a.assert_quiet().await;
 }
+
+#[tokio::test]
+async fn rooms_joined_in_a_middleware_are_there_when_the_client_is_in() {
+    let mut config = Config::default();
+    config.max_rooms = 2;
+    let server = Server::new(config);
+    let refused = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&refused);
+    server.of("/").unwrap().with(move |socket: Socket| {
+        let tell = Arc::clone(&tell);
+        async move {
+            socket.join(["red", "blue"]).unwrap();
+            *tell.lock().unwrap() = socket.join("green").err();
+            socket.leave("blue");
+            assert_eq!(socket.rooms(), ["red".into()]);
+            Ok(())
+        }
+    });
+    let ([mut a], [socket]) = clients(&server).await;
+    assert_eq!(*refused.lock().unwrap(), Some(TooManyRooms { rooms: 3, max: 2 }));
+    assert_eq!(socket.rooms(), [socket.id().as_str().into(), "red".into()]);
+    server.to("blue").emit("nobody", &()).unwrap();
+    server.to("red").emit("red", &()).unwrap();
+    assert_eq!(a.recv().await, r#"2["red"]"#);
+}

@@ -239,6 +239,7 @@ impl Session {
                     tracing::debug!(socket = %socket.id(), %error, "answer not sent");
                     self.engine.close();
                 }
+                socket.enter_first_rooms();
                 return joined.admit();
             }
             Ok(restored) => {

@@ -13,8 +13,23 @@ use crate::server::hooks::Hooks;
 use crate::server::{AckError, EmitError, SlowConsumer};
 
 impl Socket {
-    /// Sends an event. A tuple is spread over several arguments, `()` is none, any other type is
-    /// one; bytes anywhere in them leave as attachments.
+    /// Sends an event, with arguments by serde:
+    ///
+    /// | data | arguments |
+    /// |---|---|
+    /// | a tuple, an array of fixed length, a tuple struct | as many as it has |
+    /// | `()`, whatever serde writes as a unit | none; one that is `null` is `None::<()>` |
+    /// | anything else, a `Vec` or a map too | one |
+    ///
+    /// What serde knows as bytes ([`Bytes`](bytes::Bytes), not `[u8]` nor `Vec<u8>`) leaves as an
+    /// attachment, wherever it stands. In a middleware the event leaves before the answer to the
+    /// client's CONNECT; clients of the reference keep it until then.
+    ///
+    /// ```
+    /// # fn send(socket: socketio::server::Socket) -> Result<(), socketio::server::EmitError> {
+    /// socket.emit("picture", &("cat.png", bytes::Bytes::from_static(&[0x89, 0x50])))
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`EmitError::Full`] when the client does not read: nothing was queued.

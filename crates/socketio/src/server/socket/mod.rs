@@ -48,6 +48,8 @@ struct Inner {
     acks: Mutex<Acks<Waiter>>,
     events: Events,
     values: Mutex<(Values, Option<RawJson>)>,
+    /// Before it is in: the rooms that it will be put into.
+    first_rooms: Mutex<Option<Vec<Room>>>,
     /// Once it is gone, until that was told.
     last_rooms: Mutex<Option<Vec<Room>>>,
 }
@@ -87,6 +89,7 @@ impl Socket {
                 acks: Mutex::new(Acks::new(max_acks)),
                 events: Events::default(),
                 values: Mutex::default(),
+                first_rooms: Mutex::new(Some(Vec::new())),
                 last_rooms: Mutex::default(),
             }),
         }

@@ -1,29 +1,68 @@
 //! Rooms of one socket, and broadcasts that leave it out.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use super::Socket;
 use crate::server::{Broadcast, Room, Rooms, TooManyRooms};
 
 impl Socket {
-    /// Puts the socket into rooms. Without effect when it is not connected.
+    /// Puts the socket into rooms. In a middleware, as soon as the client is in. Without effect when
+    /// it is not connected any more.
     ///
     /// # Errors
     /// [`TooManyRooms`] beyond [`Config::max_rooms`](crate::server::Config::max_rooms); it is then
     /// in none of them more than before.
     pub fn join(&self, rooms: impl Rooms) -> Result<(), TooManyRooms> {
-        self.namespace().adapter(false).add(self.id(), &rooms.into_rooms())
+        let rooms = rooms.into_rooms();
+        if let Some(first) = &mut *self.first_rooms() {
+            let mut all = first.clone();
+            for room in rooms {
+                if *room != *self.id().as_str() && !all.contains(&room) {
+                    all.push(room);
+                }
+            }
+            let max = self.context().config.max_rooms;
+            if all.len() > max {
+                return Err(TooManyRooms { rooms: all.len(), max });
+            }
+            *first = all;
+            return Ok(());
+        }
+        self.namespace().adapter(false).add(self.id(), &rooms)
+    }
+
+    /// The client is in: it enters the rooms that middlewares have put it into.
+    pub(crate) fn enter_first_rooms(&self) {
+        let rooms = self.first_rooms().take().unwrap_or_default();
+        if !rooms.is_empty()
+            && let Err(error) = self.namespace().adapter(false).add(self.id(), &rooms)
+        {
+            // One that recovers has those that it had before, too.
+            tracing::warn!(socket = %self.id(), %error, "rooms of a middleware not joined");
+        }
+    }
+
+    fn first_rooms(&self) -> MutexGuard<'_, Option<Vec<Room>>> {
+        self.inner.first_rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the socket out of rooms.
     pub fn leave(&self, rooms: impl Rooms) {
+        let rooms = rooms.into_rooms();
+        if let Some(first) = &mut *self.first_rooms() {
+            return first.retain(|room| !rooms.contains(room));
+        }
         let adapter = self.namespace().adapter(false);
-        rooms.into_rooms().iter().for_each(|room| adapter.del(self.id(), room));
+        rooms.iter().for_each(|room| adapter.del(self.id(), room));
     }
 
-    /// The rooms the socket is in, that of its own id first. Once it is gone, those it was in,
+    /// The rooms the socket is in, that of its own id first; in a middleware, those that it will be
+    /// in besides that one. Once it is gone, those it was in,
     /// until [`on_disconnecting`](crate::server::Namespace::on_disconnecting) is done.
     pub fn rooms(&self) -> Vec<Room> {
+        if let Some(first) = &*self.first_rooms() {
+            return first.clone();
+        }
         let last = self.inner.last_rooms.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
             Some(rooms) => rooms.clone(),
