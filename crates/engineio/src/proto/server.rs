@@ -22,11 +22,11 @@
 //! In protocol 4 the server pings and waits for the pong; in protocol 3 the client pings, each ping
 //! is answered, and one that does not come within both times ends the session.
 //!
-//! CLOSING drains the outbox, and waits before that for the end of an upgrade; the application has
-//! been told `Closed` already. In CLOSED a held GET
-//! is still answered (`1`, or `6` when the peer closed) and a websocket is still closed; then
-//! [`Session::is_finished`]. A client that closes by POST often has a GET on its way: for a second
-//! one GET is answered `6` as if it had been held, so that the order of arrival does not matter.
+//! CLOSING drains the outbox, and in PROBED waits before that for the end of the upgrade; the
+//! application has been told `Closed` already. In CLOSED a held GET is still answered (`1`, or `6`
+//! when the peer closed) and a websocket is still closed; then [`Session::is_finished`]. A client
+//! that closes by POST often has a GET on its way: for a second one GET is answered `6` as if it had
+//! been held, so that the order of arrival does not matter.
 
 mod answer;
 mod config;

@@ -15,7 +15,8 @@ pub struct Config {
     /// Time a websocket has from its attachment to the end of the upgrade. Default 10 s.
     /// When it is over the websocket is closed and the session goes on polling.
     pub upgrade_timeout: Duration,
-    /// Time the client has to take the last packets after [`Session::close`](super::Session::close). Default 30 s.
+    /// Time the client has to take the last packets after
+    /// [`Session::close`](super::Session::close). Default 30 s.
     pub close_timeout: Duration,
     /// Whether a polling session may move to websocket. Default true.
     pub upgrades: bool,

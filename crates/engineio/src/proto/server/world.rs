@@ -115,8 +115,8 @@ impl Session {
     ///
     /// # Errors
     /// [`RequestError::SidUnknown`] when the session is over; [`RequestError::BadRequest`] when
-    /// upgrades are off, one is under way or done, or too many have failed: the caller closes that websocket, the session
-    /// is not touched.
+    /// upgrades are off, one is under way or done, or too many have failed: the caller closes that
+    /// websocket, the session is not touched.
     pub fn handle_upgrade(&mut self, now: Time) -> Result<(), RequestError> {
         if self.phase == Phase::Closed {
             return Err(RequestError::SidUnknown);
