@@ -3,6 +3,7 @@
 //! One pass over the text, no allocation, no recursion: the open brackets are the bits of one
 //! `u128`. Accepts exactly what `serde_json` accepts when it ignores a value, depth aside.
 
+mod marks;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,7 @@ pub struct ArrayHead {
 /// assert_eq!(json::check(b"[[[]]]", 2), Err(JsonError::TooDeep { depth: 3, max: 2 }));
 /// ```
 pub fn check(bytes: &[u8], max_depth: usize) -> Result<(), JsonError> {
-    Scanner { bytes, at: 0 }.text(max_depth, &mut ArrayHead::default())
+    Scanner::new(bytes).text(max_depth, &mut ArrayHead::default())
 }
 
 /// As [`check`], for a text that must be an array, and tells where its parts are.
@@ -70,7 +71,7 @@ pub fn check(bytes: &[u8], max_depth: usize) -> Result<(), JsonError> {
 /// # Errors
 /// As [`check`]; a text that is not an array is [`JsonError::Syntax`] at its first byte.
 pub fn check_array(bytes: &[u8], max_depth: usize) -> Result<ArrayHead, JsonError> {
-    let mut scanner = Scanner { bytes, at: 0 };
+    let mut scanner = Scanner::new(bytes);
     scanner.space();
     if scanner.peek() != Some(b'[') {
         return Err(scanner.fault());
@@ -101,11 +102,11 @@ pub(crate) fn next_element(checked: &[u8]) -> &[u8] {
 
 /// Bytes of the value at the start of `checked`.
 pub(crate) fn value_len(checked: &[u8]) -> usize {
-    let mut scanner = Scanner { bytes: checked, at: 0 };
+    let mut scanner = Scanner::new(checked);
     let mut open = 0_usize;
     while let Some(byte) = scanner.peek() {
         match byte {
-            b'"' if scanner.string().is_err() => return checked.len(),
+            b'"' if scanner.string().is_none() => return checked.len(),
             b'"' => {}
             b'[' | b'{' => (scanner.at, open) = (scanner.at + 1, open + 1),
             b']' | b'}' => (scanner.at, open) = (scanner.at + 1, open.saturating_sub(1)),

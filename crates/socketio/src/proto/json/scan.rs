@@ -1,5 +1,6 @@
 //! The one pass over JSON text.
 
+use super::marks::{BLOCK, marks};
 use super::{ArrayHead, DEEPEST, JsonError, space};
 
 /// Walks over bytes that should be JSON.
@@ -7,9 +8,18 @@ pub(super) struct Scanner<'a> {
     pub(super) bytes: &'a [u8],
     /// Never beyond the end.
     pub(super) at: usize,
+    /// Where the block begins that was looked at last.
+    block: usize,
+    /// Its bytes that end or interrupt a string, one bit each, the first lowest.
+    marks: u64,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        // Far from any position: no block was looked at.
+        Self { bytes, at: 0, block: usize::MAX / 2, marks: 0 }
+    }
+
     /// One whole text. `head` is filled in if it is an array.
     pub(super) fn text(mut self, max_depth: usize, head: &mut ArrayHead) -> Result<(), JsonError> {
         let max = max_depth.min(DEEPEST);
@@ -32,7 +42,7 @@ impl Scanner<'_> {
                     self.space();
                     if self.peek() != Some(open + 2) {
                         if open == b'{' {
-                            self.key()?;
+                            self.key().ok_or_else(|| self.fault())?;
                         }
                         continue 'value;
                     }
@@ -43,12 +53,7 @@ impl Scanner<'_> {
                     depth -= 1;
                     objects >>= 1;
                 }
-                Some(b'"') => self.string()?,
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.literal(b"true")?,
-                Some(b'f') => self.literal(b"false")?,
-                Some(b'n') => self.literal(b"null")?,
-                _ => return Err(self.fault()),
+                first => self.scalar(first).ok_or_else(|| self.fault())?,
             }
             // A value has ended; what stands behind it closes brackets or asks for the next.
             while depth > 0 {
@@ -68,7 +73,7 @@ impl Scanner<'_> {
                             head.rest_at = self.at;
                         }
                         if object {
-                            self.key()?;
+                            self.key().ok_or_else(|| self.fault())?;
                         }
                         continue 'value;
                     }
@@ -100,65 +105,93 @@ impl Scanner<'_> {
     }
 
     pub(super) fn space(&mut self) {
-        while self.peek().is_some_and(space) {
+        // Most texts have none: one comparison rather than four.
+        while self.peek().is_some_and(|b| b <= b' ' && space(b)) {
             self.at += 1;
         }
     }
 
-    fn key(&mut self) -> Result<(), JsonError> {
+    fn scalar(&mut self, first: Option<u8>) -> Option<()> {
+        match first? {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => None,
+        }
+    }
+
+    fn key(&mut self) -> Option<()> {
         self.string()?;
         self.space();
-        if self.peek() != Some(b':') {
-            return Err(self.fault());
-        }
-        self.at += 1;
-        Ok(())
+        self.byte(b':')
     }
 
-    fn literal(&mut self, text: &[u8]) -> Result<(), JsonError> {
-        if !self.bytes[self.at..].starts_with(text) {
-            return Err(self.fault());
-        }
-        self.at += text.len();
-        Ok(())
+    fn byte(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    pub(super) fn string(&mut self) -> Result<(), JsonError> {
-        if self.peek() != Some(b'"') {
-            return Err(self.fault());
-        }
-        self.at += 1;
+    fn literal(&mut self, text: &[u8]) -> Option<()> {
+        self.bytes[self.at..].starts_with(text).then(|| self.at += text.len())
+    }
+
+    /// `None`: no string, the fault is at `at`. So in all that follow.
+    pub(super) fn string(&mut self) -> Option<()> {
+        self.byte(b'"')?;
         loop {
-            self.at += plain_len(&self.bytes[self.at..]);
-            match self.peek() {
-                Some(b'"') => {
+            self.plain();
+            match self.peek()? {
+                b'"' => {
                     self.at += 1;
-                    return Ok(());
+                    return Some(());
                 }
-                Some(b'\\') => self.escape()?,
-                _ => return Err(self.fault()),
+                b'\\' => self.escape()?,
+                _ => return None,
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), JsonError> {
-        let len = match &self.bytes[self.at + 1..] {
-            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
-            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|h| h.is_ascii_hexdigit()) => 6,
-            _ => return Err(self.fault()),
-        };
-        self.at += len;
-        Ok(())
+    /// To the next quote, backslash or control character, or to the end.
+    ///
+    /// A block is looked at once, however many strings and escapes it holds.
+    fn plain(&mut self) {
+        loop {
+            let within = self.at.wrapping_sub(self.block);
+            if within < BLOCK {
+                let ahead = self.marks >> within;
+                if ahead != 0 {
+                    self.at += ahead.trailing_zeros() as usize;
+                    return;
+                }
+                self.at = self.block + BLOCK;
+            }
+            self.block = self.at;
+            self.marks = look(&self.bytes[self.at..]);
+        }
     }
 
-    fn number(&mut self) -> Result<(), JsonError> {
+    fn escape(&mut self) -> Option<()> {
+        let len = match self.bytes.get(self.at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+            b'u' => {
+                let digits = self.bytes.get(self.at + 2..self.at + 6)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(6)?
+            }
+            _ => return None,
+        };
+        self.at += len;
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<()> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         if self.peek() == Some(b'0') {
             self.at += 1;
             if self.peek().is_some_and(|b| b.is_ascii_digit()) {
-                return Err(self.fault());
+                return None;
             }
         } else {
             self.digits()?;
@@ -174,33 +207,29 @@ impl Scanner<'_> {
             }
             self.digits()?;
         }
-        Ok(())
+        Some(())
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
-        let len = self.bytes[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
-        self.at += len;
-        if len == 0 { Err(self.fault()) } else { Ok(()) }
+    fn digits(&mut self) -> Option<()> {
+        let from = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > from).then_some(())
     }
 }
 
-/// Bytes before the first quote, backslash or control character: eight at a time.
-fn plain_len(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let borrow = |word: u64, n: u8| word.wrapping_sub(ONES * u64::from(n));
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = borrow(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = borrow(word ^ (ONES * u64::from(b'\\')), 1);
-        // Both are ASCII, so that one look at the top bits serves all three. A borrow can mark a
-        // byte wrongly only above one that is marked rightly.
-        let marks = (borrow(word, 0x20) | quote | backslash) & !word & HIGH;
-        if marks != 0 {
-            return i * 8 + marks.trailing_zeros() as usize / 8;
+/// At the block that `rest` begins with.
+// Apart from `string`, which would have to save its registers even where a block is known.
+#[inline(never)]
+fn look(rest: &[u8]) -> u64 {
+    match rest.first_chunk() {
+        Some(block) => marks(block),
+        None => {
+            // What pads the last block is a mark, so that the end is one.
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            marks(&block)
         }
     }
-    let plain = |b: &u8| *b >= 0x20 && *b != b'"' && *b != b'\\';
-    bytes.len() - tail.len() + tail.iter().take_while(|b| plain(b)).count()
 }

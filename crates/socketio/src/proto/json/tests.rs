@@ -154,6 +154,17 @@ proptest! {
     }
 
     #[test]
+    fn strings_over_blocks_are_judged_as_serde_json_does(
+        before in 0..140_usize,
+        middle in r#"[\\"u0n\n,é]{0,6}"#,
+        after in 0..140_usize,
+        end in r#"["\\]{0,2}\]?"#,
+    ) {
+        let text = format!("[\"{}{middle}{}{end}", "x".repeat(before), "y".repeat(after));
+        prop_assert_eq!(check(text.as_bytes(), DEEPEST).is_ok(), oracle(text.as_bytes()));
+    }
+
+    #[test]
     fn the_elements_of_an_array_are_its_elements(values in proptest::collection::vec(value(), 0..6), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_vec_pretty(&values) } else { serde_json::to_vec(&values) }.unwrap();
         let head = check_array(&text, DEEPEST).unwrap();
