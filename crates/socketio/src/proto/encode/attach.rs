@@ -10,23 +10,32 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+use super::strings::Next;
 use crate::proto::args::{MARK, NUM};
 
-/// A serializer, part of one, or value, and the attachments so far.
+/// What goes around the serializer.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    /// The attachments so far.
+    pub(super) attachments: RefCell<Vec<Bytes>>,
+    pub(super) next: Next,
+}
+
+/// A serializer, part of one, or value, and what goes around it.
 pub(super) struct Attach<'a, T> {
     inner: T,
-    attachments: &'a RefCell<Vec<Bytes>>,
+    aside: &'a Aside,
 }
 
 impl<'a, T> Attach<'a, T> {
-    pub(super) fn new(inner: T, attachments: &'a RefCell<Vec<Bytes>>) -> Self {
-        Self { inner, attachments }
+    pub(super) fn new(inner: T, aside: &'a Aside) -> Self {
+        Self { inner, aside }
     }
 }
 
 impl<T: Serialize> Serialize for Attach<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.inner.serialize(Attach::new(serializer, self.attachments))
+        self.inner.serialize(Attach::new(serializer, self.aside))
     }
 }
 
@@ -41,7 +50,7 @@ macro_rules! scalar {
 macro_rules! compound {
     ($($method:ident($($arg:ident: $type:ty),*) -> $part:ident;)*) => {$(
         fn $method(self, $($arg: $type),*) -> Result<Self::$part, S::Error> {
-            Ok(Attach::new(self.inner.$method($($arg),*)?, self.attachments))
+            Ok(Attach::new(self.inner.$method($($arg),*)?, self.aside))
         }
     )*};
 }
@@ -59,7 +68,7 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<S::Ok, S::Error> {
         let num = {
-            let mut attachments = self.attachments.borrow_mut();
+            let mut attachments = self.aside.attachments.borrow_mut();
             attachments.push(Bytes::copy_from_slice(bytes));
             attachments.len() - 1
         };
@@ -67,6 +76,10 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
         placeholder.serialize_field(MARK, &true)?;
         placeholder.serialize_field(NUM, &num)?;
         placeholder.end()
+    }
+
+    fn serialize_str(self, text: &str) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_str(if self.aside.next.takes(text) { "" } else { text })
     }
 
     scalar! {
@@ -84,7 +97,6 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
         serialize_f32(value: f32);
         serialize_f64(value: f64);
         serialize_char(value: char);
-        serialize_str(value: &str);
         serialize_none();
         serialize_unit();
         serialize_unit_struct(name: &'static str);
@@ -104,7 +116,7 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_some(&Attach::new(value, self.attachments))
+        self.inner.serialize_some(&Attach::new(value, self.aside))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -112,7 +124,7 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_newtype_struct(name, &Attach::new(value, self.attachments))
+        self.inner.serialize_newtype_struct(name, &Attach::new(value, self.aside))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -122,7 +134,7 @@ impl<'a, S: Serializer> Serializer for Attach<'a, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = Attach::new(value, self.attachments);
+        let value = Attach::new(value, self.aside);
         self.inner.serialize_newtype_variant(name, index, variant, &value)
     }
 
@@ -146,7 +158,7 @@ macro_rules! parts {
                 $($key: $type,)?
                 value: &T,
             ) -> Result<(), S::Error> {
-                self.inner.$method($($key,)? &Attach::new(value, self.attachments))
+                self.inner.$method($($key,)? &Attach::new(value, self.aside))
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
@@ -175,7 +187,7 @@ impl<S: SerializeMap> SerializeMap for Attach<'_, S> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.inner.serialize_value(&Attach::new(value, self.attachments))
+        self.inner.serialize_value(&Attach::new(value, self.aside))
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,7 @@
 mod amend;
 mod attach;
 mod spread;
+mod strings;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use engineio::proto::{Message, Text};
 use serde::Serialize;
 
+use self::strings::write_string;
 use super::packet::reserved;
 use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
 
@@ -256,12 +258,6 @@ fn control(kind: u8, namespace: &Namespace, data: &[u8]) -> Encoded {
 
 fn check_name(name: &str) -> Result<(), Misuse> {
     reserved(name).map_or(Ok(()), |name| Err(Misuse::ReservedName { name }))
-}
-
-fn write_string(wire: &mut Vec<u8>, text: &str) {
-    // Neither a string nor writing to a vector can fail.
-    let written = serde_json::to_writer(wire, text);
-    debug_assert!(written.is_ok());
 }
 
 /// The refusal of a namespace that does not exist, in the reference's words.

@@ -1,12 +1,11 @@
 //! Writes arguments: tuples spread over several, a unit is none, anything else is one.
 
-use std::cell::RefCell;
 use std::fmt;
 
-use bytes::Bytes;
 use serde::ser::{Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
 
-use super::attach::Attach;
+use super::attach::{Aside, Attach};
+use super::strings::Strings;
 use super::{Encoded, close};
 use crate::proto::EncodeError;
 
@@ -17,23 +16,27 @@ pub(super) fn write<T: Serialize + ?Sized>(
     mut wire: Vec<u8>,
     behind: bool,
 ) -> Result<Encoded, EncodeError> {
-    let attachments = RefCell::new(Vec::new());
+    let aside = Aside::default();
     let mut slot = None;
-    let spread = Spread { wire: &mut wire, behind, attachments: &attachments, slot: &mut slot };
+    let spread = Spread { wire: &mut wire, behind, aside: &aside, slot: &mut slot };
     args.serialize(spread).map_err(EncodeError::Json)?;
     wire.push(b']');
-    Ok(close(wire, attachments.into_inner()))
+    Ok(close(wire, aside.attachments.into_inner()))
 }
 
-type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>>;
+type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>, Strings<'a>>;
 type One<'a> = Attach<'a, &'a mut Json<'a>>;
+
+fn json<'a>(wire: &'a mut Vec<u8>, aside: &'a Aside) -> Json<'a> {
+    Json::with_formatter(wire, Strings(&aside.next))
+}
 
 /// Takes a type by its shape: the fields of a tuple are an argument each, and every other type but
 /// a unit is one as a whole.
 struct Spread<'a> {
     wire: &'a mut Vec<u8>,
     behind: bool,
-    attachments: &'a RefCell<Vec<Bytes>>,
+    aside: &'a Aside,
     /// Where the writer of the one argument is kept while it writes.
     slot: &'a mut Option<Json<'a>>,
 }
@@ -41,13 +44,13 @@ struct Spread<'a> {
 impl<'a> Spread<'a> {
     fn one(mut self) -> One<'a> {
         self.separate();
-        Attach::new(self.slot.insert(Json::new(self.wire)), self.attachments)
+        Attach::new(self.slot.insert(json(self.wire, self.aside)), self.aside)
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, field: &T) -> Result<(), serde_json::Error> {
         self.separate();
-        let mut json = Json::new(self.wire);
-        field.serialize(Attach::new(&mut json, self.attachments))
+        let mut json = json(self.wire, self.aside);
+        field.serialize(Attach::new(&mut json, self.aside))
     }
 
     fn separate(&mut self) {

@@ -76,6 +76,9 @@ fn raw_json_is_written_as_it_is() {
         wire(&(raw, Bytes::from("x"))),
         r#"451-["e",{"b": 1.0, "a":[]},{"_placeholder":true,"num":0}]"#
     );
+    let long = format!(r#"{{"b": "{}\\n"}}"#, "x".repeat(200));
+    let raw: &RawValue = serde_json::from_str(&long).unwrap();
+    assert_eq!(wire(&(raw, "y".repeat(200))), format!(r#"42["e",{long},"{}"]"#, "y".repeat(200)));
     let raw = RawJson::new(r#" {"b": 1.0} "#).unwrap();
     assert_eq!(wire(&raw), r#"42["e",{"b": 1.0}]"#);
 }

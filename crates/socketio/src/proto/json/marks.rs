@@ -1,12 +1,27 @@
-//! Which bytes end or interrupt a JSON string.
+//! Which bytes end or interrupt a JSON string, or must be escaped in one.
 
 use wide::u8x16;
 
 /// Bytes looked at together.
-pub(super) const BLOCK: usize = 64;
+pub(in crate::proto) const BLOCK: usize = 64;
 
-/// One bit for each quote, backslash and control character of `block`, the first byte's lowest.
-pub(super) fn marks(block: &[u8; BLOCK]) -> u64 {
+/// One bit for each quote, backslash and control character of the first [`BLOCK`] bytes of `rest`,
+/// the first byte's lowest; set as well for all that such a block has beyond the end of `rest`.
+// Not for inlining: its callers' loops would have to save their registers where they ask for nothing.
+#[inline(never)]
+pub(in crate::proto) fn look(rest: &[u8]) -> u64 {
+    match rest.first_chunk() {
+        Some(block) => marks(block),
+        None => {
+            // Zeros are control characters.
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            marks(&block)
+        }
+    }
+}
+
+fn marks(block: &[u8; BLOCK]) -> u64 {
     let (lanes, _) = block.as_chunks::<16>();
     let (quote, backslash) = (u8x16::splat(b'"'), u8x16::splat(b'\\'));
     let control = u8x16::splat(0x1f);

@@ -3,7 +3,7 @@
 //! One pass over the text, no allocation, no recursion: the open brackets are the bits of one
 //! `u128`. Accepts exactly what `serde_json` accepts when it ignores a value, depth aside.
 
-mod marks;
+pub(super) mod marks;
 mod scan;
 #[cfg(test)]
 mod tests;

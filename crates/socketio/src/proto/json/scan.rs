@@ -1,6 +1,6 @@
 //! The one pass over JSON text.
 
-use super::marks::{BLOCK, marks};
+use super::marks::{BLOCK, look};
 use super::{ArrayHead, DEEPEST, JsonError, space};
 
 /// Walks over bytes that should be JSON.
@@ -154,7 +154,7 @@ impl<'a> Scanner<'a> {
 
     /// To the next quote, backslash or control character, or to the end.
     ///
-    /// A block is looked at once, however many strings and escapes it holds.
+    /// A block is looked at once, however many strings and escapes it holds. The end is a mark.
     fn plain(&mut self) {
         loop {
             let within = self.at.wrapping_sub(self.block);
@@ -216,20 +216,5 @@ impl<'a> Scanner<'a> {
             self.at += 1;
         }
         (self.at > from).then_some(())
-    }
-}
-
-/// At the block that `rest` begins with.
-// Apart from `string`, which would have to save its registers even where a block is known.
-#[inline(never)]
-fn look(rest: &[u8]) -> u64 {
-    match rest.first_chunk() {
-        Some(block) => marks(block),
-        None => {
-            // What pads the last block is a mark, so that the end is one.
-            let mut block = [0; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
-            marks(&block)
-        }
     }
 }
