@@ -38,7 +38,7 @@ struct CommandLine {
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     rounds: usize,
     /// No round begins that would take longer than this, by the time of those before
-    #[arg(long, value_name = "NUMBER", default_value_t = 13)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     minutes: u32,
     #[command(subcommand)]
     part: Option<Part>,
@@ -87,6 +87,13 @@ fn measure(line: &CommandLine) -> io::Result<()> {
     let only = |name: &str| line.only.as_ref().is_none_or(|text| name.contains(text.as_str()));
     let works: Vec<Work> =
         rows::all().into_iter().filter(|work| work.rows.iter().any(|row| only(row.name))).collect();
+    let there: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| !kind.is_foreign() || servers::is_there(*kind))
+        .collect();
+    for kind in Kind::ALL.into_iter().filter(|kind| !there.contains(kind)) {
+        eprintln!("not measured: {}; benches/load/peers/install installs it", kind.name());
+    }
     let mut figures = Figures::default();
     let limit = Duration::from_secs(60) * line.minutes;
     let began = Instant::now();
@@ -97,9 +104,11 @@ fn measure(line: &CommandLine) -> io::Result<()> {
             break;
         }
         for work in works.iter().filter(|work| round == 0 || !work.once) {
-            for &kind in work.kinds {
+            for kind in work.kinds.iter().copied().filter(|kind| there.contains(kind)) {
                 let name = work.rows[0].name;
                 eprintln!("round {} of {rounds}: {name}: {}", round + 1, kind.name());
+                let scale =
+                    if kind.is_foreign() && scale == Scale::Full { Scale::Part } else { scale };
                 let got = (work.run)(kind, scale).map_err(|error| {
                     io::Error::other(format!("{name}: {}: {error}", kind.name()))
                 })?;

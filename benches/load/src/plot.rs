@@ -39,7 +39,7 @@ fn draw_rows(
         .margin(10)
         .x_label_area_size(24)
         .y_label_area_size(390)
-        .build_cartesian_2d((0.02..5.0).log_scale(), (0..lines).into_segmented())?;
+        .build_cartesian_2d((0.02..20.0).log_scale(), (0..lines).into_segmented())?;
     let name = |place: &SegmentValue<i32>| match place {
         SegmentValue::CenterOf(at) => usize::try_from(lines - 1 - at)
             .ok()
@@ -59,7 +59,7 @@ fn draw_rows(
         let dots = rows.iter().zip((0..lines).rev()).filter_map(|((row, peer), line)| {
             let figure = figures.median(row.name, kind)?;
             Some(Circle::new(
-                ((figure / peer).clamp(0.021, 4.9), SegmentValue::CenterOf(line)),
+                ((figure / peer).clamp(0.021, 19.6), SegmentValue::CenterOf(line)),
                 if kind == Kind::Socketio { 7 } else { 5 },
                 colour.filled(),
             ))
@@ -80,11 +80,13 @@ fn draw_rows(
 }
 
 /// One for each server, in their order.
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(120, 120, 120),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
     RGBColor(240, 180, 200),
     RGBColor(0, 90, 170),
     RGBColor(200, 60, 60),
+    RGBColor(0, 158, 115),
+    RGBColor(150, 110, 180),
 ];

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::rows::{Goal, Row};
-use crate::servers::Kind;
+use crate::servers::{self, Kind};
 use crate::through::Fact;
 
 /// Figures of each row and server, one per round.
@@ -128,14 +128,16 @@ fn conditions(rows: &[&Row], figures: &Figures, rounds: u32) -> String {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let rustc = std::process::Command::new("rustc").arg("--version").output();
     let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let versions: Vec<String> = ["socketioxide", "engineioxide", "tokio-tungstenite", "hyper"]
-        .iter()
-        .filter_map(|name| Some(format!("{name} {}", version(name)?)))
-        .collect();
+    let crates = ["socketioxide", "engineioxide", "tokio-tungstenite", "hyper"];
+    let crates = crates.iter().filter_map(|name| Some(format!("{name} {}", version(name)?)));
+    let foreign = Kind::ALL.into_iter().filter(|kind| kind.is_foreign());
+    let foreign = foreign.map(|kind| {
+        servers::version(kind).unwrap_or_else(|| format!("not measured: {}", kind.name()))
+    });
+    let versions: Vec<String> = crates.chain(foreign).collect();
     format!(
         "Medians of {rounds} {} in one run; the farthest that a round's processor time was from \
-         its median: {:.0} %. {}; {}; {}; system allocator. Not run here: Node socket.io and \
-         python-socketio.",
+         its median: {:.0} %. {}; {}; {}; system allocator.",
         if rounds == 1 { "round" } else { "rounds" },
         figures.spread(rows) * 100.0,
         model.map_or("unknown processor", |(_, model)| model),

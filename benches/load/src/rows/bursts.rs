@@ -39,7 +39,11 @@ fn run(kind: Kind, scale: Scale, name: &str) -> io::Result<Vec<f64>> {
     // Some have nothing to wait for when a client's queue is full: theirs gets room for all.
     let server = Server::start_as(kind, &[], Some(2 * EVENTS))?;
     let mut conn = server.target.websocket()?;
-    let times = if scale == Scale::Full { 30 } else { 1 };
+    let times = match scale {
+        Scale::Full => 30,
+        Scale::Part => 3,
+        Scale::Quick => 1,
+    };
     burst(&mut conn, name)?;
     let seconds = server.cpu(|_| (0..times).try_for_each(|_| burst(&mut conn, name)))?;
     Ok(vec![each(seconds, times * EVENTS)])

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) use bursts::REPLAY;
 
 use crate::process::Process;
-use crate::servers::Kind;
+use crate::servers::{self, Kind};
 use crate::session::Target;
 
 /// Figures that one piece of work gives, a row each.
@@ -55,6 +55,8 @@ pub(crate) enum Goal {
 pub(crate) enum Scale {
     /// Enough to measure.
     Full,
+    /// Enough to measure who takes ten times as long for each.
+    Part,
     /// Enough to see that it works.
     Quick,
 }
@@ -64,6 +66,7 @@ impl Scale {
     pub(crate) fn of(self, full: usize) -> usize {
         match self {
             Self::Full => full,
+            Self::Part => full / 8,
             Self::Quick => (full / 200).max(16),
         }
     }
@@ -91,6 +94,16 @@ impl Server {
 
     /// Started by the program `wrapper`, and with `room` packets per client.
     pub(crate) fn start_as(kind: Kind, wrapper: &[&str], room: Option<usize>) -> io::Result<Self> {
+        let command = match kind.is_foreign() {
+            true => servers::command(kind),
+            false => Self::own(kind, wrapper, room)?,
+        };
+        let process = Process::start(command, |line| line.parse().ok())?;
+        let target = Target { address: process.address, kind, query: String::new() };
+        Ok(Self { process, target })
+    }
+
+    fn own(kind: Kind, wrapper: &[&str], room: Option<usize>) -> io::Result<Command> {
         let own = std::env::current_exe()?;
         let mut command = match wrapper {
             [] => Command::new(&own),
@@ -104,9 +117,7 @@ impl Server {
         if let Some(room) = room {
             command.args(["--room", &room.to_string()]);
         }
-        let process = Process::start(command, |line| line.parse().ok())?;
-        let target = Target { address: process.address, kind, query: String::new() };
-        Ok(Self { process, target })
+        Ok(command)
     }
 
     /// Seconds of processor time that the server takes for `work`.

@@ -32,8 +32,15 @@ pub(crate) fn work() -> Work {
 }
 
 /// All who poll.
-pub(crate) const POLLING: [Kind; 5] =
-    [Kind::Bound, Kind::Engineio, Kind::Engineioxide, Kind::Socketio, Kind::Socketioxide];
+pub(crate) const POLLING: [Kind; 7] = [
+    Kind::Bound,
+    Kind::Engineio,
+    Kind::Engineioxide,
+    Kind::Socketio,
+    Kind::Socketioxide,
+    Kind::Node,
+    Kind::Python,
+];
 
 struct Sessions {
     exchanges: Vec<Exchange>,

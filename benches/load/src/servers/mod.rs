@@ -14,6 +14,7 @@
 mod bound;
 mod engines;
 mod events;
+mod foreign;
 mod ours;
 mod oxide;
 mod tungstenite;
@@ -29,6 +30,8 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
+pub(crate) use foreign::{command, is_there, version};
+
 use crate::wire::Answer;
 
 /// A server.
@@ -41,16 +44,22 @@ pub(crate) enum Kind {
     Engineioxide,
     Socketio,
     Socketioxide,
+    #[value(skip)]
+    Node,
+    #[value(skip)]
+    Python,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Bound,
         Self::Tungstenite,
         Self::Engineio,
         Self::Engineioxide,
         Self::Socketio,
         Self::Socketioxide,
+        Self::Node,
+        Self::Python,
     ];
 
     /// The head of its column.
@@ -62,13 +71,15 @@ impl Kind {
             Self::Engineioxide => "engineioxide",
             Self::Socketio => "socketio",
             Self::Socketioxide => "socketioxide",
+            Self::Node => "socket.io (Node)",
+            Self::Python => "python-socketio",
         }
     }
 
     pub(crate) fn path(self) -> &'static str {
         match self {
-            Self::Bound | Self::Socketio | Self::Socketioxide => "socket.io",
             Self::Tungstenite | Self::Engineio | Self::Engineioxide => "engine.io",
+            _ => "socket.io",
         }
     }
 
@@ -77,7 +88,12 @@ impl Kind {
     }
 
     pub(crate) fn has_namespaces(self) -> bool {
-        matches!(self, Self::Bound | Self::Socketio | Self::Socketioxide)
+        !matches!(self, Self::Tungstenite | Self::Engineio | Self::Engineioxide)
+    }
+
+    /// Whether it is a program of its own, in another language.
+    pub(crate) fn is_foreign(self) -> bool {
+        matches!(self, Self::Node | Self::Python)
     }
 
     pub(crate) fn answer(self) -> Answer {
@@ -112,7 +128,8 @@ pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
             Kind::Engineio => http(listener, engines::ours()).await,
             Kind::Engineioxide => http(listener, engines::oxide(room)).await,
             Kind::Socketio => http(listener, ours::service()?).await,
-            Kind::Bound | Kind::Socketioxide => http(listener, oxide::service(room)).await,
+            Kind::Socketioxide => http(listener, oxide::service(room)).await,
+            Kind::Bound | Kind::Node | Kind::Python => Err(io::ErrorKind::Unsupported.into()),
         }
     }));
     served.map_err(io::Error::other)?
