@@ -24,6 +24,7 @@ mod compression;
 mod config;
 mod cookie;
 mod driver;
+mod frames;
 mod hooks;
 mod http;
 mod mount;

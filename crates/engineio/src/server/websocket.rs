@@ -1,25 +1,21 @@
 //! One websocket: frames of the session on an upgraded HTTP connection. [RFC 6455]
 //!
-//! tungstenite reads, and answers pings and closes. Messages go around its write buffer, which
+//! What is read is in `frames.rs`. Messages that leave go around tungstenite's write buffer, which
 //! would copy each of them and is never given back.
 
-use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_tungstenite::tungstenite::Message as WsMessage;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use super::frames::Frames;
 use super::wire::Wire;
 use crate::proto::{Frame, TransportFault};
 
@@ -32,7 +28,7 @@ pub(crate) enum WebSocket {
 
 /// A websocket that is there.
 pub(crate) struct Open {
-    context: WebSocketContext,
+    frames: Frames,
     wire: Wire<TokioIo<Upgraded>>,
     /// No whole frame is left of what was read.
     drained: bool,
@@ -63,15 +59,8 @@ impl WebSocket {
             let upgraded = opened
                 .map_err(|_| TransportFault::OpenTimeout { max_ms })?
                 .map_err(|_| TransportFault::Websocket)?;
-            let config = WebSocketConfig::default()
-                .read_buffer_size(READ_BUFFER)
-                .write_buffer_size(0)
-                .max_write_buffer_size(CONTROL_BUFFER)
-                .max_message_size(Some(max))
-                .max_frame_size(Some(max));
-            let context = WebSocketContext::new(Role::Server, Some(config));
             let wire = Wire::new(TokioIo::new(upgraded));
-            Ok(Box::new(Open { context, wire, drained: true }))
+            Ok(Box::new(Open { frames: Frames::new(max), wire, drained: true }))
         }))
     }
 
@@ -147,8 +136,8 @@ impl WebSocket {
                 Err(_) => return,
             },
         };
-        std::future::poll_fn(|cx| open.poll_goodbye(cx)).await;
-        let wire = &mut open.wire;
+        let Open { frames, wire, .. } = &mut *open;
+        std::future::poll_fn(|cx| frames.poll_goodbye(wire, cx)).await;
         while std::future::poll_fn(|cx| wire.poll_skip(cx)).await {}
     }
 
@@ -165,40 +154,9 @@ impl WebSocket {
 
 impl Open {
     fn next_frame(&mut self) -> Option<Read> {
-        let mut port = Port { wire: &mut self.wire, cx: None };
-        loop {
-            return Some(match self.context.read(&mut port) {
-                Ok(WsMessage::Text(text)) => Read::Frame(Frame::Text(Bytes::from(text))),
-                Ok(WsMessage::Binary(data)) => Read::Frame(Frame::Binary(data)),
-                Ok(WsMessage::Ping(_) | WsMessage::Pong(_)) => continue,
-                Ok(WsMessage::Close(_) | WsMessage::Frame(_)) => Read::Closed,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.drained = true;
-                    return None;
-                }
-                // The connection ended, with a goodbye or without; nor does the reference tell.
-                Err(
-                    Error::ConnectionClosed
-                    | Error::AlreadyClosed
-                    | Error::Io(_)
-                    | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
-                ) => Read::Closed,
-                Err(error) => {
-                    let (code, fault) = match error {
-                        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                            let fault = TransportFault::FrameTooLarge { len: size, max: max_size };
-                            (CloseCode::Size, fault)
-                        }
-                        Error::Utf8(_) => (CloseCode::Invalid, TransportFault::Websocket),
-                        _ => (CloseCode::Protocol, TransportFault::Websocket),
-                    };
-                    // What it cannot write now is written with the goodbye.
-                    let close = CloseFrame { code, reason: "".into() };
-                    let _ = self.context.close(&mut port, Some(close));
-                    Read::Failed(fault)
-                }
-            });
-        }
+        let read = self.frames.next(&mut self.wire);
+        self.drained = read.is_none();
+        read
     }
 
     fn has_room(&self) -> bool {
@@ -217,58 +175,6 @@ impl Open {
         debug_assert!(written.is_ok());
         self.wire.copy(&bytes[..len]);
         self.wire.share(data);
-    }
-
-    /// Sends a close frame if none was sent, and all that waits; then ends this direction.
-    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut port = Port { wire: &mut self.wire, cx: Some(cx) };
-        match self.context.close(&mut port, None) {
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Poll::Pending;
-            }
-            // Its last frame is out of its buffer, and may still be in that of the wire.
-            Ok(()) | Err(_) => {}
-        }
-        let _ = ready!(self.wire.poll_flush(cx));
-        self.wire.poll_shutdown(cx).map(drop)
-    }
-}
-
-/// A [`Wire`] as tungstenite sees it: what is not there would block.
-struct Port<'a, 'b, 'c> {
-    wire: &'a mut Wire<TokioIo<Upgraded>>,
-    /// Who is woken when the connection takes more; without, nothing is written now.
-    cx: Option<&'b mut Context<'c>>,
-}
-
-impl io::Read for Port<'_, '_, '_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.wire.read(into)
-    }
-}
-
-impl io::Write for Port<'_, '_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A peer that pings and does not read: its pongs wait in tungstenite, which keeps one.
-        if self.wire.waiting() >= WRITE_BUFFER {
-            self.flush()?;
-        }
-        self.wire.copy(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.cx {
-            Some(cx) => blocking(self.wire.poll_flush(cx)),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-fn blocking<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
@@ -301,11 +207,7 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
 
 /// Bytes of the longest frame header that has no mask.
 const HEADER: usize = 10;
-/// Bytes that tungstenite takes at once, and the buffer that it keeps for each websocket.
-const READ_BUFFER: usize = 2 << 10;
-/// Bytes of pongs and closes that wait in tungstenite.
-const CONTROL_BUFFER: usize = 1 << 10;
 /// Bytes collected before they are written, unless there are no more.
-const WRITE_BUFFER: usize = 32 << 10;
+pub(super) const WRITE_BUFFER: usize = 32 << 10;
 /// Time a closing websocket may take.
 const LINGER: Duration = Duration::from_secs(2);

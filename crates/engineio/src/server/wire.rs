@@ -29,7 +29,7 @@ enum Unread {
     Scratch(Box<[u8]>, usize, usize),
     Kept(Bytes),
     /// The connection has ended, or broken.
-    End(Option<io::Error>),
+    End,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
@@ -38,7 +38,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         Self { io, unread: Unread::None, out }
     }
 
-    /// Waits until [`Wire::read`] has something to give, if only the end.
+    /// Waits until there is something in [`Wire::unread`], if only the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !matches!(self.unread, Unread::None) {
             return Poll::Ready(());
@@ -51,35 +51,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             Poll::Ready(Ok(())) if len > 0 => Unread::Scratch(scratch, 0, len),
             ended => {
                 SCRATCH.set(Some(scratch));
-                Unread::End(ready!(ended).err())
+                let _ = ready!(ended);
+                Unread::End
             }
         };
         Poll::Ready(())
     }
 
-    /// Reads what [`Wire::poll_fill`] brought; 0 bytes at the end, `WouldBlock` when there is none.
-    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match &mut self.unread {
-            Unread::None => Err(io::ErrorKind::WouldBlock.into()),
-            Unread::End(error) => error.take().map_or(Ok(0), Err),
-            Unread::Scratch(scratch, from, to) => {
-                let len = into.len().min(*to - *from);
-                into[..len].copy_from_slice(&scratch[*from..*from + len]);
+    /// What [`Wire::poll_fill`] brought, and was not taken yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        match &self.unread {
+            Unread::None | Unread::End => &[],
+            Unread::Scratch(scratch, from, to) => &scratch[*from..*to],
+            Unread::Kept(bytes) => bytes,
+        }
+    }
+
+    /// Takes the first `len` bytes of that.
+    pub(crate) fn take(&mut self, len: usize) {
+        let left = match &mut self.unread {
+            Unread::None | Unread::End => return,
+            Unread::Scratch(_, from, to) => {
                 *from += len;
-                if from == to {
-                    self.settle();
-                }
-                Ok(len)
+                *to - *from
             }
             Unread::Kept(bytes) => {
-                let len = into.len().min(bytes.len());
-                bytes.copy_to_slice(&mut into[..len]);
-                if bytes.is_empty() {
-                    self.unread = Unread::None;
-                }
-                Ok(len)
+                bytes.advance(len);
+                bytes.len()
             }
+        };
+        if left == 0 {
+            self.settle();
         }
+    }
+
+    /// Whether the connection has ended, or broken, and all of it was taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.unread, Unread::End)
     }
 
     /// Gives the thread its buffer back; what is left in it is copied.
@@ -94,6 +102,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 SCRATCH.set(Some(scratch));
                 unread
             }
+            Unread::Kept(bytes) if bytes.is_empty() => Unread::None,
             other => other,
         };
     }
@@ -102,7 +111,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     pub(crate) fn poll_skip(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         ready!(self.poll_fill(cx));
         self.settle();
-        let goes_on = !matches!(self.unread, Unread::End(_));
+        let goes_on = !matches!(self.unread, Unread::End);
         if goes_on {
             self.unread = Unread::None;
         }
@@ -122,6 +131,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     /// Bytes that wait to be written.
     pub(crate) fn waiting(&self) -> usize {
         self.out.len
+    }
+
+    /// The connection itself.
+    #[cfg(test)]
+    pub(crate) fn into_io(self) -> T {
+        self.io
     }
 
     /// Writes all that waits.
@@ -286,20 +301,19 @@ mod tests {
         near.write_all(&sent).await.unwrap();
         drop(near);
         let mut read = Vec::new();
-        let mut piece = [0; 1000];
         loop {
             std::future::poll_fn(|cx| wire.poll_fill(cx)).await;
             // Some pieces from the thread's buffer, the rest from the copy.
             for turn in 0..5 {
-                match wire.read(&mut piece) {
-                    Ok(len) => read.extend_from_slice(&piece[..len]),
-                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-                }
+                let unread = wire.unread();
+                let len = unread.len().min(1000);
+                read.extend_from_slice(&unread[..len]);
+                wire.take(len);
                 if turn == 2 {
                     wire.settle();
                 }
             }
-            if matches!(wire.unread, Unread::End(_)) {
+            if wire.has_ended() {
                 break;
             }
         }
