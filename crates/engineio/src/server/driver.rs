@@ -102,16 +102,19 @@ impl Driver {
             };
             match fault {
                 None | Some(Read::Frame(_)) => {}
-                Some(Read::Closed) => self.lose_websocket(None),
-                Some(Read::Failed(fault)) => self.lose_websocket(Some(fault)),
+                Some(Read::Closed) => self.lose_websocket(cx, None),
+                Some(Read::Failed(fault)) => self.lose_websocket(cx, Some(fault)),
             }
         }
         false
     }
 
-    fn lose_websocket(&mut self, fault: Option<TransportFault>) {
-        if let Some(websocket) = self.websocket.take() {
-            websocket.close();
+    /// The websocket failed, or was closed by the peer.
+    fn lose_websocket(&mut self, cx: &mut Context<'_>, fault: Option<TransportFault>) {
+        match self.websocket.take() {
+            Some(websocket) if fault.is_none() => websocket.close_too(cx),
+            Some(websocket) => websocket.close(),
+            None => {}
         }
         self.shared.drive(|state, _| match fault {
             Some(fault) => state.session.handle_websocket_failed(fault),
@@ -136,7 +139,7 @@ impl Driver {
                 Poll::Pending if self.shared.lock().session.wants_hang_up() => {}
                 Poll::Pending => return false,
                 Poll::Ready(Err(fault)) => {
-                    self.lose_websocket(Some(fault));
+                    self.lose_websocket(cx, Some(fault));
                     break;
                 }
                 Poll::Ready(Ok(())) => {}
@@ -175,7 +178,7 @@ impl Driver {
                 self.shared.lock().flushed = true;
             }
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(fault)) => self.lose_websocket(Some(fault)),
+            Poll::Ready(Err(fault)) => self.lose_websocket(cx, Some(fault)),
         }
         self.websocket.is_some()
     }

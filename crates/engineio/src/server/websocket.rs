@@ -119,6 +119,17 @@ impl WebSocket {
         }
     }
 
+    /// Closes after the peer has. It sends nothing more: what is to be said leaves at once if the
+    /// connection takes it, and the connection with that.
+    pub(crate) fn close_too(mut self, cx: &mut Context<'_>) {
+        if let Self::Open(open) = &mut self
+            && open.frames.poll_goodbye(&mut open.wire, cx).is_ready()
+        {
+            return;
+        }
+        self.close();
+    }
+
     /// Closes in a task of its own, which ends after [`LINGER`]: the session does not wait for it.
     pub(crate) fn close(self) {
         tokio::spawn(async move {

@@ -75,6 +75,9 @@ async fn a_goodbye_is_answered_and_is_a_transport_close() {
     stream.read_to_end(&mut end).await.unwrap();
     assert_eq!(end[..2], [0x88, 2]);
     assert_eq!(reasons.recv().await, Some(Some(CloseReason::TransportClose)));
+    // Both have said goodbye: the connection is gone, not kept until the client ends it too.
+    let gone = async { while stream.write(b"x").await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(1), gone).await.unwrap();
 }
 
 #[tokio::test]
