@@ -142,8 +142,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     /// Writes all that waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.out.len > 0 {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.out.slices(&mut slices);
+            // One message, as mostly, is three pieces at the most.
+            let (mut few, mut many);
+            let slices: &mut [_] = if self.out.shared.len() > 1 {
+                many = [IoSlice::new(&[]); SLICES];
+                &mut many
+            } else {
+                few = [IoSlice::new(&[]); 3];
+                &mut few
+            };
+            let count = self.out.slices(slices);
             let io = Pin::new(&mut self.io);
             let len = match &slices[..count] {
                 [one] => ready!(io.poll_write(cx, one))?,
@@ -178,7 +186,29 @@ struct Gather {
 }
 
 impl Gather {
+    /// Takes the thread's memory, if nothing waits yet.
+    fn begin(&mut self) {
+        if self.len == 0
+            && let Some((copied, shared)) = SPARE.take()
+        {
+            (self.copied, self.shared) = (copied, shared);
+        }
+    }
+
+    /// An idle connection keeps nothing; the thread has what the next one needs.
+    fn end(&mut self) {
+        let (mut copied, mut shared) =
+            (std::mem::take(&mut self.copied), std::mem::take(&mut self.shared));
+        (self.done, self.len) = (0, 0);
+        copied.clear();
+        shared.clear();
+        if copied.capacity() <= SPARED && shared.capacity() <= SLICES {
+            SPARE.set(Some((copied, shared)));
+        }
+    }
+
     fn copy(&mut self, bytes: &[u8]) {
+        self.begin();
         self.copied.extend_from_slice(bytes);
         self.len += bytes.len();
     }
@@ -187,15 +217,16 @@ impl Gather {
         if bytes.len() < COPIED || !self.shares {
             return self.copy(&bytes);
         }
+        self.begin();
         self.len += bytes.len();
         self.shared.push_back((self.copied.len(), bytes));
     }
 
     /// The first pieces, as many as there is room for; how many.
-    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (mut at, mut count) = (self.done, 0);
         for (end, bytes) in &self.shared {
-            if count + 2 > SLICES {
+            if count + 2 > slices.len() {
                 return count;
             }
             if at < *end {
@@ -206,7 +237,7 @@ impl Gather {
             slices[count] = IoSlice::new(bytes);
             count += 1;
         }
-        if at < self.copied.len() && count < SLICES {
+        if at < self.copied.len() && count < slices.len() {
             slices[count] = IoSlice::new(&self.copied[at..]);
             count += 1;
         }
@@ -214,6 +245,9 @@ impl Gather {
     }
 
     fn advance(&mut self, mut written: usize) {
+        if written == self.len {
+            return self.end();
+        }
         self.len -= written;
         while written > 0 {
             let end = self.shared.front().map_or(self.copied.len(), |(end, _)| *end);
@@ -231,22 +265,25 @@ impl Gather {
                 }
             }
         }
-        if self.len == 0 {
-            // An idle connection keeps nothing.
-            *self = Self { shares: self.shares, ..Self::default() };
-        }
     }
 }
 
 thread_local! {
     /// One buffer for all reads of a thread. Taken for a turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+    /// Memory for what one connection at a time has to write.
+    static SPARE: Cell<Option<Queue>> = const { Cell::new(None) };
 }
+
+/// What is copied and what is shared of a [`Gather`].
+type Queue = (Vec<u8>, VecDeque<(usize, Bytes)>);
 
 /// Bytes read at once.
 const READ: usize = 32 << 10;
 /// Fewer bytes than this are copied: cheaper than a piece of their own.
 const COPIED: usize = 512;
+/// Most bytes that a thread keeps for what is copied.
+const SPARED: usize = 64 << 10;
 /// Most pieces of one write.
 const SLICES: usize = 64;
 
