@@ -56,13 +56,18 @@ impl Driver {
     /// Begins a turn: from here on nobody wakes this task, which looks at everything before it
     /// rests. Whether frames may be read.
     fn begin(&self, cx: &Context<'_>) -> bool {
-        self.shared.drive(|state, _| {
-            state.driving = true;
-            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                state.driver = Some(cx.waker().clone());
-            }
-            state.wants_frame()
-        })
+        let mut state = self.shared.lock();
+        state.driving = true;
+        if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.driver = Some(cx.waker().clone());
+        }
+        let wanted = state.wants_frame();
+        drop(state);
+        // The clock is read when a deadline may have passed, and with frames.
+        match self.sleep.is_elapsed() {
+            true => self.shared.drive(|state, _| state.wants_frame()),
+            false => wanted,
+        }
     }
 
     /// Takes over a websocket that asks to upgrade the session.
@@ -173,11 +178,7 @@ impl Driver {
         let Some(websocket) = &mut self.websocket else { return false };
         match websocket.poll_flush(cx) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) if self.flushing => {
-                self.flushing = false;
-                self.shared.lock().flushed = true;
-            }
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Ok(())) => self.flushing = false,
             Poll::Ready(Err(fault)) => self.lose_websocket(cx, Some(fault)),
         }
         self.websocket.is_some()
@@ -211,6 +212,7 @@ impl Driver {
             }
             let takes = self.write(cx);
             let mut state = self.shared.lock();
+            state.flushed = !self.flushing;
             if state.is_over() {
                 return true;
             }

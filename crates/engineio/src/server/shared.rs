@@ -38,8 +38,9 @@ pub(crate) struct State {
     pub(crate) stalled: bool,
     /// The websocket, if there is one, has taken all frames that it was given.
     pub(crate) flushed: bool,
-    /// The application, waiting for an event.
+    /// The application, which waits for an event if `app_waits`.
     app: Option<Waker>,
+    app_waits: bool,
     /// The held GET.
     get: Option<Waker>,
     /// A POST that waits for the application to keep up.
@@ -65,6 +66,7 @@ impl Shared {
                 stalled: false,
                 flushed: true,
                 app: None,
+                app_waits: false,
                 get: None,
                 post: None,
                 had_room: true,
@@ -110,6 +112,9 @@ impl Shared {
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
+        if state.is_quiet() {
+            return result;
+        }
         let [get, post, app, driver] = state.ready();
         if state.room_came() {
             self.room.notify_waiters();
@@ -179,7 +184,7 @@ impl Shared {
     /// The next message, or `None` at the end.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.change(|state| {
-            state.app = None;
+            state.app_waits = false;
             loop {
                 match state.session.poll_event() {
                     Some(Event::Message(message)) => return Poll::Ready(Some(message)),
@@ -187,7 +192,10 @@ impl Shared {
                     Some(Event::Upgraded | Event::Open(_)) => {}
                     None if state.closed.is_some() => return Poll::Ready(None),
                     None => {
-                        state.app = Some(cx.waker().clone());
+                        state.app_waits = true;
+                        if !state.app.as_ref().is_some_and(|app| app.will_wake(cx.waker())) {
+                            state.app = Some(cx.waker().clone());
+                        }
                         return Poll::Pending;
                     }
                 }
@@ -204,7 +212,7 @@ impl Shared {
             room.as_mut().enable();
             {
                 let state = self.lock();
-                if state.session.has_room() || !state.session.is_open() {
+                if state.has_room() {
                     return;
                 }
             }
@@ -231,24 +239,37 @@ impl State {
         let get = if session.has_payload() { self.get.take() } else { None };
         let post =
             if session.wants_input() || !session.is_open() { self.post.take() } else { None };
-        // The driver polls the application in its own task: one wake-up serves both.
-        let app = if !session.has_event() {
-            None
-        } else if let (Some(app), Some(driver)) = (&self.app, &self.driver)
-            && self.driving
-            && app.will_wake(driver)
-        {
-            None
-        } else {
+        let app = if self.wakes_app() {
+            self.app_waits = false;
             self.app.take()
+        } else {
+            None
         };
         let driver = if !self.driving && self.has_work() { self.driver.take() } else { None };
         [get, post, app, driver]
     }
 
+    /// Whether nobody is to be woken: the usual case, on websocket in the driver's own turn.
+    fn is_quiet(&self) -> bool {
+        self.driving
+            && self.get.is_none()
+            && self.post.is_none()
+            && self.had_room == self.has_room()
+            && !self.wakes_app()
+    }
+
+    /// Whether the application is to be told of an event. The driver polls it in its own task: one
+    /// wake-up serves both.
+    fn wakes_app(&self) -> bool {
+        self.app_waits
+            && self.session.has_event()
+            && !(self.driving
+                && self.app.as_ref().zip(self.driver.as_ref()).is_some_and(|(a, d)| a.will_wake(d)))
+    }
+
     /// Whether the next frame of the websocket may be read.
     pub(crate) fn wants_frame(&self) -> bool {
-        let asked = self.read_ahead || (self.app.is_some() && !self.session.has_event());
+        let asked = self.read_ahead || (self.app_waits && !self.session.has_event());
         asked && self.session.wants_input()
     }
 
@@ -269,7 +290,7 @@ impl State {
     /// Whether the application waits for an event that is there; for one poll: an application that
     /// was told and does something else is not told again.
     pub(crate) fn take_waiting_app(&mut self) -> bool {
-        self.session.has_event() && self.app.take().is_some()
+        self.session.has_event() && std::mem::take(&mut self.app_waits)
     }
 
     /// Whether no connection needs the session any more.
@@ -278,8 +299,13 @@ impl State {
     }
 
     fn room_came(&mut self) -> bool {
-        let has_room = self.session.has_room() || !self.session.is_open();
+        let has_room = self.has_room();
         let had_room = std::mem::replace(&mut self.had_room, has_room);
         has_room && !had_room
+    }
+
+    /// Whether nobody has to wait for room.
+    fn has_room(&self) -> bool {
+        self.session.has_room() || !self.session.is_open()
     }
 }
