@@ -25,6 +25,7 @@ mod config;
 mod cookie;
 mod driver;
 mod frames;
+mod gather;
 mod hooks;
 mod http;
 mod mount;

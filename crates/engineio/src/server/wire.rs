@@ -5,13 +5,14 @@
 //! the same turn waits in memory of its own, at most [`READ`] bytes.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::gather::{Gather, SLICES};
 
 /// A connection with what waits on either side of it.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ enum Unread {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     pub(crate) fn new(io: T) -> Self {
-        let out = Gather { shares: io.is_write_vectored(), ..Gather::default() };
+        let out = Gather::new(io.is_write_vectored());
         Self { io, unread: Unread::None, out }
     }
 
@@ -144,12 +145,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         while self.out.len > 0 {
             // One message, as mostly, is three pieces at the most.
             let (mut few, mut many);
-            let slices: &mut [_] = if self.out.shared.len() > 1 {
-                many = [IoSlice::new(&[]); SLICES];
-                &mut many
-            } else {
+            let slices: &mut [_] = if self.out.is_one() {
                 few = [IoSlice::new(&[]); 3];
                 &mut few
+            } else {
+                many = [IoSlice::new(&[]); SLICES];
+                &mut many
             };
             let count = self.out.slices(slices);
             let io = Pin::new(&mut self.io);
@@ -171,164 +172,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-/// Bytes to be written, in order: few are copied together, many are shared.
-#[derive(Debug, Default)]
-struct Gather {
-    /// What was copied, whole.
-    copied: Vec<u8>,
-    /// How much of `copied` is written.
-    done: usize,
-    /// What is shared, each with the end of what was copied before it.
-    shared: VecDeque<(usize, Bytes)>,
-    len: usize,
-    /// The connection takes several pieces at once.
-    shares: bool,
-}
-
-impl Gather {
-    /// Takes the thread's memory, if nothing waits yet.
-    fn begin(&mut self) {
-        if self.len == 0
-            && let Some((copied, shared)) = SPARE.take()
-        {
-            (self.copied, self.shared) = (copied, shared);
-        }
-    }
-
-    /// An idle connection keeps nothing; the thread has what the next one needs.
-    fn end(&mut self) {
-        let (mut copied, mut shared) =
-            (std::mem::take(&mut self.copied), std::mem::take(&mut self.shared));
-        (self.done, self.len) = (0, 0);
-        copied.clear();
-        shared.clear();
-        if copied.capacity() <= SPARED && shared.capacity() <= SLICES {
-            SPARE.set(Some((copied, shared)));
-        }
-    }
-
-    fn copy(&mut self, bytes: &[u8]) {
-        self.begin();
-        self.copied.extend_from_slice(bytes);
-        self.len += bytes.len();
-    }
-
-    fn share(&mut self, bytes: Bytes) {
-        if bytes.len() < COPIED || !self.shares {
-            return self.copy(&bytes);
-        }
-        self.begin();
-        self.len += bytes.len();
-        self.shared.push_back((self.copied.len(), bytes));
-    }
-
-    /// The first pieces, as many as there is room for; how many.
-    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let (mut at, mut count) = (self.done, 0);
-        for (end, bytes) in &self.shared {
-            if count + 2 > slices.len() {
-                return count;
-            }
-            if at < *end {
-                slices[count] = IoSlice::new(&self.copied[at..*end]);
-                count += 1;
-                at = *end;
-            }
-            slices[count] = IoSlice::new(bytes);
-            count += 1;
-        }
-        if at < self.copied.len() && count < slices.len() {
-            slices[count] = IoSlice::new(&self.copied[at..]);
-            count += 1;
-        }
-        count
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        if written == self.len {
-            return self.end();
-        }
-        self.len -= written;
-        while written > 0 {
-            let end = self.shared.front().map_or(self.copied.len(), |(end, _)| *end);
-            let copied = written.min(end - self.done);
-            self.done += copied;
-            written -= copied;
-            if let Some((end, bytes)) = self.shared.front_mut()
-                && self.done == *end
-            {
-                let shared = written.min(bytes.len());
-                bytes.advance(shared);
-                written -= shared;
-                if bytes.is_empty() {
-                    self.shared.pop_front();
-                }
-            }
-        }
-    }
-}
-
 thread_local! {
     /// One buffer for all reads of a thread. Taken for a turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
-    /// Memory for what one connection at a time has to write.
-    static SPARE: Cell<Option<Queue>> = const { Cell::new(None) };
 }
-
-/// What is copied and what is shared of a [`Gather`].
-type Queue = (Vec<u8>, VecDeque<(usize, Bytes)>);
 
 /// Bytes read at once.
 const READ: usize = 32 << 10;
-/// Fewer bytes than this are copied: cheaper than a piece of their own.
-const COPIED: usize = 512;
-/// Most bytes that a thread keeps for what is copied.
-const SPARED: usize = 64 << 10;
-/// Most pieces of one write.
-const SLICES: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use futures_util::task::noop_waker_ref;
-    use proptest::prelude::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
-
-    /// What is left of a queue, by its pieces.
-    fn front(gather: &Gather) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = gather.slices(&mut slices);
-        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_gathered_leaves_in_order_however_it_is_cut(
-            pieces in prop::collection::vec((0..3 * COPIED, any::<bool>()), 0..100),
-            cuts in prop::collection::vec(1..4 * COPIED, 1..50),
-            shares in any::<bool>(),
-        ) {
-            let mut gather = Gather { shares, ..Gather::default() };
-            let mut expected = Vec::new();
-            for (number, (len, share)) in pieces.into_iter().enumerate() {
-                let piece: Vec<u8> = (0..len).map(|at| (at + number) as u8).collect();
-                expected.extend_from_slice(&piece);
-                if share { gather.share(piece.into()) } else { gather.copy(&piece) }
-            }
-            let (mut written, mut cuts) = (0, cuts.into_iter().cycle());
-            while gather.len > 0 {
-                prop_assert_eq!(gather.len, expected.len() - written);
-                let front = front(&gather);
-                prop_assert!(!front.is_empty() && expected[written..].starts_with(&front));
-                let cut = front.len().min(cuts.next().unwrap());
-                gather.advance(cut);
-                written += cut;
-            }
-            prop_assert_eq!(written, expected.len());
-            prop_assert_eq!(gather.copied.capacity() + gather.shared.capacity(), 0);
-        }
-    }
 
     #[tokio::test]
     async fn what_one_read_brought_is_read_in_pieces() {
