@@ -44,7 +44,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         if !matches!(self.unread, Unread::None) {
             return Poll::Ready(());
         }
-        let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; READ].into());
+        let mut scratch = scratch();
         let mut buffer = ReadBuf::new(&mut scratch);
         let read = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
         let len = buffer.filled().len();
@@ -156,6 +156,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             let io = Pin::new(&mut self.io);
             let len = match &slices[..count] {
                 [one] => ready!(io.poll_write(cx, one))?,
+                // Few bytes in one piece cost the system less than in several.
+                few if self.out.len <= JOINED => {
+                    let mut scratch = scratch();
+                    let mut end = 0;
+                    for piece in few {
+                        scratch[end..end + piece.len()].copy_from_slice(piece);
+                        end += piece.len();
+                    }
+                    let written = io.poll_write(cx, &scratch[..end]);
+                    SCRATCH.set(Some(scratch));
+                    ready!(written)?
+                }
                 many => ready!(io.poll_write_vectored(cx, many))?,
             };
             if len == 0 {
@@ -173,12 +185,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 }
 
 thread_local! {
-    /// One buffer for all reads of a thread. Taken for a turn.
+    /// One buffer for all reads of a thread, and its small writes. Taken for a turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+fn scratch() -> Box<[u8]> {
+    SCRATCH.take().unwrap_or_else(|| vec![0; READ].into())
 }
 
 /// Bytes read at once.
 const READ: usize = 32 << 10;
+/// Most bytes that are joined to be written in one piece.
+const JOINED: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {
