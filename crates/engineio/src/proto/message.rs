@@ -96,8 +96,12 @@ impl Text {
         Ok(Self { wire })
     }
 
-    /// For bytes that were checked where they came in: `4` and UTF-8.
-    pub(crate) fn from_checked(wire: Bytes) -> Self {
+    /// As [`Text::from_wire`], for a caller that knows already: a writer of UTF-8, or who has
+    /// checked it. Nothing is read here.
+    ///
+    /// A caller that is wrong sends its peer what it must refuse; [`Text::as_str`] then gives what
+    /// stands before the fault.
+    pub fn from_checked(wire: Bytes) -> Self {
         debug_assert_eq!(wire.first(), Some(&PREFIX));
         Self { wire }
     }

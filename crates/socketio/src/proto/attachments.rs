@@ -11,7 +11,8 @@ use super::{Config, Packet, PeerError};
 /// Bounded by `max_attachments`, `max_attachment_bytes` and `attachments_timeout`.
 #[derive(Debug, Default)]
 pub struct Reassembly {
-    waiting: Option<Waiting>,
+    /// Apart, for most connections never have one.
+    waiting: Option<Box<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -56,13 +57,13 @@ impl Reassembly {
         if declared == 0 {
             return Ok(Some(packet));
         }
-        self.waiting = Some(Waiting {
+        self.waiting = Some(Box::new(Waiting {
             packet,
             declared,
             attachments: Vec::new(),
             bytes: 0,
             deadline: now + config.attachments_timeout,
-        });
+        }));
         Ok(None)
     }
 
@@ -89,7 +90,7 @@ impl Reassembly {
             self.waiting = Some(waiting);
             return Ok(None);
         }
-        let Waiting { mut packet, attachments, .. } = waiting;
+        let Waiting { mut packet, attachments, .. } = *waiting;
         if let Some(args) = packet.body.args_mut() {
             args.attach(attachments)?;
         }

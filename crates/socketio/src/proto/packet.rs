@@ -76,8 +76,8 @@ impl Body {
 }
 
 /// The reserved event `name` is, if it is one. Such names never travel.
-pub(crate) fn reserved(name: &str) -> Option<&'static str> {
-    RESERVED.into_iter().find(|reserved| *reserved == name)
+pub(crate) fn reserved(name: &[u8]) -> Option<&'static str> {
+    RESERVED.into_iter().find(|reserved| reserved.as_bytes() == name)
 }
 
 const RESERVED: [&str; 6] =

@@ -194,7 +194,7 @@ fn body(
         Kind::Event | Kind::BinaryEvent if first == Some(&b'[') => {
             let args = Args::of_event(data, array()?);
             let args = args.ok_or_else(|| needs("a name that is a string or a number"))?;
-            match super::packet::reserved(&args.name()) {
+            match args.reserved_name() {
                 Some(name) => Err(PeerError::ReservedName { name }),
                 None => Ok(Body::Event { args, ack_id }),
             }

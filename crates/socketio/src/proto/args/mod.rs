@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use self::spread::Spread;
 use super::json::{self, ArrayHead};
+use super::packet::reserved;
 use super::{ArgsError, PeerError};
 
 pub(super) use self::placeholder::{MARK, NUM};
@@ -82,6 +83,11 @@ impl Args {
             },
             Cow::Owned(name) => String::from_utf8_lossy(&name).into_owned().into(),
         }
+    }
+
+    /// The reserved name that the event has, if it has one.
+    pub(crate) fn reserved_name(&self) -> Option<&'static str> {
+        reserved(&placeholder::unescape(&self.json[self.name.clone()]))
     }
 
     /// The arguments exactly as they came: JSON values with commas between, no brackets.
