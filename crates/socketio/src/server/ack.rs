@@ -8,7 +8,8 @@ use super::{EmitError, HandlerError, Socket};
 use crate::proto::{Args, encode};
 
 /// Answers one event. Sends at most one ack; without a request for one it sends nothing. Dropped, it
-/// never answers: the client waits for its own timeout.
+/// never answers: the client waits for its own timeout. Dropped by a panic, it answers
+/// `[{"error":"internal error"}]`.
 #[derive(Debug)]
 pub struct AckSender {
     socket: Socket,
@@ -23,8 +24,9 @@ impl AckSender {
     }
 
     /// Remembers the event that is answered.
-    pub(crate) fn answering(self, args: Args) -> Self {
-        Self { args: Some(args), ..self }
+    pub(crate) fn answering(mut self, args: Args) -> Self {
+        self.args = Some(args);
+        self
     }
 
     /// Whether the client asked for an ack.
@@ -37,13 +39,10 @@ impl AckSender {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), EmitError> {
-        match self.id.take() {
-            Some(id) => {
-                let packet = encode::ack(self.socket.namespace_name(), id, args)?;
-                self.socket.transmit(&self.socket.context().wire(&packet))
-            }
-            None => Ok(()),
-        }
+        let Some(id) = self.id else { return Ok(()) };
+        let packet = encode::ack(self.socket.namespace_name(), id, args);
+        self.id = None;
+        self.socket.transmit(&self.socket.context().wire(&packet?))
     }
 
     /// Sends arguments that were received, byte for byte, with their attachments.
@@ -75,16 +74,19 @@ impl AckSender {
         Self { socket: self.socket.clone(), id: self.id.take(), args: None }
     }
 
-    /// A copy for the case that the handler is lost; the first of the two that sends is one too
-    /// many only if both do.
-    pub(crate) fn spare(&self) -> Self {
-        Self { socket: self.socket.clone(), id: self.id, args: None }
-    }
-
     fn log(self, send: impl FnOnce(Self) -> Result<(), EmitError>) {
         let (id, ack_id) = (self.socket.id(), self.id);
         if let Err(error) = send(self) {
             tracing::debug!(socket = %id, ?ack_id, %error, "ack not sent");
+        }
+    }
+}
+
+impl Drop for AckSender {
+    /// What a handler that panics owes.
+    fn drop(&mut self) {
+        if self.id.is_some() && std::thread::panicking() {
+            self.take().refuse("internal error");
         }
     }
 }

@@ -84,10 +84,36 @@ impl EventHandler {
     }
 }
 
+/// What a table, or several, hold for one event.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) handler: Option<EventHandler>,
+    /// The handler is that of any event.
+    is_any: bool,
+    /// There is more to do than to run the handler.
+    pub(crate) is_watched: bool,
+}
+
+impl Found {
+    /// With what is found in a table that is asked later: its own handler of the event goes before
+    /// this one's of any event.
+    pub(crate) fn or(self, later: Self) -> Self {
+        let is_watched = self.is_watched || later.is_watched;
+        let is_own = self.handler.is_some() && !self.is_any;
+        let is_first =
+            is_own || later.handler.is_none() || (later.is_any && self.handler.is_some());
+        Self { is_watched, ..if is_first { self } else { later } }
+    }
+}
+
 impl EventHandlers {
-    /// The handler of an event by its name.
-    pub(crate) fn find(&self, event: &str) -> Option<EventHandler> {
-        self.events.get(event).cloned()
+    pub(crate) fn find(&self, event: &str) -> Found {
+        let named = self.events.get(event);
+        Found {
+            is_any: named.is_none(),
+            handler: named.or(self.any.as_ref()).cloned(),
+            is_watched: !self.incoming.is_empty() || !self.middlewares.is_empty(),
+        }
     }
 
     /// Forgets a handler that was to run once, and now does.

@@ -9,14 +9,13 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::handlers::EventHandler;
+use super::beside::Beside;
+use super::handlers::Found;
 use super::local::Restored;
 use super::namespaces::Visit;
 use super::{AckSender, ConnectError, DisconnectReason, Event, Socket};
@@ -32,11 +31,8 @@ pub(crate) struct Joined {
     queue: VecDeque<Item>,
     /// Of the events in `queue`.
     bytes: usize,
-    /// Handlers that run beside each other; each gives which one it was.
-    concurrent: FuturesUnordered<BoxFuture<'static, Arc<usize>>>,
-    /// How many of each.
-    counts: Vec<(Arc<usize>, usize)>,
-    tasks: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Made when there is something: most sockets never have any.
+    beside: Option<Box<Beside>>,
     _visit: Visit,
 }
 
@@ -48,8 +44,7 @@ enum Item {
 pub(crate) enum Running {
     Nothing,
     Authorizing(Authorizing),
-    /// A handler, and the ack it would leave open if it panicked.
-    Handler(BoxFuture<'static, ()>, Option<AckSender>),
+    Handler(BoxFuture<'static, ()>),
     Leaving(BoxFuture<'static, ()>),
     Gone,
 }
@@ -72,9 +67,7 @@ impl Joined {
             admitted: false,
             queue: VecDeque::new(),
             bytes: 0,
-            concurrent: FuturesUnordered::new(),
-            counts: Vec::new(),
-            tasks: FuturesUnordered::new(),
+            beside: None,
             _visit: visit,
         }
     }
@@ -102,7 +95,7 @@ impl Joined {
     pub(crate) fn admit(&mut self) {
         self.admitted = true;
         let handler = self.socket.namespace().connect(&self.socket);
-        self.running = handler.map_or(Running::Nothing, |run| Running::Handler(run, None));
+        self.running = handler.map_or(Running::Nothing, Running::Handler);
     }
 
     pub(crate) fn push(&mut self, args: Args, ack_id: Option<u64>) {
@@ -111,7 +104,7 @@ impl Joined {
     }
 
     pub(crate) fn spawn(&mut self, task: BoxFuture<'static, ()>) {
-        self.tasks.push(task);
+        self.beside().spawn(task);
     }
 
     /// Drops the events that wait.
@@ -122,7 +115,9 @@ impl Joined {
 
     /// Nothing more is sent from here on; what came before is still handled.
     pub(crate) fn leave(&mut self, reason: DisconnectReason) {
-        self.tasks.clear();
+        if let Some(beside) = &mut self.beside {
+            beside.end_tasks();
+        }
         self.socket.stop();
         if self.admitted {
             part(&self.socket, &reason);
@@ -140,33 +135,22 @@ impl Joined {
 
     /// Runs what runs, or starts what is next.
     pub(crate) fn run(&mut self, cx: &mut Context<'_>) -> Step {
-        while let Poll::Ready(Some(done)) = self.concurrent.poll_next_unpin(cx) {
-            self.counts.retain_mut(|(handler, count)| {
-                *count -= usize::from(Arc::ptr_eq(handler, &done));
-                *count > 0
-            });
+        if let Some(beside) = &mut self.beside {
+            beside.run(cx);
         }
-        while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(cx) {}
         match &mut self.running {
             Running::Gone => Step::Waits,
-            Running::Nothing => self.start_next(),
+            Running::Nothing => self.start_next(cx),
             Running::Authorizing(future) => match future.poll_unpin(cx) {
                 Poll::Ready(result) => Step::Authorized(result),
                 Poll::Pending => Step::Waits,
             },
-            Running::Handler(future, ack) => {
-                match guard(|| future.poll_unpin(cx)) {
-                    Ok(Poll::Pending) => return Step::Waits,
-                    Ok(Poll::Ready(())) => {}
-                    Err(Panicked) => {
-                        self.socket.report_panic("a handler");
-                        if let Some(ack) = ack.take() {
-                            ack.refuse("internal error");
-                        }
-                    }
+            Running::Handler(future) => {
+                let step = go_on(&self.socket, future, cx);
+                if matches!(step, Step::Handled) {
+                    self.running = Running::Nothing;
                 }
-                self.running = Running::Nothing;
-                Step::Handled
+                step
             }
             Running::Leaving(future) => match future.poll_unpin(cx) {
                 Poll::Pending => Step::Waits,
@@ -178,91 +162,79 @@ impl Joined {
         }
     }
 
-    fn start_next(&mut self) -> Step {
-        let handler = match self.queue.front() {
+    fn start_next(&mut self, cx: &mut Context<'_>) -> Step {
+        let found = match self.queue.front() {
             None => return Step::Waits,
-            Some(Item::Event(args, _)) => self.socket.handler(&args.name()),
+            Some(Item::Event(args, _)) => self.socket.find(&args.name()),
             // What runs beside the others came before.
-            Some(Item::Disconnect(_)) if !self.concurrent.is_empty() => return Step::Waits,
-            Some(Item::Disconnect(_)) => None,
+            Some(Item::Disconnect(_)) if self.beside.as_ref().is_some_and(|it| !it.is_idle()) => {
+                return Step::Waits;
+            }
+            Some(Item::Disconnect(_)) => Found::default(),
         };
-        let concurrent = handler.as_ref().and_then(|handler| handler.concurrent.clone());
-        let is_full = |limit: &Arc<usize>| {
-            let same = self.counts.iter().find(|(handler, _)| Arc::ptr_eq(handler, limit));
-            same.is_some_and(|(_, count)| *count >= **limit)
-        };
-        if concurrent.as_ref().is_some_and(is_full) {
+        let concurrent = found.handler.as_ref().and_then(|handler| handler.concurrent.clone());
+        if let (Some(limit), Some(beside)) = (&concurrent, &self.beside)
+            && beside.is_full(limit)
+        {
             return Step::Waits;
         }
-        let next = self.queue.pop_front();
-        if let Some(Item::Event(args, _)) = &next {
-            self.bytes -= args.size();
-        }
-        match (next, concurrent) {
-            (None, _) => return Step::Waits,
-            (Some(Item::Event(args, ack_id)), None) => {
-                let (future, spare) = self.start(args, ack_id, handler);
-                self.running = Running::Handler(future, spare);
+        match self.queue.pop_front() {
+            None => Step::Waits,
+            Some(Item::Event(args, ack_id)) => {
+                self.bytes -= args.size();
+                let mut future = self.start(args, ack_id, found);
+                if let Some(which) = concurrent {
+                    let socket = self.socket.clone();
+                    self.beside().start(which, socket, future);
+                    return Step::Moved;
+                }
+                // Most are done at once, and are then never kept.
+                let step = go_on(&self.socket, &mut future, cx);
+                if matches!(step, Step::Waits) {
+                    self.running = Running::Handler(future);
+                }
+                step
             }
-            (Some(Item::Event(args, ack_id)), Some(which)) => {
-                let (future, spare) = self.start(args, ack_id, handler);
-                self.start_beside(which, future, spare);
-            }
-            (Some(Item::Disconnect(reason)), _) => {
+            Some(Item::Disconnect(reason)) => {
                 if self.admitted {
                     let leaving = leaving(self.socket.clone(), reason);
                     self.running = Running::Leaving(Box::pin(leaving));
                 } else {
                     self.gone();
                 }
+                Step::Moved
             }
         }
-        Step::Moved
     }
 
-    fn start(
-        &self,
-        args: Args,
-        ack_id: Option<u64>,
-        handler: Option<EventHandler>,
-    ) -> (BoxFuture<'static, ()>, Option<AckSender>) {
+    fn start(&self, args: Args, ack_id: Option<u64>, found: Found) -> BoxFuture<'static, ()> {
         let socket = &self.socket;
         let ack = AckSender::new(socket.clone(), ack_id);
-        let spare = ack_id.is_some().then(|| ack.spare());
         let event = Event { socket: socket.clone(), args, ack };
-        let future = match handler {
-            Some(handler) if handler.is_plain() && !socket.has_extras() => {
+        match found.handler {
+            Some(handler) if handler.is_plain() && !found.is_watched => {
                 match guard(|| (handler.run)(event)) {
                     Ok(future) => future,
                     Err(Panicked) => Box::pin(panicked()),
                 }
             }
             handler => Box::pin(socket.clone().handle(event, handler)),
-        };
-        (future, spare)
+        }
     }
 
-    fn start_beside(
-        &mut self,
-        which: Arc<usize>,
-        future: BoxFuture<'static, ()>,
-        spare: Option<AckSender>,
-    ) {
-        match self.counts.iter_mut().find(|(handler, _)| Arc::ptr_eq(handler, &which)) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.push((Arc::clone(&which), 1)),
-        }
-        let socket = self.socket.clone();
-        self.concurrent.push(Box::pin(async move {
-            if AssertUnwindSafe(future).catch_unwind().await.is_err() {
-                socket.report_panic("a handler");
-                if let Some(ack) = spare {
-                    ack.refuse("internal error");
-                }
-            }
-            which
-        }));
+    fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
     }
+}
+
+/// Lets a handler run. A panic in it ends here; the ack that it owed was sent on the way.
+fn go_on(socket: &Socket, future: &mut BoxFuture<'static, ()>, cx: &mut Context<'_>) -> Step {
+    match guard(|| future.poll_unpin(cx)) {
+        Ok(Poll::Pending) => return Step::Waits,
+        Ok(Poll::Ready(())) => {}
+        Err(Panicked) => socket.report_panic("a handler"),
+    }
+    Step::Handled
 }
 
 /// Takes a socket out of its namespace; keeps its session if its client may come back.

@@ -1,9 +1,10 @@
 //! What other tasks ask of a connection.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use futures_util::future::BoxFuture;
-use futures_util::task::AtomicWaker;
 
 use super::{DisconnectReason, Socket};
 
@@ -19,43 +20,75 @@ pub(crate) enum Command {
 }
 
 pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    /// Something was asked: what the connection looks at in every turn, without the lock.
+    asked: AtomicBool,
+}
+
+struct State {
     /// `None` when the connection is over.
-    commands: Mutex<Option<Vec<Command>>>,
-    waker: AtomicWaker,
+    commands: Option<Vec<Command>>,
+    /// The connection's task.
+    waker: Option<Waker>,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
-        Self { commands: Mutex::new(Some(Vec::new())), waker: AtomicWaker::new() }
+        let state = State { commands: Some(Vec::new()), waker: None };
+        Self { state: Mutex::new(state), asked: AtomicBool::new(false) }
     }
 }
 
 impl Mailbox {
     /// Asks; a connection that is over drops the command, and with it what a command holds.
     pub(crate) fn send(&self, command: Command) {
-        if let Some(commands) = &mut *self.lock() {
+        let waker = {
+            let mut state = self.lock();
+            let Some(commands) = &mut state.commands else {
+                // What it holds may be foreign code: not under the lock.
+                drop(state);
+                return drop(command);
+            };
             commands.push(command);
+            self.asked.store(true, Ordering::Release);
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        self.waker.wake();
+    }
+
+    pub(crate) fn has_some(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     pub(crate) fn take(&self) -> Vec<Command> {
-        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        if !self.has_some() {
+            return Vec::new();
+        }
+        let mut state = self.lock();
+        self.asked.store(false, Ordering::Release);
+        state.commands.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Says whom to wake, from now on.
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        let before = self.lock().waker.replace(waker);
+        drop(before);
     }
 
     /// Nothing is asked any more. A command holds its socket, which holds the mailbox: left here
     /// they would keep each other for ever.
     pub(crate) fn close(&self) {
-        let left = self.lock().take();
-        drop(left);
+        let (left, waker) = {
+            let mut state = self.lock();
+            (state.commands.take(), state.waker.take())
+        };
+        drop((left, waker));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Command>>> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn waker(&self) -> &AtomicWaker {
-        &self.waker
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -78,6 +78,7 @@
 mod ack;
 mod acks;
 pub mod adapter;
+mod beside;
 mod broadcast;
 mod client_files;
 mod config;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::adapter::{Adapter, Memory, Target};
 use super::context::Context;
-use super::handlers::{Erased, EventHandler, EventHandlers, Events, Listener};
+use super::handlers::{Erased, EventHandlers, Events, Found, Listener};
 use super::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
 use crate::proto::{self, Args};
 
@@ -210,12 +210,12 @@ impl Namespace {
         ]
     }
 
-    pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
-        self.first(|inner| inner.events.read(|handlers| handlers.find(event)))
-    }
-
-    pub(crate) fn any_handler(&self) -> Option<EventHandler> {
-        self.first(|inner| inner.events.read(|handlers| handlers.any.clone()))
+    pub(crate) fn find(&self, event: &str) -> Found {
+        let found = self.events().read(|handlers| handlers.find(event));
+        match &self.inner.template {
+            Some(template) => found.or(template.find(event)),
+            None => found,
+        }
     }
 
     /// Listeners, those of the template first.
@@ -227,14 +227,6 @@ impl Namespace {
         let mut listeners = template.map(|t| t.listeners(which)).unwrap_or_default();
         self.events().read(|handlers| listeners.extend(which(handlers).iter().cloned()));
         listeners
-    }
-
-    pub(crate) fn has_listeners(
-        &self,
-        which: impl Fn(&EventHandlers) -> &Vec<Listener> + Copy,
-    ) -> bool {
-        let has = |handlers: &EventHandlers| !which(handlers).is_empty();
-        self.first(|inner| inner.events.read(has).then_some(())).is_some()
     }
 
     pub(crate) fn events(&self) -> &Events {

@@ -96,6 +96,34 @@ async fn failures_are_answered_told_and_counted_and_the_socket_lives_on() {
 }
 
 #[tokio::test]
+async fn a_handler_that_acked_by_hand_and_panics_sends_no_second_ack() {
+    let server = Server::default();
+    server
+        .of("/")
+        .unwrap()
+        .on("acked", |args: Args, ack: AckSender| async move {
+            ack.send(&1).unwrap();
+            assert!(args.len() > 9, "expected in this test");
+        })
+        .on("owes", |args: Args, ack: AckSender| async move {
+            assert!(args.len() > 9, "expected in this test");
+            ack.send(&1).unwrap();
+        })
+        .on("early", |args: Args, ack: AckSender| {
+            assert!(args.len() > 9, "expected in this test");
+            async move { ack.send(&1).unwrap() }
+        })
+        .on("next", || async { Ack(2) });
+    let (mut client, _) = joined(&server).await;
+    assert_eq!(ask(&mut client, r#"21["acked"]"#).await, "31[1]");
+    assert_eq!(ask(&mut client, r#"22["next"]"#).await, "32[2]");
+    assert_eq!(ask(&mut client, r#"23["owes"]"#).await, r#"33[{"error":"internal error"}]"#);
+    assert_eq!(ask(&mut client, r#"24["early"]"#).await, r#"34[{"error":"internal error"}]"#);
+    assert_eq!(ask(&mut client, r#"25["next"]"#).await, "35[2]");
+    assert_eq!(server.counts().panics, 3);
+}
+
+#[tokio::test]
 async fn a_sockets_handler_goes_before_its_namespaces_until_it_is_taken_away() {
     let server = Server::default();
     server

@@ -6,10 +6,8 @@ use crate::server::mailbox::Command;
 use crate::server::{DisconnectReason, Socket};
 
 impl Session {
-    pub(super) fn commands(&mut self) -> bool {
-        let commands = self.mailbox.take();
-        let moved = !commands.is_empty();
-        for command in commands {
+    pub(super) fn commands(&mut self) {
+        for command in self.mailbox.take() {
             match command {
                 Command::Spawn(socket, task) => {
                     if let Some(joined) = self.joined(&socket)
@@ -37,7 +35,6 @@ impl Session {
                 }
             }
         }
-        moved
     }
 
     fn joined(&mut self, socket: &Socket) -> Option<&mut Joined> {

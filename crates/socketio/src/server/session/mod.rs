@@ -6,7 +6,7 @@ mod commands;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use engineio::proto::{CloseReason, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
@@ -31,6 +31,8 @@ pub(crate) struct Session {
     connection: Connection,
     version: Version,
     mailbox: Arc<Mailbox>,
+    /// Whom the mailbox wakes.
+    waker: Option<Waker>,
     sockets: Vec<Joined>,
     sleep: Option<(Time, Pin<Box<Sleep>>)>,
     /// Nothing is read beside the first `on_connect`, as [`Config::connect_before_read`] asks.
@@ -39,6 +41,15 @@ pub(crate) struct Session {
     connecting: bool,
     /// No more messages will come.
     ended: bool,
+}
+
+/// What came of taking messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// All there were; the engine wakes this task when there are more.
+    All,
+    /// The handlers do not keep up.
+    Some,
 }
 
 impl Session {
@@ -61,6 +72,7 @@ impl Session {
             namespaces,
             engine,
             mailbox: Arc::default(),
+            waker: None,
             sockets: Vec::new(),
             sleep: None,
             ended: false,
@@ -85,25 +97,26 @@ impl Session {
     }
 
     /// Takes messages while the handlers keep up.
-    fn receive(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut moved = false;
+    fn receive(&mut self, cx: &mut Context<'_>) -> Received {
+        let mut now = None;
         // What is left when the connection is over is little; handlers may wait for its end.
         while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
-            let Poll::Ready(message) = self.engine.poll_recv(cx) else { break };
-            moved = true;
+            let Poll::Ready(message) = self.engine.poll_recv(cx) else { return Received::All };
             let Some(message) = message else {
                 let reason = self.engine.close_reason().unwrap_or(CloseReason::TransportClose);
                 self.end(&DisconnectReason::Engine(reason));
                 break;
             };
-            match self.connection.handle_message(self.now(), message) {
+            // Messages that are there together have come together.
+            let now = *now.get_or_insert_with(|| self.now());
+            match self.connection.handle_message(now, message) {
                 Ok(events) => events.for_each(|event| self.event(event)),
                 Err(error) => self.fail(error),
             }
             let answer = self.connection.poll_transmit();
             self.send(answer);
         }
-        moved
+        if self.ended { Received::All } else { Received::Some }
     }
 
     fn keeps_up(&self) -> bool {
@@ -181,6 +194,7 @@ impl Session {
             mailbox: Arc::clone(&self.mailbox),
         });
         let authorizing = Box::pin(authorize(socket.clone(), claim));
+        self.sockets.reserve_exact(1);
         self.sockets.push(Joined::new(socket, visit, authorizing));
     }
 
@@ -286,14 +300,19 @@ impl Future for Session {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.mailbox.waker().register(cx.waker());
+        if !this.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            this.waker = Some(cx.waker().clone());
+            this.mailbox.set_waker(cx.waker().clone());
+        }
         loop {
             // What this side decided goes before what the client, or the end of its connection, says.
-            let told = this.commands();
+            this.commands();
             let received = this.receive(cx);
             let ran = this.run_sockets(cx);
             let ticked = this.tick(cx);
-            if !(told || received || ran || ticked) {
+            // Handlers that ran may have made room for messages, or have asked for something.
+            let more = ran && received == Received::Some;
+            if !(more || ticked || this.mailbox.has_some()) {
                 break;
             }
         }

@@ -9,7 +9,9 @@ use futures_util::FutureExt as _;
 use super::Socket;
 use crate::proto::{Args, Encoded};
 use crate::server::broadcast::read_args;
-use crate::server::handlers::{EventHandler, EventMiddleware, Events, Listener, event_middleware};
+use crate::server::handlers::{
+    EventHandler, EventMiddleware, Events, Found, Listener, event_middleware,
+};
 use crate::server::{Event, Handler, HandlerError};
 
 impl Socket {
@@ -34,21 +36,24 @@ impl Socket {
     }
 
     /// The handler of an event: the socket's or the namespace's own, else that of any event.
-    pub(crate) fn handler(&self, event: &str) -> Option<EventHandler> {
-        let (own, any) =
-            self.events().read(|handlers| (handlers.find(event), handlers.any.clone()));
-        own.or_else(|| self.namespace().handler(event))
-            .or(any)
-            .or_else(|| self.namespace().any_handler())
+    pub(crate) fn find(&self, event: &str) -> Found {
+        let shared = self.namespace().find(event);
+        match self.own_events() {
+            Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
+            None => shared,
+        }
     }
 
     /// Runs listeners, middlewares and the handler of one event.
     pub(crate) async fn handle(self, event: Event, handler: Option<EventHandler>) {
         let mut incoming = self.namespace().listeners(|handlers| &handlers.incoming);
-        let (own, middlewares) = self
-            .events()
-            .read(|handlers| (handlers.incoming.clone(), handlers.middlewares.clone()));
-        incoming.extend(own);
+        let mut middlewares = Vec::new();
+        if let Some(events) = self.own_events() {
+            events.read(|handlers| {
+                incoming.extend(handlers.incoming.iter().cloned());
+                middlewares.clone_from(&handlers.middlewares);
+            });
+        }
         incoming.iter().for_each(|listener| listener(&self, &event.args));
         if let Err(error) = self.pass(middlewares, &event.args).await {
             let name = event.args.name().into_owned();
@@ -58,7 +63,9 @@ impl Socket {
         }
         match handler {
             Some(handler) => {
-                self.events().change(|handlers| handlers.used(&event.args.name(), &handler));
+                if let Some(events) = self.own_events() {
+                    events.change(|handlers| handlers.used(&event.args.name(), &handler));
+                }
                 (handler.run)(event).await;
             }
             None => {
@@ -67,14 +74,6 @@ impl Socket {
                 event.ack.refuse(format!("no handler for event {name:?}"));
             }
         }
-    }
-
-    /// Whether [`Socket::handle`] has more to do than to run the handler.
-    pub(crate) fn has_extras(&self) -> bool {
-        let own = self
-            .events()
-            .read(|handlers| !handlers.incoming.is_empty() || !handlers.middlewares.is_empty());
-        own || self.namespace().has_listeners(|handlers| &handlers.incoming)
     }
 
     async fn pass(&self, middlewares: Vec<EventMiddleware>, args: &Args) -> Result<(), String> {
@@ -90,7 +89,9 @@ impl Socket {
         let of_namespace = first.namespace().listeners(|handlers| &handlers.outgoing);
         let mut args = None;
         for socket in sockets {
-            let own = socket.events().read(|handlers| handlers.outgoing.clone());
+            let own = socket.own_events();
+            let own = own.map(|events| events.read(|handlers| handlers.outgoing.clone()));
+            let own = own.unwrap_or_default();
             let listeners: Vec<&Listener> = of_namespace.iter().chain(&own).collect();
             if listeners.is_empty() {
                 continue;
@@ -117,10 +118,16 @@ impl Socket {
     }
 
     pub(crate) fn clear_handlers(&self) {
-        self.events().change(std::mem::take);
+        if let Some(events) = self.own_events() {
+            events.change(std::mem::take);
+        }
     }
 
     pub(crate) fn events(&self) -> &Events {
-        &self.inner.events
+        self.inner.events.get_or_init(Box::default)
+    }
+
+    fn own_events(&self) -> Option<&Events> {
+        self.inner.events.get().map(|events| &**events)
     }
 }

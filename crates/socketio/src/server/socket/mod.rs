@@ -46,7 +46,8 @@ struct Inner {
     gone: AtomicBool,
     disconnected: SetOnce<DisconnectReason>,
     acks: Mutex<Acks<Waiter>>,
-    events: Events,
+    /// Handlers of its own; made when there are some.
+    events: OnceLock<Box<Events>>,
     values: Mutex<(Values, Option<RawJson>)>,
     /// Before it is in: the rooms that it will be put into.
     first_rooms: Mutex<Option<Vec<Room>>>,
@@ -87,7 +88,7 @@ impl Socket {
                 gone: AtomicBool::new(false),
                 disconnected: SetOnce::new(),
                 acks: Mutex::new(Acks::new(max_acks)),
-                events: Events::default(),
+                events: OnceLock::new(),
                 values: Mutex::default(),
                 first_rooms: Mutex::new(Some(Vec::new())),
                 last_rooms: Mutex::default(),
