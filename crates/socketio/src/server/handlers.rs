@@ -1,6 +1,6 @@
 //! Which handler runs for which event: tables of a namespace and of a socket.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,7 +45,8 @@ impl Events {
 /// What a table holds.
 #[derive(Default)]
 pub(crate) struct EventHandlers {
-    pub(crate) events: HashMap<String, EventHandler>,
+    /// Few names are found sooner than one is hashed.
+    pub(crate) events: BTreeMap<String, EventHandler>,
     /// For events that have none of their own.
     pub(crate) any: Option<EventHandler>,
     pub(crate) middlewares: Vec<EventMiddleware>,

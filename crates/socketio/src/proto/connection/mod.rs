@@ -17,12 +17,12 @@
 //! reference. LEFT is ours: packets that were on their way when this side left are no fault.
 
 mod event;
+mod states;
 mod table;
 #[cfg(test)]
 mod tests;
 mod version;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[cfg(feature = "msgpack")]
@@ -30,6 +30,7 @@ use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 
 pub use self::event::{Event, Events};
+use self::states::States;
 pub use self::version::Version;
 use super::parser::parse_with;
 use super::{
@@ -61,8 +62,8 @@ pub struct Connection {
     config: Arc<Config>,
     version: Version,
     /// Those of `config`, where the version asks for others.
-    limits: Option<Config>,
-    namespaces: BTreeMap<Namespace, State>,
+    limits: Option<Box<Config>>,
+    namespaces: States,
     reassembly: Reassembly,
     /// Until the first namespace is joined.
     connect_deadline: Option<Time>,
@@ -97,10 +98,10 @@ impl Connection {
     pub fn with_version(config: Arc<Config>, version: Version, now: Time) -> Self {
         Self {
             connect_deadline: Some(now + config.connect_timeout),
-            limits: version.limits(&config),
+            limits: version.limits(&config).map(Box::new),
             version,
             config,
-            namespaces: BTreeMap::new(),
+            namespaces: States::default(),
             reassembly: Reassembly::default(),
             transmit: None,
             fresh: true,
@@ -110,7 +111,7 @@ impl Connection {
 
     /// The namespace that a client of v4 joins by opening the connection: `/`.
     pub fn open(&mut self) -> Option<Event> {
-        if self.version != Version::V4 || !self.namespaces.is_empty() {
+        if self.version != Version::V4 || self.namespaces.len() > 0 {
             return None;
         }
         let namespace = Namespace::default();
@@ -187,7 +188,7 @@ impl Connection {
         sid: &str,
         pid: Option<&str>,
     ) -> Option<Encoded> {
-        let state = self.namespaces.get_mut(namespace)?;
+        let state = self.namespaces.of_mut(namespace)?;
         let State::Connecting { implicit } = *state else { return None };
         let answer = self.version.accept(namespace, sid, pid);
         *state = State::Joined { again: implicit.then(|| answer.clone()) };
@@ -205,7 +206,7 @@ impl Connection {
         message: &str,
         data: Option<&RawJson>,
     ) -> Option<Encoded> {
-        let state = self.namespaces.get(namespace)?;
+        let state = self.namespaces.of(namespace)?;
         let State::Connecting { .. } = state else { return None };
         self.namespaces.remove(namespace);
         Some(self.version.refuse(namespace, message, data))
@@ -213,7 +214,7 @@ impl Connection {
 
     /// Makes the client leave; gives the packet to send. None when it has not joined.
     pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
-        let state = self.namespaces.get_mut(namespace)?;
+        let state = self.namespaces.of_mut(namespace)?;
         let State::Joined { .. } = state else { return None };
         *state = State::Left;
         Some(encode::disconnect(namespace))
@@ -221,7 +222,7 @@ impl Connection {
 
     /// Whether the client has joined.
     pub fn is_joined(&self, namespace: &Namespace) -> bool {
-        matches!(self.namespaces.get(namespace), Some(State::Joined { .. }))
+        matches!(self.namespaces.of(namespace), Some(State::Joined { .. }))
     }
 
     /// The namespaces the client has joined.
@@ -245,8 +246,8 @@ impl Connection {
     fn text(&mut self, now: Time, text: &Text) -> Result<Events, PeerError> {
         self.reassembly.check_text()?;
         let known = &self.namespaces;
-        let limits = self.limits.as_ref().unwrap_or(&self.config);
-        let announced = parse_with(text, limits, |name| match known.get_key_value(name) {
+        let limits = self.limits.as_deref().unwrap_or(&self.config);
+        let announced = parse_with(text, limits, |name| match known.known(name) {
             Some((namespace, _)) => namespace.clone(),
             None => Namespace::from_checked(name),
         })?;

@@ -33,7 +33,7 @@ impl Connection {
         auth: Option<RawJson>,
     ) -> Result<Option<Event>, PeerError> {
         let (namespace, auth) = self.version.split(namespace, auth, &self.config)?;
-        match self.namespaces.get_mut(&namespace) {
+        match self.namespaces.of_mut(&namespace) {
             None | Some(State::Left) => self.connect(namespace, auth, false).map(Some),
             Some(State::Connecting { implicit }) if *implicit => {
                 *implicit = false;
@@ -49,7 +49,7 @@ impl Connection {
 
     /// Whether the application hears of a packet for a namespace; an error when it must not come.
     pub(super) fn is_welcome(&self, packet: &Packet) -> Result<bool, PeerError> {
-        match self.namespaces.get(&packet.namespace) {
+        match self.namespaces.of(&packet.namespace) {
             Some(State::Connecting { .. } | State::Joined { .. }) => Ok(true),
             Some(State::Left) => Ok(false),
             None => Err(unexpected(packet.body.name(), "its namespace is not joined")),
@@ -63,7 +63,7 @@ impl Connection {
         implicit: bool,
     ) -> Result<Event, PeerError> {
         let max = self.config.max_namespaces;
-        if self.namespaces.len() >= max && !self.namespaces.contains_key(&namespace) {
+        if self.namespaces.len() >= max && self.namespaces.of(&namespace).is_none() {
             // Forgetting one that was left only makes a late packet for it a fault again.
             let left = self.namespaces.iter().find(|(_, state)| matches!(state, State::Left));
             let Some(left) = left.map(|(name, _)| name.clone()) else {

@@ -157,56 +157,63 @@ pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
 /// As [`connect`], with the private id by which the client may recover its session:
 /// `40{"sid":"…","pid":"…"}`.
 pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
-    let mut data = b"{\"sid\":".to_vec();
-    write_string(&mut data, sid);
+    let mut wire = control(CONNECT, namespace, TYPICAL_CONNECT);
+    wire.extend_from_slice(b"{\"sid\":");
+    write_string(&mut wire, sid);
     if let Some(pid) = pid {
-        data.extend_from_slice(b",\"pid\":");
-        write_string(&mut data, pid);
+        wire.extend_from_slice(b",\"pid\":");
+        write_string(&mut wire, pid);
     }
-    data.push(b'}');
-    control(CONNECT, namespace, &data)
+    wire.push(b'}');
+    plain(wire)
 }
 
 /// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
 pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
-    let mut json = b"{\"message\":".to_vec();
-    write_string(&mut json, message);
+    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
+    wire.extend_from_slice(b"{\"message\":");
+    write_string(&mut wire, message);
     if let Some(data) = data {
-        json.extend_from_slice(b",\"data\":");
-        json.extend_from_slice(data.as_bytes());
+        wire.extend_from_slice(b",\"data\":");
+        wire.extend_from_slice(data.as_bytes());
     }
-    json.push(b'}');
-    control(CONNECT_ERROR, namespace, &json)
+    wire.push(b'}');
+    plain(wire)
 }
 
 /// As [`connect`], for protocol v4: `40`.
 pub fn connect_v4(namespace: &Namespace) -> Encoded {
-    control(CONNECT, namespace, b"")
+    plain(control(CONNECT, namespace, 0))
 }
 
 /// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
 pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
-    let mut json = Vec::new();
+    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
     match data {
-        Some(data) => json.extend_from_slice(data.as_bytes()),
-        None => write_string(&mut json, message),
+        Some(data) => wire.extend_from_slice(data.as_bytes()),
+        None => write_string(&mut wire, message),
     }
-    control(CONNECT_ERROR, namespace, &json)
+    plain(wire)
 }
 
 /// Encodes a DISCONNECT: `41`.
 pub fn disconnect(namespace: &Namespace) -> Encoded {
-    control(DISCONNECT, namespace, b"")
+    plain(control(DISCONNECT, namespace, 0))
 }
 
 /// Encodes a packet with the data it holds, byte for byte.
 pub fn packet(packet: &Packet) -> Encoded {
     let namespace = &packet.namespace;
+    let whole = |kind, data: &RawJson| {
+        let mut wire = control(kind, namespace, data.as_bytes().len());
+        wire.extend_from_slice(data.as_bytes());
+        plain(wire)
+    };
     let (args, kind, id) = match &packet.body {
-        Body::Connect { auth: None } => return control(CONNECT, namespace, b""),
-        Body::Connect { auth: Some(auth) } => return control(CONNECT, namespace, auth.as_bytes()),
+        Body::Connect { auth: None } => return plain(control(CONNECT, namespace, 0)),
+        Body::Connect { auth: Some(auth) } => return whole(CONNECT, auth),
         Body::Disconnect => return disconnect(namespace),
-        Body::ConnectError { data } => return control(CONNECT_ERROR, namespace, data.as_bytes()),
+        Body::ConnectError { data } => return whole(CONNECT_ERROR, data),
         Body::Event { args, ack_id } => (args, EVENT, *ack_id),
         Body::Ack { id, args } => (args, ACK, Some(*id)),
     };
@@ -234,7 +241,7 @@ fn open(kind: u8, namespace: &Namespace, ack_id: Option<u64>, size: usize) -> Ve
 /// Makes a binary packet of a plain one if there are attachments, and shares the buffer.
 fn close(mut wire: Vec<u8>, attachments: Vec<Bytes>) -> Encoded {
     if attachments.is_empty() {
-        return Encoded { text: share(wire), attachments: None };
+        return plain(wire);
     }
     // Only now is the count known; data with bytes in it pays one move for that.
     wire[1] += BINARY - EVENT;
@@ -248,11 +255,16 @@ fn share(wire: Vec<u8>) -> Text {
     Text::from_checked(wire.into())
 }
 
-/// A packet without arguments. `data` is JSON or nothing.
-fn control(kind: u8, namespace: &Namespace, data: &[u8]) -> Encoded {
-    let mut wire = vec![MESSAGE, kind];
+/// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
+fn control(kind: u8, namespace: &Namespace, size: usize) -> Vec<u8> {
+    // Prefix, type, comma.
+    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 3);
+    wire.extend_from_slice(&[MESSAGE, kind]);
     namespace.write(&mut wire);
-    wire.extend_from_slice(data);
+    wire
+}
+
+fn plain(wire: Vec<u8>) -> Encoded {
     Encoded { text: share(wire), attachments: None }
 }
 
@@ -274,3 +286,5 @@ const CONNECT_ERROR: u8 = b'4';
 const BINARY: u8 = b'5';
 /// First room for arguments of unknown size, in bytes; most events of a chat or an agent fit.
 const TYPICAL_SIZE: usize = 224;
+/// Room for an id in its object, and for the private one.
+const TYPICAL_CONNECT: usize = 64;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::Socket;
-use crate::proto::{Args, EncodeError, Encoded, encode};
+use crate::proto::{Acks, Args, EncodeError, Encoded, encode};
 use crate::server::acks::Waiter;
 use crate::server::context::Wire;
 use crate::server::hooks::Hooks;
@@ -131,7 +131,9 @@ impl Socket {
 
     /// Sends a packet that asks for an ack.
     pub(crate) fn ask(&self, id: u64, waiter: Waiter, wire: &Wire) -> Result<(), AckError> {
-        self.acks().insert_as(id, None, waiter)?;
+        let max = self.context().config.connection.max_pending_acks;
+        let new = || Box::new(Acks::new(max));
+        self.acks().get_or_insert_with(new).insert_as(id, None, waiter)?;
         self.transmit(wire).map_err(|error| {
             self.forget_ack(id);
             error.into()
@@ -140,13 +142,13 @@ impl Socket {
 
     /// Nobody waits for this ack any more.
     pub(crate) fn forget_ack(&self, id: u64) {
-        let waiter = self.acks().take(id);
+        let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
         drop(waiter);
     }
 
     /// The client acked.
     pub(crate) fn acked(&self, id: u64, args: Args) {
-        let waiter = self.acks().take(id);
+        let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
         match waiter {
             Some(waiter) => waiter.answer(args),
             None => tracing::debug!(socket = %self.id(), id, "ack that nobody awaits"),

@@ -35,7 +35,7 @@ pub struct Socket {
 struct Inner {
     /// Its own, unless it recovers another's.
     fresh: Identity,
-    recovered: OnceLock<Identity>,
+    recovered: OnceLock<Box<Identity>>,
     namespace: Namespace,
     engine: Sender,
     auth: Option<RawJson>,
@@ -45,15 +45,20 @@ struct Inner {
     mailbox: Arc<Mailbox>,
     gone: AtomicBool,
     disconnected: SetOnce<DisconnectReason>,
-    acks: Mutex<Acks<Waiter>>,
+    /// Made when the first is asked for.
+    acks: Mutex<Option<Box<Acks<Waiter>>>>,
     /// Handlers of its own; made when there are some.
     events: OnceLock<Box<Events>>,
-    values: Mutex<(Values, Option<RawJson>)>,
+    /// What the application keeps here; made when it does.
+    kept: Mutex<Option<Box<Kept>>>,
     /// Before it is in: the rooms that it will be put into.
     first_rooms: Mutex<Option<Vec<Room>>>,
     /// Once it is gone, until that was told.
     last_rooms: Mutex<Option<Vec<Room>>>,
 }
+
+/// Values by their types, and the data that other nodes see.
+type Kept = (Values, Option<RawJson>);
 
 struct Identity {
     id: Sid,
@@ -74,7 +79,6 @@ pub(crate) struct Origin {
 impl Socket {
     pub(crate) fn new(origin: Origin) -> Self {
         let Origin { id, pid, namespace, engine, auth, mailbox } = origin;
-        let max_acks = namespace.context().config.connection.max_pending_acks;
         Self {
             inner: Arc::new(Inner {
                 fresh: Identity { id, pid },
@@ -87,9 +91,9 @@ impl Socket {
                 mailbox,
                 gone: AtomicBool::new(false),
                 disconnected: SetOnce::new(),
-                acks: Mutex::new(Acks::new(max_acks)),
+                acks: Mutex::default(),
                 events: OnceLock::new(),
-                values: Mutex::default(),
+                kept: Mutex::default(),
                 first_rooms: Mutex::new(Some(Vec::new())),
                 last_rooms: Mutex::default(),
             }),
@@ -209,8 +213,9 @@ impl Socket {
         self.stop();
         // Someone may have been told already, by another reason.
         let _ = self.inner.disconnected.set(reason.clone());
-        let waiters: Vec<_> = self.acks().drain().collect();
-        drop(waiters);
+        let acks = self.acks().take();
+        // In the order they were asked for, and not under the lock.
+        acks.into_iter().for_each(|mut acks| acks.drain().for_each(drop));
     }
 
     /// Leaves by another reason than the application's wish; what the client is told of it was
@@ -232,8 +237,8 @@ impl Socket {
     /// Takes the place of a socket that was lost. Nobody has seen this one yet.
     pub(crate) fn recover(&self, session: &StoredSession) {
         let identity = Identity { id: session.sid, pid: Some(session.pid.clone()) };
-        if self.inner.recovered.set(identity).is_ok() {
-            *self.values() = (session.values(), session.data.clone());
+        if self.inner.recovered.set(Box::new(identity)).is_ok() {
+            *self.kept() = Some(Box::new((session.values(), session.data.clone())));
         }
     }
 
@@ -254,15 +259,15 @@ impl Socket {
     }
 
     fn identity(&self) -> &Identity {
-        self.inner.recovered.get().unwrap_or(&self.inner.fresh)
+        self.inner.recovered.get().map_or(&self.inner.fresh, |identity| identity)
     }
 
-    fn acks(&self) -> MutexGuard<'_, Acks<Waiter>> {
+    fn acks(&self) -> MutexGuard<'_, Option<Box<Acks<Waiter>>>> {
         self.inner.acks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn values(&self) -> MutexGuard<'_, (Values, Option<RawJson>)> {
-        self.inner.values.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Option<Box<Kept>>> {
+        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
