@@ -5,6 +5,7 @@
 //! the dropped ones were not for it: it had seen all that was sent to it, and was lost later.
 
 use std::any::{Any, TypeId};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub(super) struct Recovery {
     /// The event dropped from the log last; those in it follow.
     dropped: u64,
     lost: HashMap<String, StoredSession>,
+    /// How many of `lost` have this socket's id.
+    lost_ids: HashMap<Sid, usize>,
     expiry: BTreeMap<(Instant, u64), String>,
     /// Told apart from each other, sessions that expire at the same instant.
     persisted: u64,
@@ -119,6 +122,7 @@ impl Recovery {
             bytes: 0,
             dropped: 0,
             lost: HashMap::new(),
+            lost_ids: HashMap::new(),
             expiry: BTreeMap::new(),
             persisted: 0,
             live: HashMap::new(),
@@ -154,26 +158,36 @@ impl Recovery {
         }
         while self.lost.len() >= self.config.max_sessions {
             let Some((_, oldest)) = self.expiry.pop_first() else { break };
-            self.lost.remove(&oldest);
+            self.remove(&oldest);
         }
+        self.remove(&session.pid);
         let key = (now + self.config.window, self.persisted);
         self.persisted += 1;
         session.local.expires = Some(key);
         self.expiry.insert(key, session.pid.clone());
-        if let Some(old) = self.lost.insert(session.pid.clone(), session) {
-            old.local.expires.map(|key| self.expiry.remove(&key));
-        }
+        *self.lost_ids.entry(session.sid).or_default() += 1;
+        self.lost.insert(session.pid.clone(), session);
     }
 
     pub(super) fn take(&mut self, pid: &str) -> Option<StoredSession> {
         self.purge(Instant::now());
+        self.remove(pid)
+    }
+
+    fn remove(&mut self, pid: &str) -> Option<StoredSession> {
         let session = self.lost.remove(pid)?;
         session.local.expires.map(|key| self.expiry.remove(&key));
+        if let Entry::Occupied(mut count) = self.lost_ids.entry(session.sid) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         Some(session)
     }
 
     pub(super) fn is_lost(&self, id: Sid) -> bool {
-        self.lost.values().any(|session| session.sid == id)
+        self.lost_ids.contains_key(&id)
     }
 
     /// Whether nobody can come back.
@@ -210,7 +224,7 @@ impl Recovery {
             && first.key().0 <= now
         {
             let pid = first.remove();
-            self.lost.remove(&pid);
+            self.remove(&pid);
         }
     }
 }
@@ -239,5 +253,36 @@ impl fmt::Debug for StoredSession {
             .field("sid", &self.sid)
             .field("rooms", &self.rooms)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn lost(recovery: &mut Recovery, id: &str, pid: &str) -> Sid {
+        let sid: Sid = id.parse().unwrap();
+        recovery.persist(StoredSession::new(sid, pid.to_owned(), Vec::new(), None));
+        sid
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_id_is_lost_until_its_last_session_is_taken_dropped_or_too_old() {
+        let config = Config { max_sessions: 2, ..Config::default() };
+        let window = config.window;
+        let mut recovery = Recovery::new(config);
+        let a = lost(&mut recovery, "aaaaaaaaaaaaaaaaaaaa", "1");
+        assert_eq!(lost(&mut recovery, "aaaaaaaaaaaaaaaaaaaa", "2"), a);
+        assert!(recovery.take("1").is_some() && recovery.is_lost(a));
+        lost(&mut recovery, "aaaaaaaaaaaaaaaaaaaa", "2");
+        assert!(recovery.take("2").is_some() && !recovery.is_lost(a));
+        let ids = ["b", "c", "d"].map(|id| lost(&mut recovery, &id.repeat(20), id));
+        assert_eq!(ids.map(|id| recovery.is_lost(id)), [false, true, true]);
+        tokio::time::advance(window + Duration::from_secs(1)).await;
+        assert!(recovery.is_idle());
+        assert_eq!(ids.map(|id| recovery.is_lost(id)), [false; 3]);
+        assert!(recovery.expiry.is_empty() && recovery.lost_ids.is_empty());
     }
 }
