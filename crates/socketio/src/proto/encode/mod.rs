@@ -4,6 +4,7 @@
 
 mod amend;
 mod attach;
+mod control;
 mod spread;
 mod strings;
 #[cfg(test)]
@@ -15,6 +16,10 @@ use bytes::Bytes;
 use engineio::proto::{Message, Text};
 use serde::Serialize;
 
+use self::control::control;
+pub use self::control::{
+    connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
+};
 use self::strings::write_string;
 use super::packet::reserved;
 use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
@@ -77,7 +82,7 @@ pub fn event<T: Serialize + ?Sized>(
     args: &T,
 ) -> Result<Encoded, EncodeError> {
     check_name(name)?;
-    let mut wire = open(EVENT, namespace, ack_id, TYPICAL_SIZE);
+    let mut wire = open(EVENT, 0, namespace, ack_id, TYPICAL_SIZE);
     write_string(&mut wire, name);
     spread::write(args, wire, true)
 }
@@ -91,7 +96,7 @@ pub fn ack<T: Serialize + ?Sized>(
     id: u64,
     args: &T,
 ) -> Result<Encoded, EncodeError> {
-    spread::write(args, open(ACK, namespace, Some(id), TYPICAL_SIZE), false)
+    spread::write(args, open(ACK, 0, namespace, Some(id), TYPICAL_SIZE), false)
 }
 
 /// Encodes an event whose arguments are JSON already, such as stored events; they are framed
@@ -108,7 +113,7 @@ pub fn event_raw(
 ) -> Result<Encoded, Misuse> {
     check_name(name)?;
     let size = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + name.len();
-    let mut wire = open(EVENT, namespace, ack_id, size);
+    let mut wire = open(EVENT, 0, namespace, ack_id, size);
     write_string(&mut wire, name);
     for arg in args {
         wire.push(b',');
@@ -130,7 +135,8 @@ pub fn event_args(
     args: &Args,
 ) -> Result<Encoded, Misuse> {
     check_name(name)?;
-    let mut wire = open(EVENT, namespace, ack_id, args.raw().len() + name.len());
+    let (attachments, size) = (args.attachments().len(), args.raw().len() + name.len());
+    let mut wire = open(EVENT, attachments, namespace, ack_id, size);
     write_string(&mut wire, name);
     if !args.is_empty() {
         wire.push(b',');
@@ -140,102 +146,74 @@ pub fn event_args(
 
 /// Encodes an ack with arguments that were received, byte for byte, with their attachments.
 pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
-    finish(open(ACK, namespace, Some(id), args.raw().len()), args)
+    let attachments = args.attachments().len();
+    finish(open(ACK, attachments, namespace, Some(id), args.raw().len()), args)
 }
 
 fn finish(mut wire: Vec<u8>, args: &Args) -> Encoded {
     wire.extend_from_slice(args.raw());
     wire.push(b']');
-    close(wire, args.attachments().to_vec())
-}
-
-/// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
-pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
-    connect_with_pid(namespace, sid, None)
-}
-
-/// As [`connect`], with the private id by which the client may recover its session:
-/// `40{"sid":"…","pid":"…"}`.
-pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
-    let mut wire = control(CONNECT, namespace, TYPICAL_CONNECT);
-    wire.extend_from_slice(b"{\"sid\":");
-    write_string(&mut wire, sid);
-    if let Some(pid) = pid {
-        wire.extend_from_slice(b",\"pid\":");
-        write_string(&mut wire, pid);
-    }
-    wire.push(b'}');
-    plain(wire)
-}
-
-/// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
-pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
-    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
-    wire.extend_from_slice(b"{\"message\":");
-    write_string(&mut wire, message);
-    if let Some(data) = data {
-        wire.extend_from_slice(b",\"data\":");
-        wire.extend_from_slice(data.as_bytes());
-    }
-    wire.push(b'}');
-    plain(wire)
-}
-
-/// As [`connect`], for protocol v4: `40`.
-pub fn connect_v4(namespace: &Namespace) -> Encoded {
-    plain(control(CONNECT, namespace, 0))
-}
-
-/// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
-pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
-    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
-    match data {
-        Some(data) => wire.extend_from_slice(data.as_bytes()),
-        None => write_string(&mut wire, message),
-    }
-    plain(wire)
-}
-
-/// Encodes a DISCONNECT: `41`.
-pub fn disconnect(namespace: &Namespace) -> Encoded {
-    plain(control(DISCONNECT, namespace, 0))
+    whole(wire, args.attachments())
 }
 
 /// Encodes a packet with the data it holds, byte for byte.
 pub fn packet(packet: &Packet) -> Encoded {
     let namespace = &packet.namespace;
-    let whole = |kind, data: &RawJson| {
+    let control_with = |kind, data: &RawJson| {
         let mut wire = control(kind, namespace, data.as_bytes().len());
         wire.extend_from_slice(data.as_bytes());
         plain(wire)
     };
     let (args, kind, id) = match &packet.body {
         Body::Connect { auth: None } => return plain(control(CONNECT, namespace, 0)),
-        Body::Connect { auth: Some(auth) } => return whole(CONNECT, auth),
+        Body::Connect { auth: Some(auth) } => return control_with(CONNECT, auth),
         Body::Disconnect => return disconnect(namespace),
-        Body::ConnectError { data } => return whole(CONNECT_ERROR, data),
+        Body::ConnectError { data } => return control_with(CONNECT_ERROR, data),
         Body::Event { args, ack_id } => (args, EVENT, *ack_id),
         Body::Ack { id, args } => (args, ACK, Some(*id)),
     };
-    let mut wire = open(kind, namespace, id, args.json().len());
+    let mut wire = open(kind, args.attachments().len(), namespace, id, args.json().len());
     wire.extend_from_slice(&args.json()[1..]);
-    close(wire, args.attachments().to_vec())
+    whole(wire, args.attachments())
 }
 
-/// `4`, type, namespace, ack id and the opening bracket, with room for `size` more bytes.
-fn open(kind: u8, namespace: &Namespace, ack_id: Option<u64>, size: usize) -> Vec<u8> {
+/// `4`, type, attachment count, namespace, ack id and the opening bracket, with room for `size`
+/// more bytes. Whoever does not know the count yet says 0, and then [`close`]s the packet.
+fn open(
+    kind: u8,
+    attachments: usize,
+    namespace: &Namespace,
+    ack_id: Option<u64>,
+    size: usize,
+) -> Vec<u8> {
     // Prefix, type, comma, 20 digits, brackets, two quotes, and a short attachment count.
     let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 32);
-    wire.extend_from_slice(&[MESSAGE, kind]);
+    match attachments {
+        0 => wire.extend_from_slice(&[MESSAGE, kind]),
+        count => {
+            wire.extend_from_slice(&[MESSAGE, kind + (BINARY - EVENT)]);
+            write_number(&mut wire, count as u64);
+            wire.push(b'-');
+        }
+    }
     namespace.write(&mut wire);
     if let Some(id) = ack_id {
-        // Half of what the standard library's formatting takes; neither a number nor writing to a
-        // vector can fail.
-        let written = serde_json::to_writer(&mut wire, &id);
-        debug_assert!(written.is_ok());
+        write_number(&mut wire, id);
     }
     wire.push(b'[');
     wire
+}
+
+/// Without the standard library's formatting, which takes longer.
+fn write_number(wire: &mut Vec<u8>, number: u64) {
+    // Neither a number nor writing to a vector can fail.
+    let written = serde_json::to_writer(wire, &number);
+    debug_assert!(written.is_ok());
+}
+
+fn whole(wire: Vec<u8>, attachments: &[Bytes]) -> Encoded {
+    let attachments = (!attachments.is_empty()).then(|| attachments.into());
+    Encoded { text: share(wire), attachments }
 }
 
 /// Makes a binary packet of a plain one if there are attachments, and shares the buffer.
@@ -253,15 +231,6 @@ fn close(mut wire: Vec<u8>, attachments: Vec<Bytes>) -> Encoded {
 fn share(wire: Vec<u8>) -> Text {
     debug_assert!(std::str::from_utf8(&wire).is_ok());
     Text::from_checked(wire.into())
-}
-
-/// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
-fn control(kind: u8, namespace: &Namespace, size: usize) -> Vec<u8> {
-    // Prefix, type, comma.
-    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 3);
-    wire.extend_from_slice(&[MESSAGE, kind]);
-    namespace.write(&mut wire);
-    wire
 }
 
 fn plain(wire: Vec<u8>) -> Encoded {
@@ -286,5 +255,3 @@ const CONNECT_ERROR: u8 = b'4';
 const BINARY: u8 = b'5';
 /// First room for arguments of unknown size, in bytes; most events of a chat or an agent fit.
 const TYPICAL_SIZE: usize = 224;
-/// Room for an id in its object, and for the private one.
-const TYPICAL_CONNECT: usize = 64;

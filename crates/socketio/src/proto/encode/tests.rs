@@ -191,7 +191,7 @@ fn data_that_becomes_no_json_is_an_error() {
 fn a_raw_event_is_written_without_growing_its_buffer() {
     let args = format!("\"{}\"", "a".repeat(10_000)).into_bytes();
     let size = args.len() + 1 + "name".len();
-    let room = open(EVENT, &admin(), Some(u64::MAX), size).capacity();
+    let room = open(EVENT, 0, &admin(), Some(u64::MAX), size).capacity();
     let encoded = event_raw(&admin(), Some(u64::MAX), "name", &[&args]).unwrap();
     assert!(encoded.text().wire().len() <= room, "{} {room}", encoded.text().wire().len());
     let value: Value = serde_json::from_slice(&encoded.text().wire()[29..]).unwrap();

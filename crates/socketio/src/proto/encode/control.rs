@@ -1,0 +1,70 @@
+//! Packets without arguments: of joining a namespace and of leaving it.
+
+use super::{
+    CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain, write_string,
+};
+use crate::proto::{Namespace, RawJson};
+
+/// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
+pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
+    connect_with_pid(namespace, sid, None)
+}
+
+/// As [`connect`], with the private id by which the client may recover its session:
+/// `40{"sid":"…","pid":"…"}`.
+pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
+    let mut wire = control(CONNECT, namespace, TYPICAL_CONNECT);
+    wire.extend_from_slice(b"{\"sid\":");
+    write_string(&mut wire, sid);
+    if let Some(pid) = pid {
+        wire.extend_from_slice(b",\"pid\":");
+        write_string(&mut wire, pid);
+    }
+    wire.push(b'}');
+    plain(wire)
+}
+
+/// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
+pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
+    wire.extend_from_slice(b"{\"message\":");
+    write_string(&mut wire, message);
+    if let Some(data) = data {
+        wire.extend_from_slice(b",\"data\":");
+        wire.extend_from_slice(data.as_bytes());
+    }
+    wire.push(b'}');
+    plain(wire)
+}
+
+/// As [`connect`], for protocol v4: `40`.
+pub fn connect_v4(namespace: &Namespace) -> Encoded {
+    plain(control(CONNECT, namespace, 0))
+}
+
+/// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
+pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+    let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
+    match data {
+        Some(data) => wire.extend_from_slice(data.as_bytes()),
+        None => write_string(&mut wire, message),
+    }
+    plain(wire)
+}
+
+/// Encodes a DISCONNECT: `41`.
+pub fn disconnect(namespace: &Namespace) -> Encoded {
+    plain(control(DISCONNECT, namespace, 0))
+}
+
+/// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
+pub(super) fn control(kind: u8, namespace: &Namespace, size: usize) -> Vec<u8> {
+    // Prefix, type, comma.
+    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 3);
+    wire.extend_from_slice(&[MESSAGE, kind]);
+    namespace.write(&mut wire);
+    wire
+}
+
+/// Room for an id in its object, and for the private one.
+const TYPICAL_CONNECT: usize = 64;
