@@ -122,6 +122,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn key(&mut self) -> Option<()> {
         self.string()?;
         self.space();
@@ -137,6 +138,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// `None`: no string, the fault is at `at`. So in all that follow.
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Option<()> {
         self.byte(b'"')?;
         loop {
@@ -155,6 +157,7 @@ impl<'a> Scanner<'a> {
     /// To the next quote, backslash or control character, or to the end.
     ///
     /// A block is looked at once, however many strings and escapes it holds. The end is a mark.
+    #[inline(always)]
     fn plain(&mut self) {
         loop {
             let within = self.at.wrapping_sub(self.block);
@@ -171,8 +174,9 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn escape(&mut self) -> Option<()> {
-        let len = match self.bytes.get(self.at + 1)? {
+        self.at += match self.bytes.get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
             b'u' => {
                 let digits = self.bytes.get(self.at + 2..self.at + 6)?;
@@ -180,41 +184,42 @@ impl<'a> Scanner<'a> {
             }
             _ => return None,
         };
-        self.at += len;
         Some(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Option<()> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-            if self.peek().is_some_and(|b| b.is_ascii_digit()) {
-                return None;
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Some(())
+        let (len, is_whole) = number_len(&self.bytes[self.at..]);
+        self.at += len;
+        is_whole.then_some(())
     }
+}
 
-    fn digits(&mut self) -> Option<()> {
-        let from = self.at;
-        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > from).then_some(())
+/// Bytes of the number that `bytes` begin with; false when it is none beyond them.
+#[inline(never)]
+fn number_len(bytes: &[u8]) -> (usize, bool) {
+    let digits = |at: usize| bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    let whole = digits(at);
+    if bytes.get(at) == Some(&b'0') && whole > 1 {
+        return (at + 1, false);
     }
+    at += whole;
+    if whole == 0 {
+        return (at, false);
+    }
+    if bytes.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        at += 1 + fraction;
+        if fraction == 0 {
+            return (at, false);
+        }
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at);
+        at += exponent;
+        return (at, exponent > 0);
+    }
+    (at, true)
 }
