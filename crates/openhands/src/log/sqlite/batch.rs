@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::clock::{Clock, Now};
+use super::clock::Now;
 use super::readers::{METADATA, kind_text, metadata, row_of};
 use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
 use crate::log::{Change, Commit, ConversationKey, Created, LogError, StoredEvent};
@@ -155,20 +155,18 @@ impl Heads {
 pub(super) fn carry_out(
     db: &Transaction<'_>,
     heads: &mut Heads,
-    clock: &Clock,
+    now: &Now,
     order: Order,
 ) -> Result<Done, (rusqlite::Error, Answer)> {
     match order {
         Order::Create { id, title, owner, first, reply } => {
-            owed(reply, create(db, heads, &clock.now(), &id, &title, owner.as_ref(), first))
+            owed(reply, create(db, heads, now, &id, &title, owner.as_ref(), first))
         }
-        Order::SetTitle { id, title, reply } => {
-            owed(reply, set_title(db, &clock.now(), &id, &title))
-        }
+        Order::SetTitle { id, title, reply } => owed(reply, set_title(db, now, &id, &title)),
         Order::SetAccess { id, access, reply } => owed(reply, set_access(db, id, access)),
         Order::Delete { id, reply } => owed(reply, delete(db, heads, id)),
         Order::Append { key, drafts, agent_cursor, reply } => {
-            owed(reply, append(db, heads, &clock.now(), key, drafts, agent_cursor))
+            owed(reply, append(db, heads, now, key, drafts, agent_cursor))
         }
         Order::Close => Ok(Done { commit: None, answer: Box::new(drop) }),
     }
@@ -264,13 +262,15 @@ fn append(
         return Ok((Err(full), None));
     }
     // The clock may step back; a conversation's times never do.
-    let time = now.local.as_str().max(head.last_time.as_str()).to_owned();
+    if now.local > head.last_time {
+        head.last_time.clone_from(&now.local);
+    }
     let mut insert =
         db.prepare_cached("INSERT INTO events (row, kind, source, json) VALUES (?1, ?2, ?3, ?4)")?;
     let mut events = Vec::with_capacity(drafts.len());
     for (id, draft) in (head.next_id..).zip(drafts) {
         let (kind, source) = (draft.kind(), draft.source());
-        let json = draft.into_json(EventId(id), &time);
+        let json = draft.into_json(EventId(id), &head.last_time);
         insert.execute(params![row_of(key, id), kind_text(kind), source.as_str(), &*json])?;
         events.push(Arc::new(StoredEvent::new(EventId(id), kind, source, json)));
     }
@@ -278,7 +278,6 @@ fn append(
     if let Some(cursor) = agent_cursor {
         head.agent_cursor = cursor.0.clamp(head.agent_cursor, head.next_id);
     }
-    head.last_time = time;
     db.prepare_cached(
         "UPDATE conversations SET next_id = ?2, agent_cursor = ?3, last_time = ?4, updated_at = ?5 \
          WHERE key = ?1",

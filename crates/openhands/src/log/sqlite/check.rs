@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::OpenError;
 use super::batch::MAX_ID;
-use super::open::{existing, named};
+use super::open::{named, readable};
 use super::readers::{kind_from, row_of};
 use crate::domain::{ConversationId, Source};
 use crate::log::ConversationKey;
@@ -30,7 +30,7 @@ pub struct Checked {
 /// # Errors
 /// [`OpenError`] when it cannot be looked at.
 pub fn check(folder: &Path, fault: impl FnMut(&str)) -> Result<Checked, OpenError> {
-    let (file, db) = existing(folder)?;
+    let (file, db) = readable(folder)?;
     let mut check = Check { db: &db, fault, checked: Checked::default() };
     match check.all() {
         Ok(()) => {}

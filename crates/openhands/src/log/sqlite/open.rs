@@ -60,6 +60,16 @@ pub enum OpenError {
         /// The newest this program knows.
         known: i64,
     },
+    /// An older version of this program wrote the file, and no server has opened it since.
+    #[error("{} has schema version {found}, to be read it needs version {needed}: start the server once", path.display())]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version that is read.
+        needed: i64,
+    },
     /// The file is damaged.
     #[error("{} is damaged: {detail}; restore it from a backup", path.display())]
     Damaged {
@@ -129,7 +139,17 @@ pub fn files(folder: &Path) -> [PathBuf; 2] {
     ["", "-wal"].map(|end| folder.join(format!("{DATABASE_FILE}{end}")))
 }
 
-/// The database that is in `folder`, for reading only. It is not locked: a server may use it.
+/// The database that is in `folder`, for reading its events. It is not locked: a server may use it.
+pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), OpenError> {
+    let (file, db) = existing(folder)?;
+    let version = db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    match version.map_err(|error| named(&file, error))? {
+        SCHEMA_VERSION => Ok((file, db)),
+        found => Err(OpenError::OlderSchema { path: file, found, needed: SCHEMA_VERSION }),
+    }
+}
+
+/// The database that is in `folder`, of whatever version, for copying. It is not locked either.
 pub(super) fn existing(folder: &Path) -> Result<(PathBuf, Connection), OpenError> {
     let file = folder.join(DATABASE_FILE);
     let missing = |source| OpenError::Missing { path: file.clone(), source };
@@ -185,7 +205,9 @@ fn prepare(
     let mut db = Connection::open(file)?;
     if is_new {
         // Before anything is in it: what is deleted then makes the file smaller.
-        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        db.execute_batch(&format!(
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL"
+        ))?;
     }
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -202,6 +224,10 @@ fn prepare(
         false => db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?,
     };
     if version < SCHEMA_VERSION {
+        if !is_new {
+            let (from, to) = (version, SCHEMA_VERSION);
+            tracing::warn!(from, to, "bringing the event log to a new schema, which may take long");
+        }
         let transaction = db.transaction()?;
         for change in schema::since(version) {
             transaction.execute_batch(change)?;
@@ -211,11 +237,7 @@ fn prepare(
         ))?;
         transaction.commit()?;
         if !is_new {
-            tracing::warn!(
-                from = version,
-                to = SCHEMA_VERSION,
-                "event log brought to a new schema"
-            );
+            tracing::warn!("the event log has the new schema");
         }
     }
     Ok(db)
@@ -237,5 +259,7 @@ const DATABASE_FILE: &str = "openhands.db";
 const LOCK_FILE: &str = "openhands.lock";
 /// Files up to this size are read wholly at start to find damage; larger ones would delay it.
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
+/// Seven events of 1 KiB in a page, where one of 4 KiB has three and wastes a fourth.
+const PAGE_BYTES: u32 = 8192;
 const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 32;

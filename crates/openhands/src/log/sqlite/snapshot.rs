@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::OpenError;
-use super::open::{existing, named};
+use super::open::{named, readable};
 use super::readers::{self, Answer};
 use crate::domain::ConversationId;
 use crate::log::{ConversationKey, LogError, Metadata, Oldest, Page, PageOf};
@@ -22,7 +22,7 @@ impl Snapshot {
     /// # Errors
     /// [`OpenError`] when there is none, or it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let (file, db) = existing(folder)?;
+        let (file, db) = readable(folder)?;
         // The moment is that of the first look.
         db.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master;")
             .map_err(|error| named(&file, error))?;

@@ -77,7 +77,7 @@ impl Writer {
             batch_commands: config.batch_commands.max(1),
             feed: feed.clone(),
             counts: counts.clone(),
-            has_free_pages: false,
+            has_free_pages: true,
             lock,
         };
         // It ends when the log is closed, or when the last sender is gone and the queue is empty.
@@ -137,7 +137,7 @@ struct Thread {
     batch_commands: usize,
     feed: Arc<Mutex<Option<Feed>>>,
     counts: Arc<Counts>,
-    /// Whether something was deleted and its pages may be given back.
+    /// Whether pages may be given back: of what was deleted, or of a life before this one.
     has_free_pages: bool,
     /// Held until nothing writes to the folder any more.
     lock: File,
@@ -247,8 +247,9 @@ impl Thread {
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| (error, None))?;
+        let now = self.clock.now();
         while let Some(order) = orders.pop_front() {
-            let one = carry_out(&transaction, &mut self.heads, &self.clock, order)
+            let one = carry_out(&transaction, &mut self.heads, &now, order)
                 .map_err(|(error, answer)| (error, Some(answer)))?;
             done.push(one);
         }

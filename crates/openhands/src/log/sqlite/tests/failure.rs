@@ -50,8 +50,8 @@ fn files_of_other_programs_and_newer_versions_are_left_alone() {
             "DIR/openhands.db belongs to another application: its id is 0x0, ours 0x4f486576",
         ),
         (
-            "PRAGMA application_id = 0x4f486576; PRAGMA user_version = 3; CREATE TABLE x (y)",
-            "DIR/openhands.db has schema version 3, this program knows versions up to 2",
+            "PRAGMA application_id = 0x4f486576; PRAGMA user_version = 4; CREATE TABLE x (y)",
+            "DIR/openhands.db has schema version 4, this program knows versions up to 3",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
