@@ -1,11 +1,13 @@
 //! The event log in one SQLite file.
 //!
 //! One thread writes: it takes what is queued, commits it as one, tells the feed and then answers
-//! the appenders. A few read-only connections serve pages beside it.
+//! the appenders. Another writes back what the write-ahead log holds. A few read-only connections
+//! serve pages beside them.
 
 mod backup;
 mod batch;
 mod check;
+mod checkpoint;
 mod clock;
 mod import;
 mod open;
@@ -47,8 +49,8 @@ pub struct SqliteConfig {
     pub queue_commands: usize,
     /// Most bytes of drafts waiting for the writer. Default 64 MiB. When full, `append` waits.
     pub queue_bytes: usize,
-    /// Most appends in one commit. Default 256. More cost each appender a little time and save
-    /// disk flushes.
+    /// Most appends in one commit. Default 1024. More save disk flushes when the disk falls behind;
+    /// a commit that fails fails for all of them.
     pub batch_commands: usize,
     /// Most events in one append. Default 1000; more are refused with
     /// [`LogError::TooManyEvents`].
@@ -74,7 +76,7 @@ impl Default for SqliteConfig {
         Self {
             queue_commands: 1024,
             queue_bytes: 64 * 1024 * 1024,
-            batch_commands: 256,
+            batch_commands: 1024,
             append_events: 1000,
             event_bytes: 16 * 1024 * 1024,
             database_bytes: None,
@@ -119,8 +121,9 @@ impl SqliteLog {
         let opened = open::open(folder, config.database_bytes)?;
         let busy = opened.connection.busy_timeout(config.busy);
         busy.map_err(|error| open::named(&opened.file, error))?;
+        let beside = open::beside(&opened.file)?;
         let readers = Readers::new(opened.file, config.readers);
-        let writer = Writer::start(opened.connection, opened.lock, &config)?;
+        let writer = Writer::start(opened.connection, beside, opened.lock, &config)?;
         Ok(Self { writer, readers: Arc::new(readers), config })
     }
 

@@ -214,9 +214,15 @@ fn prepare(
     db.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {JOURNAL_BYTES};"
     ))?;
+    let page_size = db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.max(1);
+    // Another thread writes back before; only then is there a moment to begin the log anew.
+    db.query_row(
+        &format!("PRAGMA wal_autocheckpoint = {}", JOURNAL_BYTES / page_size),
+        [],
+        |_| Ok(()),
+    )?;
     if let Some(bytes) = database_bytes {
-        let page_size = db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?;
-        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size;
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
     let version = match is_new {
@@ -243,6 +249,20 @@ fn prepare(
     Ok(db)
 }
 
+/// A further connection to an open log, to write back its write-ahead log.
+pub(super) fn beside(file: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(file, flags)
+        .and_then(|db| {
+            db.execute_batch("PRAGMA synchronous = FULL")?;
+            // Takes hold of the write-ahead log now: a connection that first looks when the database
+            // was emptied beneath it would delete that log.
+            db.query_row("PRAGMA user_version", [], |_| Ok(()))?;
+            Ok(db)
+        })
+        .map_err(|error| named(file, error))
+}
+
 pub(super) fn named(file: &Path, error: rusqlite::Error) -> OpenError {
     let path = file.to_owned();
     match error.sqlite_error_code() {
@@ -261,5 +281,6 @@ const LOCK_FILE: &str = "openhands.lock";
 const CHECK_BYTES: u64 = 64 * 1024 * 1024;
 /// Seven events of 1 KiB in a page, where one of 4 KiB has three and wastes a fourth.
 const PAGE_BYTES: u32 = 8192;
-const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// The write-ahead log is written back wholly and begun anew from this size on.
+const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 32;

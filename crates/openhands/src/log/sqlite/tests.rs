@@ -350,6 +350,26 @@ async fn a_closed_log_refuses_and_frees_the_folder() {
 }
 
 #[tokio::test]
+async fn the_write_ahead_log_is_written_back_beside_the_appends() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path());
+    let key = create(&log, "a").await;
+    let file = folder.path().join("openhands.db");
+    let before = std::fs::metadata(&file).unwrap().len();
+    let text = "x".repeat(500);
+    join_all((0..2100).map(|_| append(&log, key, &text))).await;
+    let written_back = async {
+        while std::fs::metadata(&file).unwrap().len() < before + 1_000_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), written_back).await.unwrap();
+    log.close().await;
+    assert!(!folder.path().join("openhands.db-wal").exists(), "nothing is left in it");
+    assert_eq!(check(folder.path(), |fault| panic!("{fault}")).unwrap().events, 2100);
+}
+
+#[tokio::test]
 async fn known_secrets_never_reach_the_disk_or_the_feed() {
     let folder = tempfile::tempdir().unwrap();
     let redaction = crate::domain::Redaction::default();

@@ -10,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::batch::{Answer, Command, Done, Heads, Order, carry_out};
+use super::checkpoint::Checkpoints;
 use super::{Clock, OpenError, SqliteConfig};
 use crate::log::{Change, Feed, LogError};
 
@@ -61,6 +62,7 @@ struct Counts {
 impl Writer {
     pub(super) fn start(
         db: Connection,
+        beside: Connection,
         lock: File,
         config: &SqliteConfig,
     ) -> Result<Self, OpenError> {
@@ -71,6 +73,7 @@ impl Writer {
         let counts = Arc::new(Counts::default());
         let thread = Thread {
             db,
+            checkpoints: Checkpoints::start(beside).map_err(OpenError::Thread)?,
             queue,
             heads: Heads::default(),
             clock: config.clock.clone(),
@@ -131,6 +134,7 @@ impl fmt::Debug for Writer {
 
 struct Thread {
     db: Connection,
+    checkpoints: Checkpoints,
     queue: mpsc::Receiver<Command>,
     heads: Heads,
     clock: Clock,
@@ -159,7 +163,9 @@ impl Thread {
                 break;
             }
         }
-        let Self { db, queue, lock, .. } = self;
+        let Self { db, checkpoints, queue, lock, .. } = self;
+        // First: the last connection that is closed leaves no write-ahead log behind.
+        checkpoints.end();
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the event log did not close cleanly");
         }
@@ -211,13 +217,15 @@ impl Thread {
 
     fn commit(&mut self, batch: Vec<Command>) {
         // Their room in the queue stays taken until the answers are out.
-        let (mut orders, _rooms): (VecDeque<Order>, Vec<OwnedSemaphorePermit>) =
+        let (mut orders, rooms): (VecDeque<Order>, Vec<OwnedSemaphorePermit>) =
             batch.into_iter().map(|command| (command.order, command.room)).unzip();
         let mut done = Vec::with_capacity(orders.len());
         match self.carry_out(&mut orders, &mut done) {
             Ok(()) => {
                 self.counts.commits.fetch_add(1, Ordering::Relaxed);
                 self.counts.orders.fetch_add(done.len() as u64, Ordering::Relaxed);
+                let bytes = rooms.iter().map(OwnedSemaphorePermit::num_permits).sum();
+                self.checkpoints.wrote(done.len(), bytes);
                 let commits = done.iter().filter_map(|one| one.commit.as_ref());
                 self.has_free_pages |=
                     commits.into_iter().any(|commit| matches!(commit.change, Change::Deleted));

@@ -1,0 +1,66 @@
+//! Writing back what the write-ahead log holds, beside the writer: inside a commit it would keep
+//! all appenders waiting for a second flush.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+/// A thread that writes back when enough was written.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    wake: SyncSender<()>,
+    thread: JoinHandle<()>,
+    /// Since it was last woken.
+    orders: usize,
+    bytes: usize,
+}
+
+impl Checkpoints {
+    /// `db` is a connection of its own.
+    pub(super) fn start(db: Connection) -> io::Result<Self> {
+        // One that waits stands for all that come while it waits.
+        let (wake, woken) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("event-log-back".into())
+            .spawn(move || write_back(&db, &woken))?;
+        Ok(Self { wake, thread, orders: 0, bytes: 0 })
+    }
+
+    /// Tells what a commit wrote.
+    pub(super) fn wrote(&mut self, orders: usize, bytes: usize) {
+        self.orders += orders;
+        self.bytes += bytes;
+        if self.orders >= ORDERS || self.bytes >= BYTES {
+            (self.orders, self.bytes) = (0, 0);
+            // Full: one waits already. Gone: the writer writes back by itself, at its own limit.
+            let _ = self.wake.try_send(());
+        }
+    }
+
+    /// Waits until it has ended and its connection is closed.
+    pub(super) fn end(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that writes back the event log panicked");
+        }
+    }
+}
+
+fn write_back(db: &Connection, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        // Passive: it waits for nobody and nobody for it; what it leaves, the next one takes.
+        let done = db
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
+            .and_then(|mut checkpoint| checkpoint.query_row([], |_| Ok(())));
+        if let Err(error) = done {
+            // Nothing is lost by it: the write-ahead log holds all of it.
+            tracing::warn!(%error, "the event log was not written back");
+        }
+    }
+}
+
+/// About 10 MiB of write-ahead log, with events of 1 KiB.
+const ORDERS: usize = 2048;
+const BYTES: usize = 8 * 1024 * 1024;
