@@ -45,11 +45,13 @@ pub(crate) struct Outbox {
     bytes: usize,
     max: usize,
     max_bytes: usize,
+    /// Packets and bytes that were refused since something was last queued.
+    refused: (usize, usize),
 }
 
 impl Outbox {
     pub(crate) fn new(max: usize, max_bytes: usize) -> Self {
-        Self { queue: VecDeque::new(), bytes: 0, max, max_bytes }
+        Self { queue: VecDeque::new(), bytes: 0, max, max_bytes, refused: (0, 0) }
     }
 
     /// Queues all of `messages` or none. What is larger than the whole outbox still passes when
@@ -71,8 +73,8 @@ impl Outbox {
         let messages = messages.into_iter();
         let (packets, bytes) =
             messages.clone().fold((0, 0), |(n, bytes), m| (n + 1, bytes + m.len()));
-        let fits = self.queue.len() + packets <= self.max && self.bytes + bytes <= self.max_bytes;
-        if !fits && !self.queue.is_empty() {
+        if !self.fits(packets, bytes) {
+            self.refused = (packets, bytes);
             return Err(Full {
                 waiting: self.queue.len(),
                 waiting_bytes: self.bytes,
@@ -83,6 +85,7 @@ impl Outbox {
             });
         }
         self.bytes += bytes;
+        self.refused = (0, 0);
         self.queue.extend(messages.map(|message| (message.clone(), compress)));
         Ok(())
     }
@@ -110,14 +113,22 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// Whether at most half of the room is taken: the moment to wake who waits for room.
+    /// Whether at most half of the room is taken, and what was refused would not be again: the
+    /// moment to wake who waits for room.
     pub(crate) fn has_room(&self) -> bool {
-        self.queue.len() <= self.max / 2 && self.bytes <= self.max_bytes / 2
+        let (packets, bytes) = self.refused;
+        let is_half_empty = self.queue.len() <= self.max / 2 && self.bytes <= self.max_bytes / 2;
+        is_half_empty && self.fits(packets, bytes)
     }
 
     pub(crate) fn clear(&mut self) {
         self.queue = VecDeque::new();
         self.bytes = 0;
+    }
+
+    fn fits(&self, packets: usize, bytes: usize) -> bool {
+        self.queue.is_empty()
+            || (self.queue.len() + packets <= self.max && self.bytes + bytes <= self.max_bytes)
     }
 }
 
@@ -140,6 +151,24 @@ mod tests {
         assert!(!outbox.has_room());
         outbox.pop();
         assert!(outbox.has_room());
+    }
+
+    #[test]
+    fn there_is_room_again_when_what_was_refused_fits() {
+        let mut outbox = Outbox::new(9, 10);
+        outbox.push(&[Message::from("aa"), Message::from("bb")]).unwrap();
+        let large = Message::from("ccccccc");
+        assert!(outbox.has_room() && outbox.push(std::slice::from_ref(&large)).is_err());
+        // Half empty, and yet a second try would be refused too.
+        assert!(!outbox.has_room());
+        outbox.pop();
+        assert!(outbox.has_room() && outbox.push(&[large]).is_ok());
+        let huge = Message::from("ddddddddddd");
+        assert!(outbox.push(std::slice::from_ref(&huge)).is_err());
+        outbox.pop();
+        assert!(!outbox.has_room(), "one that is larger than the outbox waits until it is empty");
+        outbox.pop();
+        assert!(outbox.has_room() && outbox.push(&[huge]).is_ok());
     }
 
     #[test]

@@ -203,7 +203,8 @@ impl Shared {
         })
     }
 
-    /// Waits until the outbox is at most half full, or the session is over.
+    /// Waits until the outbox is at most half full and has room for what it refused last, or the
+    /// session is over.
     pub(crate) async fn ready(&self) {
         loop {
             let room = self.room.notified();

@@ -136,7 +136,8 @@ impl Sender {
         self.shared.is_writable()
     }
 
-    /// Waits until the outbox is at most half full, or the session is over.
+    /// Waits until the outbox is at most half full and has room for what it refused last, or the
+    /// session is over.
     ///
     /// # Cancel safety
     /// Holds nothing; may be dropped at any time.

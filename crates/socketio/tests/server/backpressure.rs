@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use socketio::server::{Config, EmitError, Server, SlowConsumer, Socket};
 
 use crate::common::{Client, PATIENCE, Poller, connected, next, serve};
@@ -118,4 +119,32 @@ async fn a_volatile_event_for_a_client_that_polls_needs_a_get_that_waits() {
     let (answer, ()) = tokio::join!(getting, sending);
     assert!(answer.ends_with("\r\n42[\"v\",2]"), "{answer}");
     assert_eq!(server.counts().volatile_dropped, 2);
+}
+
+/// A client that polls and holds no GET, of a server whose outboxes have room for 1,000 bytes.
+async fn small() -> (Server, Poller, Socket) {
+    let mut config = Config::default();
+    config.engine.session.limits.outbox_bytes = 1_000;
+    let server = Server::new(config);
+    let mut sockets = connected(&server);
+    let poller = Poller::join(&serve(&server).await).await;
+    let socket = next(&mut sockets).await;
+    (server, poller, socket)
+}
+
+#[tokio::test]
+async fn room_is_waited_for_until_what_was_refused_fits() {
+    let (_server, poller, socket) = small().await;
+    socket.emit("first", &"x".repeat(300)).unwrap();
+    assert!(socket.ready().now_or_never().is_some());
+    let large = "x".repeat(800);
+    assert!(matches!(socket.emit("large", &large), Err(EmitError::Full(_))));
+    // Less than half is taken: whoever tried again at once would try for ever.
+    assert!(socket.ready().now_or_never().is_none());
+    let (answer, ()) = tokio::join!(poller.get(""), async {
+        socket.ready().await;
+        socket.emit("large", &large).unwrap();
+    });
+    assert!(answer.contains("first"), "{answer}");
+    assert!(poller.get("").await.contains("large"));
 }

@@ -113,7 +113,7 @@ impl Session {
         self.inbox.wants_input(&self.config.limits)
     }
 
-    /// Whether the outbox is at most half full.
+    /// Whether the outbox is at most half full, and has room for what it refused last.
     pub fn has_room(&self) -> bool {
         self.outbox.has_room()
     }

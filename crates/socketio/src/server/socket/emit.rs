@@ -95,7 +95,8 @@ impl Socket {
         Emission { timeout: Some(within), ..Emission::new(self) }
     }
 
-    /// Waits until the outbox is at most half full, or the connection is over.
+    /// Waits until the outbox is at most half full and has room for what it refused last, or the
+    /// connection is over.
     ///
     /// # Cancel safety
     /// Holds nothing; may be dropped at any time.
