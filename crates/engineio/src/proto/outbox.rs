@@ -90,6 +90,23 @@ impl Outbox {
         Ok(())
     }
 
+    /// Queues messages from the first on while there is room, and drops the rest. How many it
+    /// queued.
+    pub(crate) fn push_some(&mut self, messages: Vec<Message>) -> usize {
+        let mut queued = 0;
+        for message in messages {
+            if !self.fits(1, message.len()) {
+                self.refused = (1, message.len());
+                return queued;
+            }
+            self.bytes += message.len();
+            self.queue.push_back((message, true));
+            queued += 1;
+        }
+        self.refused = (0, 0);
+        queued
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Message> {
         self.pop_with().map(|(message, _)| message)
     }
@@ -164,11 +181,22 @@ mod tests {
         outbox.pop();
         assert!(outbox.has_room() && outbox.push(&[large]).is_ok());
         let huge = Message::from("ddddddddddd");
-        assert!(outbox.push(std::slice::from_ref(&huge)).is_err());
+        assert_eq!(outbox.push_some(vec![huge.clone()]), 0);
         outbox.pop();
         assert!(!outbox.has_room(), "one that is larger than the outbox waits until it is empty");
         outbox.pop();
-        assert!(outbox.has_room() && outbox.push(&[huge]).is_ok());
+        assert!(outbox.has_room() && outbox.push_some(vec![huge]) == 1);
+    }
+
+    #[test]
+    fn of_several_as_many_are_queued_as_there_is_room_for() {
+        let mut outbox = Outbox::new(3, 10);
+        let some = |texts: &[&str]| texts.iter().copied().map(Message::from).collect::<Vec<_>>();
+        assert_eq!(outbox.push_some(some(&["aaaa", "bbbb", "cccc", "d"])), 2);
+        assert_eq!(outbox.push_some(some(&["c", "d"])), 1);
+        let left: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
+        assert_eq!(left, some(&["aaaa", "bbbb", "c"]));
+        assert_eq!(outbox.push_some(Vec::new()), 0);
     }
 
     #[test]

@@ -229,6 +229,18 @@ impl Session {
         self.send_with(messages, false)
     }
 
+    /// Queues messages from the first on while there is room; the rest is dropped. How many it
+    /// queued.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] after the end.
+    pub fn send_some(&mut self, messages: Vec<Message>) -> Result<usize, SendError> {
+        if self.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        Ok(self.outbox.push_some(messages))
+    }
+
     fn send_with<'a, I>(&mut self, messages: I, compress: bool) -> Result<(), SendError>
     where
         I: IntoIterator<Item = &'a Message>,

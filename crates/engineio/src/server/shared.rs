@@ -132,6 +132,10 @@ impl Shared {
         self.change(|state| state.session.send(messages))
     }
 
+    pub(crate) fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
+        self.change(|state| state.session.send_some(messages))
+    }
+
     pub(crate) fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
         self.change(|state| state.session.send_uncompressed(messages))
     }

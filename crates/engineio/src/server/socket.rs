@@ -121,6 +121,15 @@ impl Sender {
         self.shared.send(messages)
     }
 
+    /// Queues messages from the first on, as many as there is room for, by one lock and one wake-up
+    /// for all. How many; when the rest was dropped, send it again after [`Sender::ready`].
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] after the end.
+    pub fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
+        self.shared.send_some(messages)
+    }
+
     /// As [`Sender::send_all`]; an answer to a GET that holds nothing else is not compressed,
     /// whatever the configuration says. Frames of a websocket never are.
     ///

@@ -87,6 +87,15 @@ impl Context {
         }
     }
 
+    /// Packets as messages, if each of them is one.
+    pub(crate) fn plain(&self, packets: &[&Encoded]) -> Option<Vec<Message>> {
+        let one = |packet: &&Encoded| match self.messages(packet) {
+            Messages::One(message) => Some(message),
+            Messages::Several(_) => None,
+        };
+        packets.iter().map(one).collect()
+    }
+
     /// Sends packets that belong together, all or none.
     pub(crate) fn send_all(&self, socket: &Socket, packets: &[Encoded]) -> Result<(), EmitError> {
         let mut messages = Vec::with_capacity(packets.len());

@@ -1,9 +1,13 @@
 //! Clients that do not read: waited for, dropped for, or closed.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
-use socketio::server::{Config, EmitError, Server, SlowConsumer, Socket};
+use serde::Serialize;
+use socketio::proto::{Encoded, Namespace, encode};
+use socketio::server::{Config, EmitError, Recovery, Server, SlowConsumer, Socket};
 
 use crate::common::{Client, PATIENCE, Poller, connected, next, serve};
 
@@ -122,9 +126,10 @@ async fn a_volatile_event_for_a_client_that_polls_needs_a_get_that_waits() {
 }
 
 /// A client that polls and holds no GET, of a server whose outboxes have room for 1,000 bytes.
-async fn small() -> (Server, Poller, Socket) {
+async fn small(change: impl FnOnce(&mut Config)) -> (Server, Poller, Socket) {
     let mut config = Config::default();
     config.engine.session.limits.outbox_bytes = 1_000;
+    change(&mut config);
     let server = Server::new(config);
     let mut sockets = connected(&server);
     let poller = Poller::join(&serve(&server).await).await;
@@ -132,9 +137,13 @@ async fn small() -> (Server, Poller, Socket) {
     (server, poller, socket)
 }
 
+fn packet<T: Serialize + ?Sized>(name: &str, args: &T) -> Encoded {
+    encode::event(&Namespace::default(), None, name, args).unwrap()
+}
+
 #[tokio::test]
 async fn room_is_waited_for_until_what_was_refused_fits() {
-    let (_server, poller, socket) = small().await;
+    let (_server, poller, socket) = small(|_| {}).await;
     socket.emit("first", &"x".repeat(300)).unwrap();
     assert!(socket.ready().now_or_never().is_some());
     let large = "x".repeat(800);
@@ -147,4 +156,47 @@ async fn room_is_waited_for_until_what_was_refused_fits() {
     });
     assert!(answer.contains("first"), "{answer}");
     assert!(poller.get("").await.contains("large"));
+}
+
+#[tokio::test]
+async fn of_several_packets_as_many_are_sent_as_there_is_room_for() {
+    for recovery in [None, Some(Recovery::default())] {
+        let has_recovery = recovery.is_some();
+        let (_server, poller, socket) = small(|config| config.recovery = recovery).await;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        socket.on_outgoing(move |_, args| told.lock().unwrap().push(args.name().into_owned()));
+        let filler = "x".repeat(300);
+        let packets = ["a", "b", "c", "d"].map(|name| packet(name, &filler));
+        assert_eq!(socket.send_some(&packets).unwrap(), 3, "recovery {has_recovery}");
+        assert_eq!(socket.send_some(&packets[3..]).unwrap(), 0);
+        assert!(socket.ready().now_or_never().is_none());
+        let answer = poller.get("").await;
+        let names: Vec<_> = ["a", "b", "c", "d"]
+            .into_iter()
+            .filter(|name| answer.contains(&format!("42[\"{name}\",")))
+            .collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        socket.ready().await;
+        assert_eq!(socket.send_some(&packets[3..]).unwrap(), 1);
+        assert_eq!(*seen.lock().unwrap(), ["a", "b", "c", "d"]);
+        // With recovery each event ends in its offset.
+        assert_eq!(answer.contains("x\"]"), !has_recovery, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_packet_and_its_attachments_are_sent_together_or_not_at_all() {
+    let (_server, poller, socket) = small(|_| {}).await;
+    let plain = packet("plain", &"x".repeat(300));
+    let bytes = packet("bytes", &Bytes::from(vec![b'x'; 900]));
+    assert_eq!(socket.send_some([&plain, &bytes, &plain]).unwrap(), 1);
+    let answer = poller.get("").await;
+    assert!(answer.ends_with("x\"]"), "{answer}");
+    socket.ready().await;
+    assert_eq!(socket.send_some([&bytes]).unwrap(), 1);
+    assert!(poller.get("").await.contains("\u{1e}b"));
+    drop(poller);
+    socket.disconnect();
+    assert!(matches!(socket.send_some([&plain]), Err(EmitError::Disconnected)));
 }

@@ -89,6 +89,28 @@ impl Local {
         }
     }
 
+    /// Sends events to one socket from the first on, while there is room. How many.
+    pub(crate) fn emit_some(
+        &self,
+        socket: &Socket,
+        packets: &[&Encoded],
+    ) -> Result<usize, EmitError> {
+        let context = &self.inner.context;
+        if context.config.recovery.is_none()
+            && let Some(messages) = context.plain(packets)
+        {
+            return socket.transmit_some(messages);
+        }
+        // Each gets an offset, or is several messages of which none may be missing.
+        for (sent, packet) in packets.iter().enumerate() {
+            match self.emit(socket, packet, true) {
+                Err(EmitError::Full(_)) => return Ok(sent),
+                other => other?,
+            }
+        }
+        Ok(packets.len())
+    }
+
     /// Sends an event that may be dropped to one socket.
     pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded, compress: bool) {
         let wire = |packet: &Encoded| self.inner.context.wire(packet).compress(compress);

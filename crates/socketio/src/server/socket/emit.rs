@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engineio::proto::Message;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -52,6 +53,27 @@ impl Socket {
     /// As [`Socket::emit`].
     pub fn send(&self, packet: &Encoded) -> Result<(), EmitError> {
         Emission::new(self).send(packet)
+    }
+
+    /// Sends encoded packets from the first on, as many as the outbox has room for. How many; when
+    /// some are left, send them after [`Socket::ready`].
+    ///
+    /// Cheaper than one [`Socket::send`] after the other: one lock and one wake-up serve all of them.
+    ///
+    /// # Errors
+    /// [`EmitError::Disconnected`].
+    pub fn send_some<'a>(
+        &self,
+        packets: impl IntoIterator<Item = &'a Encoded>,
+    ) -> Result<usize, EmitError> {
+        let packets: Vec<&Encoded> = packets.into_iter().collect();
+        let sent = self.namespace().node().emit_some(self, &packets)?;
+        if self.has_outgoing() {
+            for packet in &packets[..sent] {
+                Self::notify_outgoing(std::slice::from_ref(self), packet);
+            }
+        }
+        Ok(sent)
     }
 
     /// Sends an event and waits for the client's ack, for the configured time.
@@ -110,6 +132,14 @@ impl Socket {
             return Err(EmitError::Disconnected);
         }
         Ok(wire.send(self.engine())?)
+    }
+
+    /// Queues messages from the first on while there is room. How many.
+    pub(crate) fn transmit_some(&self, messages: Vec<Message>) -> Result<usize, EmitError> {
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        Ok(self.engine().send_some(messages)?)
     }
 
     /// Queues an event of a broadcast, or a volatile one, by the rules of those.

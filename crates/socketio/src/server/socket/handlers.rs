@@ -83,6 +83,13 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether [`Socket::notify_outgoing`] has anybody to tell.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        let own = self.own_events();
+        own.is_some_and(|events| events.read(|handlers| !handlers.outgoing.is_empty()))
+            || !self.namespace().listeners(|handlers| &handlers.outgoing).is_empty()
+    }
+
     /// Tells listeners of `sockets` what leaves. Their panics end here: who sends is not at fault.
     pub(crate) fn notify_outgoing(sockets: &[Self], packet: &Encoded) {
         let Some(first) = sockets.first() else { return };
