@@ -100,8 +100,8 @@ impl Metrics {
         self.0.events_in.inc();
     }
 
-    pub(crate) fn sent(&self) {
-        self.0.events_out.inc();
+    pub(crate) fn sent(&self, events: usize) {
+        self.0.events_out.inc_by(events as u64);
     }
 
     /// Reasons are few and fixed: each is a line of `/metrics` for ever.

@@ -79,7 +79,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
     let redaction = Redaction::default();
-    let on_disk = SqliteConfig { redaction: redaction.clone(), ..SqliteConfig::default() };
+    let on_disk = SqliteConfig {
+        redaction: redaction.clone(),
+        envelope: live::envelope(),
+        ..SqliteConfig::default()
+    };
     let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
     measure(&metrics, &log, &config.data_dir);

@@ -1,5 +1,6 @@
 //! Feeding a client: one cursor, from the first event it lacks to the live end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::admit::{Schema, Visit};
-use super::frame::{framed, status, text};
+use super::frame::{frames, status, text};
 use crate::domain::{
     ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
 };
@@ -49,12 +50,21 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             }
             match cursor.next_page().await {
                 Ok(Next::Events(events)) => {
-                    for event in events {
-                        if past.shows(&event) {
-                            send(&socket, &visit, &event).await?;
+                    let told = |place: Position| lag.moved(place.0);
+                    match visit.schema {
+                        Schema::Upstream => {
+                            let frames = frames(&events, |event| past.shows(event));
+                            send(&socket, &visit, &frames, told).await?;
                         }
-                        lag.moved(Position::after(event.id).0);
+                        Schema::Guide => {
+                            for event in events.iter().filter(|event| past.shows(event)) {
+                                let packet = guide(&socket, conversation, event).await;
+                                let frame = packet.map(|packet| (event.id, Cow::Owned(packet)));
+                                send(&socket, &visit, frame.as_slice(), told).await?;
+                            }
+                        }
                     }
+                    told(cursor.place());
                 }
                 Ok(Next::Deleted) => {
                     socket.disconnect();
@@ -108,23 +118,27 @@ impl Past {
     }
 }
 
-async fn send(socket: &Socket, visit: &Visit, event: &StoredEvent) -> Result<(), EmitError> {
-    let packet = match visit.schema {
-        Schema::Upstream => framed(event),
-        Schema::Guide => guide(socket, &visit.conversation, event).await,
-    };
-    let Some(packet) = packet else { return Ok(()) };
-    loop {
-        match socket.send(&packet) {
+/// Sends packets of events in their order, and tells how far it has come.
+async fn send(
+    socket: &Socket,
+    visit: &Visit,
+    mut frames: &[(EventId, Cow<'_, Encoded>)],
+    told: impl Fn(Position),
+) -> Result<(), EmitError> {
+    while !frames.is_empty() {
+        let sent = socket.send_some(frames.iter().map(|(_, packet)| &**packet))?;
+        let (done, left) = frames.split_at(sent);
+        visit.door.metrics.sent(done.len());
+        if let Some((id, _)) = done.last() {
+            told(Position::after(*id));
+        }
+        frames = left;
+        if !frames.is_empty() {
             // The client reads slowly: it lags behind, and nobody else does.
-            Err(EmitError::Full(_)) => socket.ready().await,
-            Ok(()) => {
-                visit.door.metrics.sent();
-                return Ok(());
-            }
-            other => return other,
+            socket.ready().await;
         }
     }
+    Ok(())
 }
 
 /// The guide's form, which may need the action that an observation answers.

@@ -1,25 +1,56 @@
 //! Events as packets: `42["oh_event",{…}]`.
 
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
 use engineio::proto::Text;
 use socketio::proto::{Encoded, Namespace, encode};
 use socketio::server::{EmitError, Socket};
 
-use crate::domain::{Ephemeral, Source};
-use crate::log::StoredEvent;
+use crate::domain::{Ephemeral, EventId, Source};
+use crate::log::{Envelope, StoredEvent};
+
+/// What is around an event in its packet. A log that reads events into it saves their copies.
+pub fn envelope() -> Envelope {
+    ENVELOPE.clone()
+}
+
+/// Packets of those events of a page that are shown, in their order.
+pub(super) fn frames(
+    page: &[Arc<StoredEvent>],
+    shows: impl Fn(&StoredEvent) -> bool,
+) -> Vec<(EventId, Cow<'_, Encoded>)> {
+    let shown = page.iter().filter(|event| shows(event));
+    let frames: Vec<_> = shown.filter_map(|event| Some((event.id, framed(event)?))).collect();
+    let len: usize = page.iter().map(|event| event.json.len()).sum();
+    let sent: usize = frames.iter().map(|(_, frame)| frame.size()).sum();
+    // Events of a page may share its buffer: a few of them would hold all of it while they wait for
+    // a slow client.
+    let apart = sent < len / 2;
+    let frame = |frame| if apart { Cow::Owned(copied(frame)) } else { Cow::Borrowed(frame) };
+    frames.into_iter().map(|(id, packet)| (id, frame(packet))).collect()
+}
 
 /// The packet of an event, made by the first who sends it and shared by all others. The stored
 /// bytes are not parsed.
-pub(super) fn framed(event: &StoredEvent) -> Option<Encoded> {
-    if let Some(wire) = event.frame.get() {
-        return Text::from_wire(wire.clone()).ok().map(Encoded::from_text);
+fn framed(event: &StoredEvent) -> Option<&Encoded> {
+    if let Some(packet) = event.frame.get() {
+        return Some(packet);
     }
-    let packet = match event.source {
-        Source::Environment => text(&as_agent(&event.json)),
-        Source::User | Source::Agent => text(&event.json),
-    }?;
-    // Whoever else was as fast has made the same bytes.
-    let _ = event.frame.set(packet.text().wire().clone());
-    Some(packet)
+    let packet = match (event.source, &event.wrapped) {
+        (Source::Environment, _) => text(&as_agent(&event.json))?,
+        (_, Some(wire)) if wire.starts_with(&ENVELOPE.before) => {
+            let text = Text::from_wire(wire.clone());
+            let text = text.inspect_err(|error| tracing::error!(%error, "stored event not framed"));
+            Encoded::from_text(text.ok()?)
+        }
+        _ => text(&event.json)?,
+    };
+    Some(event.frame.get_or_init(|| packet))
+}
+
+fn copied(packet: &Encoded) -> Encoded {
+    Encoded::from_text(Text::new(packet.text().as_str()))
 }
 
 /// The packet of a message in JSON.
@@ -49,6 +80,13 @@ const AGENT: &[u8] = br#""source":"agent""#;
 /// Bytes in which the source must come: id and timestamp are before it.
 const WITHIN: usize = 120;
 
+/// A packet without an event: the event stands before its last byte.
+static ENVELOPE: LazyLock<Envelope> = LazyLock::new(|| {
+    let empty = text(b"").map(|packet| packet.text().wire().clone()).unwrap_or_default();
+    let at = empty.len().saturating_sub(1);
+    Envelope { before: empty.slice(..at), after: empty.slice(at..) }
+});
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -59,6 +97,11 @@ mod tests {
     fn event(source: Source, json: &'static str) -> StoredEvent {
         let kind = Kind::Observation(ObservationKind::AgentStateChanged);
         StoredEvent::new(EventId(0), kind, source, Bytes::from_static(json.as_bytes()))
+    }
+
+    fn shown(page: &[Arc<StoredEvent>]) -> Vec<String> {
+        let frames = frames(page, |event| event.id.0 != 9);
+        frames.iter().map(|(_, frame)| frame.text().as_str().to_owned()).collect()
     }
 
     #[test]
@@ -78,5 +121,39 @@ mod tests {
         let event = event(Source::Agent, r#"{"id":0}"#);
         let (first, second) = (framed(&event).unwrap(), framed(&event).unwrap());
         assert_eq!(first.text().wire().as_ptr(), second.text().wire().as_ptr());
+    }
+
+    #[test]
+    fn what_was_read_into_the_envelope_is_sent_as_it_is() {
+        let wire = Bytes::from_static(br#"42["oh_event",{"id":0}]"#);
+        let Envelope { before, after } = envelope();
+        assert_eq!([&before[..], br#"{"id":0}"#, &after].concat(), wire);
+        let read = |source, wire: &Bytes| {
+            let json = r#"{"id":0}"#;
+            StoredEvent { wrapped: Some(wire.clone()), ..event(source, json) }
+        };
+        let sent = |event: &StoredEvent| framed(event).unwrap().text().wire().clone();
+        assert_eq!(sent(&read(Source::User, &wire)).as_ptr(), wire.as_ptr());
+        // Another log's envelope, and a source that is shown as another: framed from the JSON.
+        assert_eq!(sent(&read(Source::User, &Bytes::from_static(br#"<{"id":0}>"#))), wire);
+        assert_eq!(sent(&read(Source::Environment, &wire)), wire);
+    }
+
+    #[test]
+    fn few_of_a_page_do_not_hold_all_of_it() {
+        let page = |hidden: &'static str| {
+            let mut events = [event(Source::User, r#"{"id":0}"#), event(Source::User, hidden)];
+            events[1].id = EventId(9);
+            events.map(Arc::new)
+        };
+        let is_shared = |page: &[Arc<StoredEvent>]| {
+            let sent = frames(page, |event| event.id.0 != 9)[0].1.text().wire().as_ptr();
+            sent == framed(&page[0]).unwrap().text().wire().as_ptr()
+        };
+        let (few, most) =
+            (page(r#"{"id":9,"x":"0123456789012345678901234567890123456789"}"#), page("{}"));
+        assert_eq!((is_shared(&few), is_shared(&most)), (false, true));
+        assert_eq!(shown(&few), [r#"2["oh_event",{"id":0}]"#]);
+        assert_eq!(shown(&few), shown(&most));
     }
 }

@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 use admit::{Visit, admit};
+pub use frame::envelope;
 use inbound::{unknown, user_action};
 
 /// Knobs of the Socket.IO side.

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use socketio::proto::Encoded;
 
 use crate::domain::{EventId, Kind, Source};
 
@@ -17,13 +18,25 @@ pub struct StoredEvent {
     pub source: Source,
     /// The event as JSON, id and timestamp included.
     pub json: Bytes,
-    /// The event in the form it has on the wire, made once by whoever sends it first.
-    pub frame: OnceLock<Bytes>,
+    /// The same bytes within the [`Envelope`] that they were read into, if there was one.
+    pub wrapped: Option<Bytes>,
+    /// The packet that clients get, made once by whoever sends it first.
+    pub frame: OnceLock<Encoded>,
 }
 
 impl StoredEvent {
     /// An event that nobody has sent yet.
     pub fn new(id: EventId, kind: Kind, source: Source, json: Bytes) -> Self {
-        Self { id, kind, source, json, frame: OnceLock::new() }
+        Self { id, kind, source, json, wrapped: None, frame: OnceLock::new() }
     }
+}
+
+/// What a log puts around each event of the pages that it reads, so that they can be sent as they
+/// are, without a copy. By default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// Before the JSON.
+    pub before: Bytes,
+    /// Behind it.
+    pub after: Bytes,
 }

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 
 pub use error::LogError;
-pub use event::StoredEvent;
+pub use event::{Envelope, StoredEvent};
 pub use metered::Metered;
 
 /// Stores conversations and their events.

@@ -13,6 +13,7 @@ mod import;
 mod open;
 mod readers;
 mod schema;
+mod sheet;
 mod snapshot;
 mod writer;
 
@@ -25,8 +26,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::oneshot;
 
 use super::{
-    ConversationKey, Created, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest, Page,
-    PageOf, Sort, StoredEvent,
+    ConversationKey, Created, Envelope, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest,
+    Page, PageOf, Sort, StoredEvent,
 };
 use crate::domain::{Access, ConversationId, Draft, Position, Redaction, UserName, Viewer};
 use batch::{Command, Order};
@@ -69,6 +70,9 @@ pub struct SqliteConfig {
     pub busy: Duration,
     /// Secrets that no event may hold. Default none. They are replaced before anything is stored.
     pub redaction: Redaction,
+    /// What is put around each event of a page that is read. Default nothing. Costs its bytes for
+    /// each event in memory, and saves who sends them a copy.
+    pub envelope: Envelope,
 }
 
 impl Default for SqliteConfig {
@@ -84,6 +88,7 @@ impl Default for SqliteConfig {
             clock: Clock::system(),
             busy: Duration::from_secs(5),
             redaction: Redaction::default(),
+            envelope: Envelope::default(),
         }
     }
 }
@@ -246,7 +251,8 @@ impl EventLog for SqliteLog {
     }
 
     fn read(&self, key: ConversationKey, page: PageOf) -> BoxFuture<'_, Result<Page, LogError>> {
-        self.readers.read(move |db| readers::page(db, key, page)).boxed()
+        let envelope = self.config.envelope.clone();
+        self.readers.read(move |db| readers::page(db, key, page, &envelope)).boxed()
     }
 
     fn head(&self, key: ConversationKey) -> BoxFuture<'_, Result<Head, LogError>> {

@@ -7,13 +7,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
 use super::batch::MAX_ID;
+use super::sheet::Sheet;
 use crate::domain::{
     Access, ActionKind, Audience, ConversationId, EventId, Kind, ObservationKind, Position, Right,
     Share, Source, UserName, Viewer,
 };
 use crate::log::{
-    ConversationKey, Direction, Head, Listing, LogError, Metadata, Oldest, Page, PageOf, Sort,
-    StoredEvent,
+    ConversationKey, Direction, Envelope, Head, Listing, LogError, Metadata, Oldest, Page, PageOf,
+    Sort, StoredEvent,
 };
 
 /// The connections that read.
@@ -175,7 +176,12 @@ pub(super) fn head(db: &Connection, key: ConversationKey) -> Answer<Head> {
     Ok(head.optional()?.ok_or(LogError::NoConversation))
 }
 
-pub(super) fn page(db: &Connection, key: ConversationKey, page: PageOf) -> Answer<Page> {
+pub(super) fn page(
+    db: &Connection,
+    key: ConversationKey,
+    page: PageOf,
+    envelope: &Envelope,
+) -> Answer<Page> {
     let (sql, from, to) = match page.direction {
         Direction::Forward => (
             "SELECT row, kind, source, json FROM events WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
@@ -197,20 +203,21 @@ pub(super) fn page(db: &Connection, key: ConversationKey, page: PageOf) -> Answe
     }
     let mut query = db.prepare_cached(sql)?;
     let mut rows = query.query([row_of(key, from), row_of(key, to)])?;
-    let (mut events, mut bytes) = (Vec::new(), 0_usize);
+    let (mut sheet, mut bytes) = (Sheet::new(envelope), 0_usize);
     while let Some(row) = rows.next()? {
-        let event = match event(row)? {
-            Ok(event) => event,
+        let head = match head_of(row)? {
+            Ok(head) => head,
             Err(error) => return Ok(Err(error)),
         };
-        bytes = bytes.saturating_add(event.json.len());
-        let first = events.is_empty();
-        if events.len() >= page.max_events || (bytes > page.max_bytes && !first) {
-            return Ok(Ok(Page { events, more: true }));
+        let json = row.get_ref(3)?.as_blob()?;
+        bytes = bytes.saturating_add(json.len());
+        let is_first = sheet.len() == 0;
+        if sheet.len() >= page.max_events || (bytes > page.max_bytes && !is_first) {
+            return Ok(Ok(Page { events: sheet.events(), more: true }));
         }
-        events.push(Arc::new(event));
+        sheet.push(head, json, page.max_events - 1);
     }
-    Ok(Ok(Page { events, more: false }))
+    Ok(Ok(Page { events: sheet.events(), more: false }))
 }
 
 pub(super) fn newest(
@@ -286,6 +293,14 @@ fn position(row: &Row<'_>, column: usize) -> Result<Position, rusqlite::Error> {
 }
 
 fn event(row: &Row<'_>) -> Result<Result<StoredEvent, LogError>, rusqlite::Error> {
+    let json: Vec<u8> = row.get(3)?;
+    Ok(head_of(row)?.map(|(id, kind, source)| StoredEvent::new(id, kind, source, json.into())))
+}
+
+type HeadOf = (EventId, Kind, Source);
+
+/// An event without its JSON.
+fn head_of(row: &Row<'_>) -> Result<Result<HeadOf, LogError>, rusqlite::Error> {
     let id = EventId(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0) & MAX_ID);
     let kind = row.get_ref(1)?.as_str().unwrap_or_default();
     let source = row.get_ref(2)?.as_str().unwrap_or_default();
@@ -293,8 +308,7 @@ fn event(row: &Row<'_>) -> Result<Result<StoredEvent, LogError>, rusqlite::Error
         let found = format!("{source} {kind}");
         return Ok(Err(LogError::Damaged { found, expected: "an event's source and kind" }));
     };
-    let json: Vec<u8> = row.get(3)?;
-    Ok(Ok(StoredEvent::new(id, kind, source, json.into())))
+    Ok(Ok((id, kind, source)))
 }
 
 pub(super) fn kind_text(kind: Kind) -> String {

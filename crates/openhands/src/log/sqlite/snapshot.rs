@@ -9,7 +9,7 @@ use super::OpenError;
 use super::open::{named, readable};
 use super::readers::{self, Answer};
 use crate::domain::ConversationId;
-use crate::log::{ConversationKey, LogError, Metadata, Oldest, Page, PageOf};
+use crate::log::{ConversationKey, Envelope, LogError, Metadata, Oldest, Page, PageOf};
 
 /// The log as it was when this was opened. Blocks on the disk; the server's write-ahead log grows
 /// meanwhile.
@@ -42,7 +42,7 @@ impl Snapshot {
     /// # Errors
     /// When the log cannot be read.
     pub fn page(&self, key: ConversationKey, page: PageOf) -> Result<Page, LogError> {
-        flat(readers::page(&self.0, key, page))
+        flat(readers::page(&self.0, key, page, &Envelope::default()))
     }
 
     /// See [`crate::log::EventLog::oldest`].
