@@ -21,6 +21,10 @@ pub struct HubConfig {
     pub page_events: usize,
     /// Most bytes a cursor gives at once, more only for a single event. Default 256 KiB.
     pub page_bytes: usize,
+    /// Most bytes of pages that were read lately and are kept for others who read the same, of all
+    /// conversations together. Default 16 MiB; 0 keeps none. When full, those go that were not used
+    /// for longest.
+    pub kept_bytes: usize,
     /// Most statuses that wait for a slow reader of them. Default 64; then it misses the oldest.
     pub statuses: usize,
     /// Most conversations in memory. Default 10 000. When full, idle ones are dropped; when none
@@ -47,6 +51,7 @@ impl HubConfig {
             tail_bytes: 1024 * 1024,
             page_events: 128,
             page_bytes: 256 * 1024,
+            kept_bytes: 16 * 1024 * 1024,
             statuses: 64,
             conversations: 10_000,
             idle: Duration::from_secs(600),

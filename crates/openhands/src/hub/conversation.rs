@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use super::core::{Behind, Core};
+use super::pages::Shelf;
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
@@ -18,6 +19,7 @@ use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent}
 /// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
 pub struct Conversation {
     pub(super) core: Arc<Core>,
+    pub(super) shelf: Shelf,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) supervisor: Supervisor,
     pub(super) config: Arc<HubConfig>,
@@ -206,7 +208,7 @@ impl Conversation {
             max_events: self.config.page_events.max(1),
             max_bytes: self.config.page_bytes,
         };
-        Ok(self.page(page).await?.events)
+        self.shelf.page(from, async { Ok(self.page(page).await?.events) }).await
     }
 }
 

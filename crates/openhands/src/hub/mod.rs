@@ -7,6 +7,7 @@ mod config;
 mod conversation;
 mod core;
 mod cursor;
+mod pages;
 mod registry;
 mod supervisor;
 mod tail;
@@ -23,6 +24,7 @@ use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
 use self::core::Core;
+use self::pages::{Pages, Shelf};
 use self::registry::Registry;
 use self::supervisor::Supervisor;
 use crate::agent::Agent;
@@ -39,6 +41,7 @@ pub struct Hub {
     log: Arc<dyn EventLog>,
     agent: Arc<dyn Agent>,
     config: Arc<HubConfig>,
+    pages: Arc<Pages>,
     registry: Arc<Registry>,
     sweeper: JoinHandle<()>,
     closed: AtomicBool,
@@ -55,8 +58,9 @@ impl Hub {
             }
         }));
         let sweeper = tokio::spawn(sweep(Arc::downgrade(&registry), config.idle));
+        let pages = Pages::new(config.kept_bytes);
         let (config, closed) = (Arc::new(config), AtomicBool::new(false));
-        Arc::new(Self { log, agent, config, registry, sweeper, closed })
+        Arc::new(Self { log, agent, config, pages, registry, sweeper, closed })
     }
 
     /// The conversation of this id, loaded when it is not in memory.
@@ -293,8 +297,10 @@ impl Hub {
             self.config.clone(),
             workspace(&self.config.workspaces, core.key, id),
         );
+        let shelf = Shelf::new(Arc::clone(&self.pages), core.key);
         Ok(Arc::new(Conversation {
             core,
+            shelf,
             log: self.log.clone(),
             supervisor,
             config: self.config.clone(),

@@ -102,9 +102,13 @@ async fn readers_see_every_event_once_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_every_event_once_in_order_when_the_tail_is_tiny() {
-    let folder = tempfile::tempdir().unwrap();
-    let tiny = HubConfig { tail_events: 3, page_events: 2, ..config(folder.path()) };
-    torture(tiny, 24, false).await;
+    // Nothing is kept, or some pages, or all that was read.
+    for kept_bytes in [0, 5_000, 1 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let tiny = HubConfig { tail_events: 3, page_events: 2, kept_bytes, ..config };
+        torture(tiny, 24, false).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +146,26 @@ async fn events_in_the_tail_are_shared_not_copied() {
         let Next::Events(events) = next else { panic!("deleted") };
         assert!(Arc::ptr_eq(&events[0], &appended));
     }
+}
+
+#[tokio::test]
+async fn pages_of_the_log_are_read_once_for_all_who_are_as_far_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = HubConfig { tail_events: 1, page_events: 4, ..config(folder.path()) };
+    let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+    let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
+    conversation.append((0..10).map(|_| Draft::think("x")).collect()).await.unwrap();
+    let page = async |from| {
+        let next = conversation.subscribe(Position(from)).next_page().await.unwrap();
+        let Next::Events(events) = next else { panic!("deleted") };
+        events
+    };
+    let first = page(0).await;
+    assert_eq!(first.len(), 4);
+    assert!(Arc::ptr_eq(&page(0).await[3], &first[3]));
+    let from_within = page(2).await;
+    assert_eq!(from_within.len(), 2);
+    assert!(Arc::ptr_eq(&from_within[0], &first[2]));
 }
 
 #[tokio::test]
