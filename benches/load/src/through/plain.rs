@@ -7,10 +7,18 @@ use std::time::{Duration, Instant};
 
 /// CPU seconds that this thread takes to read a file in pages as large as a cursor's.
 pub(super) fn read(path: &Path) -> io::Result<f64> {
-    let before = cpu()?;
     let mut page = vec![0; 256 << 10];
     let mut file = File::open(path)?;
-    while file.read(&mut page)? > 0 {}
+    cpu_of(|| {
+        while file.read(&mut page)? > 0 {}
+        Ok(())
+    })
+}
+
+/// CPU seconds that this thread takes for `work`.
+pub(super) fn cpu_of(work: impl FnOnce() -> io::Result<()>) -> io::Result<f64> {
+    let before = cpu()?;
+    work()?;
     Ok((cpu()? - before).as_secs_f64())
 }
 
