@@ -1,16 +1,21 @@
 //! Messages on `oh_event` that are no events: no id, not stored, not replayed, may be dropped.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 /// One such message, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ephemeral(Bytes);
+pub struct Ephemeral(
+    // One word: each conversation keeps a row of places for these, mostly empty.
+    Arc<Bytes>,
+);
 
 impl Ephemeral {
     /// Any JSON object, as a streaming delta.
     pub fn new(message: &Value) -> Self {
-        Self(message.to_string().into())
+        Self(Arc::new(message.to_string().into()))
     }
 
     /// `status_update` of type `info`, as `STATUS$STARTING_RUNTIME`.
