@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{EventId, Position};
+use crate::domain::{EventId, Position, Source};
 use crate::log::{ConversationKey, LogError, StoredEvent};
 
 /// The pages of all conversations, bounded in bytes.
@@ -59,7 +59,7 @@ impl Pages {
     fn keep(&self, key: ConversationKey, events: &[Arc<StoredEvent>]) {
         let Some(first) = events.first() else { return };
         let is_dense = events.iter().zip(first.id.0..).all(|(event, id)| event.id.0 == id);
-        let bytes = events.iter().map(|event| event.json.len() + EVENT_BYTES).sum();
+        let bytes = events.iter().map(|event| size(event)).sum();
         if !is_dense || bytes > self.max_bytes {
             return;
         }
@@ -143,6 +143,13 @@ impl Drop for Shelf {
     }
 }
 
+/// Bytes that an event takes, about, once it has its frame: that of the environment is a copy, for it
+/// names another source.
+fn size(event: &StoredEvent) -> usize {
+    let copies = if event.source == Source::Environment { 2 } else { 1 };
+    copies * event.json.len() + EVENT_BYTES
+}
+
 /// Bytes that an event takes beside its JSON, about.
 const EVENT_BYTES: usize = 256;
 
@@ -153,7 +160,7 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::domain::{ActionKind, Kind, Source};
+    use crate::domain::{ActionKind, Kind};
 
     const KEY: ConversationKey = ConversationKey(7);
 
@@ -201,6 +208,22 @@ mod tests {
         pages.keep(KEY, &page(5..6, 3 * each - EVENT_BYTES));
         assert_eq!((kept(&pages), found(&pages, 5)), ([false; 4], Some((5, 1))));
         assert_eq!(pages.lock().used.len(), 1);
+    }
+
+    #[test]
+    fn an_event_of_the_environment_counts_with_the_copy_in_its_frame() {
+        let mut events = page(0..1, 100);
+        for (source, bytes) in [(Source::Agent, 100), (Source::Environment, 200)] {
+            events[0] = Arc::new(StoredEvent::new(
+                EventId(0),
+                events[0].kind,
+                source,
+                events[0].json.clone(),
+            ));
+            let pages = Pages::new(1 << 20);
+            pages.keep(KEY, &events);
+            assert_eq!(pages.lock().bytes, bytes + EVENT_BYTES);
+        }
     }
 
     #[test]
