@@ -2,8 +2,9 @@
 //! all appenders waiting for a second flush.
 
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -33,10 +34,15 @@ impl Checkpoints {
         self.orders += orders;
         self.bytes += bytes;
         if self.orders >= ORDERS || self.bytes >= BYTES {
-            (self.orders, self.bytes) = (0, 0);
-            // Full: one waits already. Gone: the writer writes back by itself, at its own limit.
-            let _ = self.wake.try_send(());
+            self.wake();
         }
+    }
+
+    /// Has all written back that was committed before.
+    pub(super) fn wake(&mut self) {
+        (self.orders, self.bytes) = (0, 0);
+        // Full: one waits already. Gone: the writer writes back by itself, at its own limit.
+        let _ = self.wake.try_send(());
     }
 
     /// Waits until it has ended and its connection is closed.
@@ -49,18 +55,34 @@ impl Checkpoints {
 }
 
 fn write_back(db: &Connection, woken: &Receiver<()>) {
-    while woken.recv().is_ok() {
-        // Passive: it waits for nobody and nobody for it; what it leaves, the next one takes.
-        let done = db
-            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
-            .and_then(|mut checkpoint| checkpoint.query_row([], |_| Ok(())));
-        if let Err(error) = done {
+    let mut whole = true;
+    loop {
+        // A reader of an old moment, or a commit on the way, leaves a rest: it is tried again.
+        let next = match whole {
+            true => woken.recv().map_err(RecvTimeoutError::from),
+            false => woken.recv_timeout(AGAIN),
+        };
+        if next == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+        // Passive: it waits for nobody and nobody for it.
+        let done =
+            db.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut checkpoint| {
+                checkpoint.query_row([], |row| {
+                    let [busy, log, back] = [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?];
+                    Ok(busy == 0 && log == back)
+                })
+            });
+        whole = done.unwrap_or_else(|error| {
             // Nothing is lost by it: the write-ahead log holds all of it.
             tracing::warn!(%error, "the event log was not written back");
-        }
+            true
+        });
     }
 }
 
+/// Time between two tries to write back all.
+const AGAIN: Duration = Duration::from_millis(100);
 /// About 10 MiB of write-ahead log, with events of 1 KiB.
 const ORDERS: usize = 2048;
 const BYTES: usize = 8 * 1024 * 1024;

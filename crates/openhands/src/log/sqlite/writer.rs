@@ -210,7 +210,7 @@ impl Thread {
         let more = 0 < after && after < before;
         if !more && after < before {
             // The file shrinks when the log of it is written back.
-            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            self.checkpoints.wake();
         }
         Ok(more)
     }
