@@ -24,6 +24,7 @@ mod compression;
 mod config;
 mod cookie;
 mod driver;
+mod entropy;
 mod frames;
 mod gather;
 mod hooks;
@@ -45,6 +46,7 @@ pub use self::http::{Body, Parts};
 pub use compression::Compression;
 pub use config::Config;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
+pub use entropy::random_sid;
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use mount::Mount;
 pub use origin::{Origins, Predicate};
@@ -123,16 +125,6 @@ impl Server {
         let free = self.inner.handshakes.available_permits();
         self.inner.counters.read(max.saturating_sub(free) as u64)
     }
-}
-
-/// A new id from the system's entropy.
-///
-/// # Errors
-/// The system's error when it gives no random bytes.
-pub fn random_sid() -> std::io::Result<crate::proto::Sid> {
-    let mut entropy = [0; crate::proto::Sid::ENTROPY];
-    getrandom::fill(&mut entropy)?;
-    Ok(crate::proto::Sid::from_entropy(entropy))
 }
 
 impl std::fmt::Debug for Server {

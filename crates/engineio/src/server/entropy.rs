@@ -1,0 +1,97 @@
+//! Entropy for session ids, asked of the system for several at once.
+
+use std::cell::Cell;
+use std::io;
+
+use crate::proto::Sid;
+
+/// A new id from the system's entropy, of which a thread takes some for several ids at once.
+///
+/// # Errors
+/// The system's error when it gives no random bytes.
+pub fn random_sid() -> io::Result<Sid> {
+    let mut pool = POOL.take();
+    let entropy = pool.next_or(|bytes| Ok(getrandom::fill(bytes)?));
+    POOL.set(pool);
+    Ok(Sid::from_entropy(entropy?))
+}
+
+thread_local! {
+    // A process that is forked with its threads' memory would make its parent's ids; a runtime
+    // does not outlive a fork.
+    static POOL: Cell<Pool> = const { Cell::new(Pool::EMPTY) };
+}
+
+/// Random bytes, each of them given once.
+#[derive(Clone, Copy)]
+struct Pool {
+    bytes: [[u8; Sid::ENTROPY]; IDS],
+    left: usize,
+}
+
+impl Pool {
+    const EMPTY: Self = Self { bytes: [[0; Sid::ENTROPY]; IDS], left: 0 };
+
+    /// Entropy of one id; `fill` is asked when none is left.
+    fn next_or(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<[u8; Sid::ENTROPY]> {
+        if self.left == 0 {
+            fill(self.bytes.as_flattened_mut())?;
+            self.left = IDS;
+        }
+        self.left -= 1;
+        // What was given stays nowhere but in its id.
+        Ok(std::mem::take(&mut self.bytes[self.left]))
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Ids of one look at the system's entropy: 240 bytes.
+const IDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_byte_is_given_twice() {
+        let (mut pool, mut next) = (Pool::EMPTY, 0_u16);
+        let mut given = Vec::new();
+        for _ in 0..3 * IDS {
+            let entropy = pool.next_or(|bytes| {
+                bytes.chunks_exact_mut(Sid::ENTROPY).for_each(|chunk| {
+                    next += 1;
+                    chunk[..2].copy_from_slice(&next.to_be_bytes());
+                });
+                Ok(())
+            });
+            given.push(entropy.unwrap());
+            assert!(pool.bytes[pool.left..].iter().all(|bytes| *bytes == [0; Sid::ENTROPY]));
+        }
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), 3 * IDS);
+    }
+
+    #[test]
+    fn a_system_without_entropy_gives_no_id() {
+        let mut pool = Pool::EMPTY;
+        assert!(pool.next_or(|_| Err(io::ErrorKind::Unsupported.into())).is_err());
+        assert_eq!(pool.left, 0);
+    }
+
+    #[test]
+    fn threads_share_no_ids() {
+        let ids = || (0..2 * IDS + 1).map(|_| random_sid().unwrap()).collect::<Vec<_>>();
+        let others = std::thread::spawn(ids).join().unwrap();
+        let all: HashSet<_> = ids().into_iter().chain(others).collect();
+        assert_eq!(all.len(), 4 * IDS + 2);
+    }
+}
