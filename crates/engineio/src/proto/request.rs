@@ -128,7 +128,7 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn parse(query: &'a str) -> Self {
         let mut found = Self::default();
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (key, value) in pairs(query) {
             let slot = match key.as_ref() {
                 "transport" => &mut found.transport,
                 "sid" => &mut found.sid,
@@ -141,6 +141,42 @@ impl<'a> Query<'a> {
         }
         found
     }
+}
+
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Keys and values, as of a form.
+fn pairs(mut query: &str) -> impl Iterator<Item = Pair<'_>> {
+    std::iter::from_fn(move || {
+        while let Some(part) = cut(&mut query, b'&') {
+            if !part.is_empty() {
+                return pair(part);
+            }
+        }
+        None
+    })
+}
+
+/// Nearly none is written in a way that must be decoded.
+fn pair(part: &str) -> Option<Pair<'_>> {
+    if part.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return form_urlencoded::parse(part.as_bytes()).next();
+    }
+    let mut value = part;
+    let key = cut(&mut value, b'=')?;
+    Some((key.into(), value.into()))
+}
+
+/// Takes what is in front of the first `at`, or all; None when nothing is left. Texts as short as
+/// these are walked sooner than searched.
+fn cut<'a>(rest: &mut &'a str, at: u8) -> Option<&'a str> {
+    if rest.is_empty() {
+        return None;
+    }
+    let end = rest.bytes().position(|byte| byte == at).unwrap_or(rest.len());
+    let part = &rest[..end];
+    *rest = rest.get(end + 1..).unwrap_or_default();
+    Some(part)
 }
 
 #[cfg(test)]
@@ -224,5 +260,22 @@ mod tests {
         assert_eq!(read("GET", "transport=polling&sid=x", false, offer), unknown);
         let offer = Offer { websocket: false, ..Offer::default() };
         assert_eq!(read("GET", "transport=websocket&EIO=4", true, offer), unknown);
+    }
+
+    #[test]
+    fn a_query_reads_as_a_form_does() {
+        for query in [
+            "",
+            "&",
+            "=",
+            "&&a&b=&=c&d=e=f",
+            "EIO=4&transport=polling&t=abc",
+            "EIO=%34&trans%70ort=polling&a+b=c+d&x=%zz&y=%ff",
+            "sid=\u{e9}&%C3%A9=1",
+        ] {
+            let ours: Vec<_> = pairs(query).collect();
+            let form: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+            assert_eq!(ours, form, "{query}");
+        }
     }
 }
