@@ -43,13 +43,10 @@ impl Origins {
     }
 
     /// Adds what a browser needs to show the answer to a page of another origin.
-    pub(crate) fn add_headers(request: &HeaderMap, response: &mut HeaderMap) {
-        if let Some(origin) = request.get(header::ORIGIN) {
-            response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            response
-                .insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            response.append(header::VARY, HeaderValue::from_static("origin"));
-        }
+    pub(crate) fn add_headers(origin: HeaderValue, response: &mut HeaderMap) {
+        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        response.append(header::VARY, HeaderValue::from_static("origin"));
     }
 
     /// Adds what answers a preflight.

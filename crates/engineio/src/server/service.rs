@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
@@ -44,7 +45,7 @@ impl Service {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: fmt::Display,
     {
-        requests::answer(&self.server, request).await
+        requests::answer(Arc::clone(&self.server), request).await
     }
 }
 
@@ -76,8 +77,8 @@ where
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<B>) -> Self::Future {
-        let this = self.clone();
-        let mut answer: Self::Future = Box::pin(async move { Ok(this.answer(request).await) });
+        let answer = requests::answer(Arc::clone(&self.server), request);
+        let mut answer: Self::Future = Box::pin(answer.map(Ok));
         // Begun here, not when the host first polls: a connection that ends right behind its GET
         // is dropped before that, and the GET must count as aborted all the same.
         match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -3,14 +3,16 @@
 //! What is read is in `frames.rs`. Messages that leave go around tungstenite's write buffer, which
 //! would copy each of them and is never given back.
 
+use std::future::Future as _;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -21,9 +23,18 @@ use crate::proto::{Frame, TransportFault};
 
 /// A websocket, from the moment its 101 is on the way.
 pub(crate) enum WebSocket {
-    /// The HTTP connection is not handed over yet.
-    Opening(BoxFuture<'static, Result<Box<Open>, TransportFault>>),
+    Opening(Opening),
     Open(Box<Open>),
+}
+
+/// The HTTP connection is not handed over yet.
+pub(crate) struct Opening {
+    upgrade: OnUpgrade,
+    max: usize,
+    within: Duration,
+    /// Set when it is not handed over at once, as by hyper it is.
+    timeout: Option<Pin<Box<Sleep>>>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A websocket that is there.
@@ -52,16 +63,7 @@ impl WebSocket {
         open: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
-        Self::Opening(Box::pin(async move {
-            let opened = tokio::time::timeout(open, upgrade).await;
-            drop(permit);
-            let max_ms = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
-            let upgraded = opened
-                .map_err(|_| TransportFault::OpenTimeout { max_ms })?
-                .map_err(|_| TransportFault::Websocket)?;
-            let wire = Wire::new(TokioIo::new(upgraded));
-            Ok(Box::new(Open { frames: Frames::new(max), wire, drained: true }))
-        }))
+        Self::Opening(Opening { upgrade, max, within: open, timeout: None, _permit: permit })
     }
 
     /// Waits until there may be a frame, and reads from the connection if it must.
@@ -142,7 +144,7 @@ impl WebSocket {
     async fn linger(self) {
         let mut open = match self {
             Self::Open(open) => open,
-            Self::Opening(open) => match open.await {
+            Self::Opening(mut open) => match std::future::poll_fn(|cx| open.poll(cx)).await {
                 Ok(open) => open,
                 Err(_) => return,
             },
@@ -154,12 +156,27 @@ impl WebSocket {
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<&mut Open, TransportFault>> {
         if let Self::Opening(open) = self {
-            *self = Self::Open(ready!(open.as_mut().poll(cx))?);
+            *self = Self::Open(ready!(open.poll(cx))?);
         }
         match self {
             Self::Open(open) => Poll::Ready(Ok(open)),
             Self::Opening(_) => Poll::Pending,
         }
+    }
+}
+
+impl Opening {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Open>, TransportFault>> {
+        if let Poll::Ready(upgraded) = Pin::new(&mut self.upgrade).poll(cx) {
+            let upgraded = upgraded.map_err(|_| TransportFault::Websocket)?;
+            let (frames, wire) = (Frames::new(self.max), Wire::new(TokioIo::new(upgraded)));
+            return Poll::Ready(Ok(Box::new(Open { frames, wire, drained: true })));
+        }
+        let within = self.within;
+        let timeout = self.timeout.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
+        ready!(timeout.as_mut().poll(cx));
+        let max_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        Poll::Ready(Err(TransportFault::OpenTimeout { max_ms }))
     }
 }
 
@@ -189,31 +206,31 @@ impl Open {
     }
 }
 
-/// The headers of the 101, or `None` when the request is no valid websocket handshake.
-pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderMap> {
+/// What answers the key of a request that [`wants_websocket`], or `None` when it is no valid
+/// websocket handshake.
+pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     let version = headers.get(header::SEC_WEBSOCKET_VERSION)?;
     let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
-    if !wants_websocket(headers) || version != "13" {
+    if version != "13" {
         return None;
     }
-    let mut answer = HeaderMap::new();
-    answer.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()?;
-    answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    Some(answer)
+    HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()
 }
 
 /// Whether a request asks to become a websocket.
 pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
-    let has = |name, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
-    };
-    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+    // Of requests that do not, most have no such header.
+    headers.contains_key(header::UPGRADE)
+        && has_token(headers, header::UPGRADE, b"websocket")
+        && has_token(headers, header::CONNECTION, b"upgrade")
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &[u8]) -> bool {
+    let is_it = |part: &[u8]| part.trim_ascii().eq_ignore_ascii_case(token);
+    headers
+        .get_all(name)
+        .iter()
+        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_it))
 }
 
 /// Bytes of the longest frame header that has no mask.

@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::{Body, Parts, callback, head, poll, response};
+use super::{Body, Parts, callback, poll, response};
 use crate::proto::request::Ask;
 use crate::proto::server::Session;
 use crate::proto::{Protocol, RequestError, Sid, Time, Transport};
@@ -38,7 +38,7 @@ pub(super) async fn websocket(
     ask: Ask,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Body>, Refusal> {
-    let headers = accept(&head.headers).ok_or(RequestError::BadRequest)?;
+    let accept = accept(&head.headers).ok_or(RequestError::BadRequest)?;
     let upgrade = upgrade.ok_or(RequestError::BadRequest)?;
     let permit = permit(server)?;
     let shared = begin(server, head, ask, Transport::Websocket).await?;
@@ -46,7 +46,7 @@ pub(super) async fn websocket(
     let websocket = WebSocket::new(upgrade, max, open, Some(permit));
     let sid = shared.sid();
     Driver::spawn(Arc::clone(server), shared, Some(websocket));
-    let mut response = response::switching(headers);
+    let mut response = response::switching(accept);
     response::add_headers(server, &mut response, head);
     add_initial_headers(server, &mut response, head, sid);
     Ok(response)
@@ -65,11 +65,19 @@ async fn begin(
     ask: Ask,
     transport: Transport,
 ) -> Result<Arc<Shared>, Refusal> {
-    let within = server.config.handshake_timeout;
-    let sid = timeout(within, decide(server, head)).await.unwrap_or_else(|_| {
-        let max_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        Err(Unavailable::Undecided { max_ms }.into())
-    })?;
+    let config = &server.config;
+    let sid = match (&config.allow_request, &config.generate_sid) {
+        (None, None) => random()?,
+        _ => {
+            // Boxed, for the futures of all requests would have its size.
+            let decided = Box::pin(timeout(config.handshake_timeout, decide(server, head)));
+            decided.await.unwrap_or_else(|_| {
+                let max_ms = config.handshake_timeout.as_millis();
+                let max_ms = u64::try_from(max_ms).unwrap_or(u64::MAX);
+                Err(Unavailable::Undecided { max_ms }.into())
+            })?
+        }
+    };
     let now = Time::from_origin(server.origin.elapsed());
     let config = Arc::clone(&server.session);
     let mut session = match ask.protocol {
@@ -84,7 +92,7 @@ async fn begin(
         let sent = session.send([message]);
         debug_assert_eq!(sent, Ok(()));
     }
-    let shared = Arc::new(Shared::new(session, Arc::new(head::own(head)), server.origin));
+    let shared = Arc::new(Shared::new(session, Arc::clone(head), server.origin));
     server.registry.insert(Arc::clone(&shared))?;
     Ok(shared)
 }
@@ -95,12 +103,16 @@ async fn decide(server: &Inner, head: &Arc<Parts>) -> Result<Sid, Refusal> {
         hook.ask(head).await.map_err(Refusal::Application)?;
     }
     match &server.config.generate_sid {
-        None => random_sid().map_err(|_| Unavailable::NoEntropy.into()),
+        None => Ok(random()?),
         Some(hook) => hook.ask(head).await.map_err(|error| {
             tracing::warn!(%error, "no session id");
             RequestError::BadRequest.into()
         }),
     }
+}
+
+fn random() -> Result<Sid, Unavailable> {
+    random_sid().map_err(|_| Unavailable::NoEntropy)
 }
 
 fn add_initial_headers(server: &Inner, response: &mut Response<Body>, head: &Parts, sid: Sid) {

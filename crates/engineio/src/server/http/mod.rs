@@ -8,10 +8,11 @@ mod response;
 mod upgrade;
 
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 
 use super::shared::Shared;
@@ -26,8 +27,11 @@ pub type Body = http_body_util::Full<Bytes>;
 /// The head of a handshake's request.
 pub type Parts = http::request::Parts;
 
-/// Answers one request.
-pub(crate) async fn answer<B>(server: &Arc<Inner>, request: Request<B>) -> Response<Body>
+/// Answers one request. Its head is read here and now, so that what waits is small.
+pub(crate) fn answer<B>(
+    server: Arc<Inner>,
+    request: Request<B>,
+) -> impl Future<Output = Response<Body>> + Send
 where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: fmt::Display,
@@ -35,40 +39,47 @@ where
     let (mut head, body) = request.into_parts();
     // What hyper keeps here belongs to the connection; the session may outlive it.
     let upgrade = head.extensions.remove::<OnUpgrade>();
+    let query = head.uri.query().unwrap_or_default();
+    let websocket = wants_websocket(&head.headers);
+    let ask = read(head.method.as_str(), query, websocket, server.config.offer());
+    if let Ok(Ask { route: Route::Handshake(_), .. }) = ask {
+        // Its session keeps it.
+        head::own(&mut head);
+    }
     let head = Arc::new(head);
-    let headers = &head.headers;
-    if !server.config.origins.allow(&head) {
-        return refuse(server, &head, &RequestError::Forbidden.into());
+    async move {
+        if !server.config.origins.allow(&head) {
+            return refuse(&server, &head, &RequestError::Forbidden.into());
+        }
+        let headers = &head.headers;
+        let is_preflight = head.method == Method::OPTIONS
+            && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let response = if is_preflight {
+            let mut response = response::empty(StatusCode::NO_CONTENT);
+            Origins::add_preflight_headers(headers, response.headers_mut());
+            response
+        } else {
+            let answer = match ask {
+                Ok(ask) => dispatch(&server, &head, ask, upgrade, pin!(body)).await,
+                Err(error) => Err(error.into()),
+            };
+            answer.unwrap_or_else(|refusal| refuse(&server, &head, &refusal))
+        };
+        with_origin(response, headers.get(header::ORIGIN))
     }
-    let cross = headers
-        .get(header::ORIGIN)
-        .map(|origin| HeaderMap::from_iter([(header::ORIGIN, origin.clone())]));
-    if head.method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-    {
-        let mut response = response::empty(StatusCode::NO_CONTENT);
-        Origins::add_preflight_headers(headers, response.headers_mut());
-        return with_origin(response, cross.as_ref());
-    }
-    let response = match dispatch(server, &head, upgrade, body).await {
-        Ok(response) => response,
-        Err(refusal) => refuse(server, &head, &refusal),
-    };
-    with_origin(response, cross.as_ref())
 }
 
 async fn dispatch<B>(
     server: &Arc<Inner>,
     head: &Arc<Parts>,
+    ask: Ask,
     upgrade: Option<OnUpgrade>,
-    body: B,
+    body: Pin<&mut B>,
 ) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: fmt::Display,
 {
-    let query = head.uri.query().unwrap_or_default();
-    let websocket = wants_websocket(&head.headers);
-    let ask = read(head.method.as_str(), query, websocket, server.config.offer())?;
     match ask.route {
         Route::Handshake(Transport::Polling) => handshake::polling(server, head, ask).await,
         Route::Handshake(Transport::Websocket) => {
@@ -113,11 +124,11 @@ fn refuse(server: &Inner, head: &Parts, refusal: &Refusal) -> Response<Body> {
     response::refusal(refusal)
 }
 
-fn with_origin(mut response: Response<Body>, request: Option<&HeaderMap>) -> Response<Body> {
-    if let Some(request) = request
+fn with_origin(mut response: Response<Body>, origin: Option<&HeaderValue>) -> Response<Body> {
+    if let Some(origin) = origin
         && response.status() != StatusCode::SWITCHING_PROTOCOLS
     {
-        Origins::add_headers(request, response.headers_mut());
+        Origins::add_headers(origin.clone(), response.headers_mut());
     }
     response
 }

@@ -1,12 +1,14 @@
 //! POSTs: payloads of the client.
 
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::poll::OnDrop;
 use super::{Body, Parts, callback, response};
@@ -21,7 +23,7 @@ pub(super) async fn post<B>(
     shared: &Shared,
     head: &Parts,
     ask: Ask,
-    body: B,
+    body: Pin<&mut B>,
 ) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send,
@@ -37,7 +39,7 @@ where
     }
     std::future::poll_fn(|cx| shared.poll_input(cx)).await;
     let max = server.session.limits.max_payload;
-    let body = timeout(server.config.body_timeout, collect(body, max)).await;
+    let body = patiently(server.config.body_timeout, pin!(collect(body, max))).await;
     abort.disarm();
     let body = match body {
         Ok(Ok(body)) => body,
@@ -50,7 +52,7 @@ where
             fail(shared, TransportFault::PostAborted);
             return Ok(response::closing(StatusCode::BAD_REQUEST, head.version));
         }
-        Err(_) => {
+        Err(Elapsed) => {
             let max_ms = server.config.body_timeout.as_millis();
             let max_ms = u64::try_from(max_ms).unwrap_or(u64::MAX);
             fail(shared, TransportFault::PostTimeout { max_ms });
@@ -92,13 +94,35 @@ fn fail(shared: &Shared, fault: TransportFault) {
     shared.drive(|state, _| state.session.handle_post_failed(fault));
 }
 
+struct Elapsed;
+
+/// What `future` gives within this time. No timer is set while nobody is there to be woken by it, as
+/// when a request is begun: most bodies have come by the next poll.
+async fn patiently<F: Future>(
+    within: Duration,
+    mut future: Pin<&mut F>,
+) -> Result<F::Output, Elapsed> {
+    let mut timer = None;
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(done));
+        }
+        if cx.waker().will_wake(Waker::noop()) {
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep(within)));
+        timer.as_mut().poll(cx).map(|()| Err(Elapsed))
+    })
+    .await
+}
+
 enum Unread {
     TooLarge,
     Failed(String),
 }
 
 /// The whole body, of at most `max` bytes.
-async fn collect<B>(body: B, max: usize) -> Result<Bytes, Unread>
+async fn collect<B>(mut body: Pin<&mut B>, max: usize) -> Result<Bytes, Unread>
 where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: fmt::Display,
@@ -107,7 +131,6 @@ where
     if announced > max as u64 {
         return Err(Unread::TooLarge);
     }
-    let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -1,7 +1,7 @@
 //! The answers, with the reference's statuses and content types.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 
 use super::{Body, Parts};
 use crate::proto::RequestError;
@@ -21,10 +21,13 @@ pub(super) fn polling(body: impl Into<Bytes>, kind: HeaderValue, head: &Parts) -
     response
 }
 
-/// 101, with the headers of RFC 6455.
-pub(super) fn switching(headers: HeaderMap) -> Response<Body> {
+/// 101, with the headers of RFC 6455; `accept` answers the client's key.
+pub(super) fn switching(accept: HeaderValue) -> Response<Body> {
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
-    *response.headers_mut() = headers;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     response
 }
 

@@ -18,7 +18,7 @@ pub(super) fn upgrade(
     ask: Ask,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Body>, Refusal> {
-    let headers = accept(&head.headers).ok_or(RequestError::BadRequest)?;
+    let accept = accept(&head.headers).ok_or(RequestError::BadRequest)?;
     let upgrade = upgrade.ok_or(RequestError::BadRequest)?;
     shared.drive(|state, now| match state.session.handle_upgrade(now) {
         Ok(()) => {
@@ -34,7 +34,7 @@ pub(super) fn upgrade(
         }
         Err(error) => Err(error),
     })?;
-    let mut response = response::switching(headers);
+    let mut response = response::switching(accept);
     response::add_headers(server, &mut response, head);
     Ok(response)
 }
