@@ -1,8 +1,9 @@
 //! Frames of a websocket, out of what its connection brought. [RFC 6455, 5]
 //!
 //! A data frame that is a whole message, as nearly all are, is taken here: copied once, and
-//! unmasked where it then is. All others, and what breaks the rules, go to tungstenite one by one;
-//! its context, with a buffer, is made for them and dropped when it holds nothing.
+//! unmasked where it then is; so is a close without a reason. All others, and what breaks the rules,
+//! go to tungstenite one by one; its context, with a buffer, is made for them and dropped when it
+//! holds nothing.
 
 mod port;
 
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
@@ -31,6 +32,8 @@ pub(super) struct Frames {
     fragments: bool,
     /// `context` has a pong for which the connection had no room.
     owes: bool,
+    /// The client's close was answered here.
+    answered: bool,
 }
 
 /// What was read of a frame.
@@ -51,7 +54,7 @@ impl Frames {
     /// Frames of messages that have at most `max` bytes.
     pub(super) fn new(max: usize) -> Self {
         let begun = Begun::Header(Header::default());
-        Self { max, begun, context: None, fragments: false, owes: false }
+        Self { max, begun, context: None, fragments: false, owes: false, answered: false }
     }
 
     /// The next message of what was read; None when no more of it is whole. Asks no connection.
@@ -79,7 +82,11 @@ impl Frames {
                         return None;
                     }
                     header.len = end;
-                    self.begun = self.begin(parsed.ok().flatten(), header);
+                    let parsed = parsed.ok().flatten();
+                    if self.answer_close(parsed.as_ref(), wire) {
+                        return Some(Read::Closed);
+                    }
+                    self.begun = self.begin(parsed, header);
                 }
                 Begun::Message { kind, mask, len, data } => {
                     let unread = wire.unread();
@@ -145,6 +152,36 @@ impl Frames {
         Begun::Other(Other::new(header, left))
     }
 
+    /// Answers a close that says no more than a code, as nearly all do, by the same. Whether it did.
+    fn answer_close<T: Stream>(
+        &mut self,
+        parsed: Option<&(FrameHeader, u64)>,
+        wire: &mut Wire<T>,
+    ) -> bool {
+        let Some((FrameHeader { is_final: true, opcode, mask: Some(mask), .. }, len)) = parsed
+        else {
+            return false;
+        };
+        let reserved = parsed.is_some_and(|(parsed, _)| parsed.rsv1 || parsed.rsv2 || parsed.rsv3);
+        if *opcode != OpCode::Control(Control::Close) || reserved || self.context.is_some() {
+            return false;
+        }
+        match (len, wire.unread()) {
+            (0, _) => wire.copy(&[CLOSE, 0]),
+            (2, [first, second, ..]) => {
+                let code = [first ^ mask[0], second ^ mask[1]];
+                if !CloseCode::from(u16::from_be_bytes(code)).is_allowed() {
+                    return false;
+                }
+                wire.take(2);
+                wire.copy(&[CLOSE, 2, code[0], code[1]]);
+            }
+            _ => return false,
+        }
+        self.answered = true;
+        true
+    }
+
     /// Gives the context what is there of a frame. What came of it.
     fn hand_over<T: Stream>(&mut self, wire: &mut Wire<T>, other: &mut Other) -> Option<Read> {
         let context = self.context.get_or_insert_with(|| context(self.max));
@@ -204,7 +241,7 @@ impl Frames {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         // Who has ended the connection without a word is told none.
-        if !wire.has_ended() {
+        if !wire.has_ended() && !self.answered {
             let other = &mut Other::default();
             let context = self.context.get_or_insert_with(|| context(self.max));
             let mut port = Port::new(wire, other, Some(cx));
@@ -240,6 +277,8 @@ fn unmask(data: &mut [u8], mask: [u8; 4]) {
     rest.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
 }
 
+/// The first byte of a close frame.
+const CLOSE: u8 = 0x88;
 /// Bytes that tungstenite takes at once.
 const READ_BUFFER: usize = 2 << 10;
 /// Bytes of pongs and closes that wait in tungstenite.

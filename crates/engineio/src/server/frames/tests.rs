@@ -220,4 +220,46 @@ fn a_message_in_fragments_with_a_ping_between_leaves_no_context() {
     assert_eq!(outcome.written, b"\x8a\x04ping\x88\x00");
 }
 
+#[test]
+fn a_close_is_answered_as_tungstenite_answers_it() {
+    let mask = Some([1, 2, 3, 4]);
+    let codes = [1000_u16, 1001, 1005, 1006, 1015, 999, 2999, 3000, 4999, 5000];
+    let codes = codes.map(|code| code.to_be_bytes().to_vec());
+    let others = [b"".to_vec(), b"1".to_vec(), b"\x03\xe8bye".to_vec(), vec![0xff; 126]];
+    for data in codes.into_iter().chain(others) {
+        for (first, mask, wide) in
+            [(0x88, mask, 0), (0x88, mask, 1), (0x88, None, 0), (0x08, mask, 0), (0xc8, mask, 0)]
+        {
+            let close = frame(first, mask, wide, &data);
+            for before in [
+                vec![],
+                frame(0x81, mask, 0, b"4a"),
+                frame(0x01, mask, 0, b"4a"),
+                frame(0x89, mask, 0, b"a"),
+            ] {
+                let bytes = [before, close.clone(), frame(0x81, mask, 0, b"4late")].concat();
+                for len in [1, 3, 7, 8, 1000] {
+                    assert_eq!(
+                        ours(cut(&bytes, &[len]), false),
+                        theirs(&bytes, false),
+                        "{bytes:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_close_without_a_reason_needs_no_context() {
+    for data in [&b""[..], b"\x03\xe8"] {
+        let close = frame(0x88, Some([1, 2, 3, 4]), 0, data);
+        let io = Pieces { pieces: vec![close].into(), written: Vec::new(), is_closed: false };
+        let (mut wire, mut frames) = (Wire::new(io), Frames::new(MAX));
+        assert!(wire.poll_fill(&mut Context::from_waker(noop_waker_ref())).is_ready());
+        assert!(matches!(frames.next(&mut wire), Some(Read::Closed)));
+        assert!(frames.context.is_none());
+    }
+}
+
 const MAX: usize = 1_000;
