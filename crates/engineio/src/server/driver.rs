@@ -1,12 +1,11 @@
 //! The driver: one task per session, for its websocket, its timers and its application.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Sleep;
@@ -39,12 +38,7 @@ impl Driver {
         let driver = Self {
             websocket,
             flushing: false,
-            // A panic of the application ends its session, not the session's bookkeeping.
-            app: Some(Box::pin(AssertUnwindSafe(app).catch_unwind().map(|result| {
-                if result.is_err() {
-                    tracing::error!("the application of a session panicked");
-                }
-            }))),
+            app: Some(app),
             sleep: Box::pin(tokio::time::sleep_until(server.origin)),
             over: false,
             server,
@@ -65,7 +59,11 @@ impl Driver {
         drop(state);
         // The clock is read when a deadline may have passed, and with frames.
         match self.sleep.is_elapsed() {
-            true => self.shared.drive(|state, _| state.wants_frame()),
+            true => self.shared.drive(|state, now| {
+                // The application is polled in this turn.
+                state.end_alarm(now);
+                state.wants_frame()
+            }),
             false => wanted,
         }
     }
@@ -129,9 +127,14 @@ impl Driver {
 
     /// Lets the application run.
     fn run_app(&mut self, cx: &mut Context<'_>) {
-        if let Some(app) = &mut self.app
-            && app.as_mut().poll(cx).is_ready()
-        {
+        let Some(app) = &mut self.app else { return };
+        // A panic of the application ends its session, not the session's bookkeeping.
+        let polled = catch_unwind(AssertUnwindSafe(|| app.as_mut().poll(cx)));
+        let polled = polled.unwrap_or_else(|_| {
+            tracing::error!("the application of a session panicked");
+            Poll::Ready(())
+        });
+        if polled.is_ready() {
             self.app = None;
             self.shared.close();
         }
@@ -229,7 +232,7 @@ impl Driver {
             }
             state.stalled = !drained;
             state.driving = false;
-            let next = state.session.poll_timeout();
+            let next = state.deadline();
             let moved = next != std::mem::replace(&mut state.armed, next);
             let tally = state.session.take_tally();
             drop(state);

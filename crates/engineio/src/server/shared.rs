@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) driving: bool,
     /// When the driver wakes by itself.
     pub(crate) armed: Option<Time>,
+    /// When the application is to be polled.
+    alarm: Option<Time>,
     pub(crate) driver: Option<Waker>,
     /// Frames are read before the application asks for them.
     read_ahead: bool,
@@ -61,6 +63,7 @@ impl Shared {
                 upgrade: None,
                 driving: false,
                 armed: None,
+                alarm: None,
                 driver: None,
                 read_ahead: true,
                 stalled: false,
@@ -148,6 +151,11 @@ impl Shared {
 
     pub(crate) fn set_read_ahead(&self, on: bool) {
         self.change(|state| state.read_ahead = on);
+    }
+
+    pub(crate) fn set_alarm(&self, at: Option<Instant>) {
+        let at = at.map(|at| Time::from_origin(at.saturating_duration_since(self.origin)));
+        self.change(|state| state.alarm = at);
     }
 
     pub(crate) fn close(&self) {
@@ -280,7 +288,7 @@ impl State {
 
     /// Whether the driver has something to do.
     pub(crate) fn has_work(&self) -> bool {
-        let earlier = match (self.session.poll_timeout(), self.armed) {
+        let earlier = match (self.deadline(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
@@ -290,6 +298,17 @@ impl State {
             || self.session.has_transmit()
             || (self.stalled && self.wants_frame())
             || self.is_over()
+    }
+
+    /// When the driver is to look again, if nothing happens before.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let deadlines = [self.session.poll_timeout(), self.alarm];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Forgets an alarm whose time has come.
+    pub(crate) fn end_alarm(&mut self, now: Time) {
+        self.alarm = self.alarm.filter(|at| *at > now);
     }
 
     /// Whether the application waits for an event that is there; for one poll: an application that

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::Parts;
 use super::shared::Shared;
@@ -44,6 +45,13 @@ impl Socket {
     /// than other packets, so do not keep the client waiting for long.
     pub fn set_read_ahead(&self, on: bool) {
         self.sender.shared.set_read_ahead(on);
+    }
+
+    /// Has the application polled at this time, as if it had been woken; `None` takes that back. It
+    /// costs no timer of its own: the session has one, which serves this too. While the application
+    /// runs longer than its session it does not.
+    pub fn set_alarm(&self, at: Option<Instant>) {
+        self.sender.shared.set_alarm(at.map(Into::into));
     }
 
     /// A handle to send from elsewhere.

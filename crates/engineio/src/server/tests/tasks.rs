@@ -52,3 +52,40 @@ async fn what_another_task_sends_leaves_whatever_the_session_does_meanwhile() {
         assert_eq!(answer.as_deref(), Ok("4a"), "{number}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_has_the_application_polled_once_and_the_session_goes_on() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::new(Config::default(), move |mut socket: Socket| {
+        let (tell, mut polls) = (tell.clone(), 0);
+        let began = tokio::time::Instant::now();
+        std::future::poll_fn(move |cx| {
+            let message = socket.poll_recv(cx);
+            let _ = tell.send((began.elapsed(), message.is_ready()));
+            let seconds = |seconds| Some(began.into_std() + Duration::from_secs(seconds));
+            match polls {
+                0 => socket.set_alarm(seconds(3)),
+                1 => socket.set_alarm(seconds(30)),
+                // One that is taken back never comes.
+                3 => {
+                    socket.set_alarm(seconds(31));
+                    socket.set_alarm(None);
+                }
+                _ => {}
+            }
+            polls += 1;
+            message.map(drop)
+        })
+    });
+    let open = http::Request::get("/?EIO=4&transport=polling").body(String::new()).unwrap();
+    server.service().answer(open).await;
+    let mut seen = Vec::new();
+    while let Some((at, ended)) = told.recv().await {
+        seen.push((at.as_secs(), ended));
+        if ended {
+            break;
+        }
+    }
+    // At 25 seconds the ping has the session look at all it has; its pong does not come.
+    assert_eq!(seen, [(0, false), (3, false), (25, false), (30, false), (45, true)]);
+}
