@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! socket        next
-//! AUTHORIZING   middlewares pass: `40`, on_connect -> RUNNING; one refuses: `44`, gone
+//! AUTHORIZING   middlewares, if there are some, pass: `40`, on_connect -> RUNNING; refuse: `44`, gone
 //! RUNNING       the handler of one event at a time; then the next of the queue
 //! LEAVING       on_disconnecting, on_disconnect, behind the events that came before; then gone
 //! ```
@@ -60,10 +60,10 @@ pub(crate) enum Step {
 }
 
 impl Joined {
-    pub(crate) fn new(socket: Socket, visit: Visit, authorizing: Authorizing) -> Self {
+    pub(crate) fn new(socket: Socket, visit: Visit, running: Running) -> Self {
         Self {
             socket,
-            running: Running::Authorizing(authorizing),
+            running,
             admitted: false,
             queue: VecDeque::new(),
             bytes: 0,

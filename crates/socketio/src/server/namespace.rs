@@ -195,6 +195,10 @@ impl Namespace {
         middlewares
     }
 
+    pub(crate) fn has_middlewares(&self) -> bool {
+        self.first(|inner| (!inner.hooks().middlewares.is_empty()).then_some(())).is_some()
+    }
+
     pub(crate) fn connect(&self, socket: &Socket) -> Option<BoxFuture<'static, ()>> {
         let handler = self.first(|inner| inner.hooks().connect.clone())?;
         let socket = socket.clone();

@@ -11,7 +11,7 @@ use crate::server::namespace::Middleware;
 use crate::server::{ConnectError, Socket};
 
 /// What a CONNECT says of a session to be recovered.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Claim {
     pub(super) pid: Option<String>,
     offset: Option<String>,
@@ -20,15 +20,15 @@ pub(super) struct Claim {
 /// Finds the session that the client claims, and runs the middlewares.
 pub(super) async fn authorize(
     socket: Socket,
-    claim: Claim,
+    claim: Option<Claim>,
 ) -> Result<Option<Box<Restored>>, ConnectError> {
     let middlewares = socket.namespace().middlewares();
-    let Some(pid) = claim.pid else {
+    let Some(Claim { pid: Some(pid), offset }) = claim else {
         return run(middlewares, &socket).await.map(|()| None);
     };
     let context = socket.context();
     let adapter = socket.namespace().adapter(false);
-    let restored = adapter.restore_session(&pid, claim.offset.as_deref()).await;
+    let restored = adapter.restore_session(&pid, offset.as_deref()).await;
     let Some(restored) = restored else {
         Hooks::count(&context.hooks.not_recovered);
         return run(middlewares, &socket).await.map(|()| None);

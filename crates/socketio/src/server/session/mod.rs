@@ -10,9 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use engineio::proto::{CloseReason, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
-use tokio::time::Sleep;
 
-use self::authorize::{Claim, authorize};
+use self::authorize::authorize;
 use super::joined::{Joined, Running, Step, part};
 use super::local::Restored;
 use super::mailbox::Mailbox;
@@ -34,7 +33,8 @@ pub(crate) struct Session {
     /// Whom the mailbox wakes.
     waker: Option<Waker>,
     sockets: Vec<Joined>,
-    sleep: Option<(Time, Pin<Box<Sleep>>)>,
+    /// When the engine is to poll this.
+    alarm: Option<Time>,
     /// Nothing is read beside the first `on_connect`, as [`Config::connect_before_read`] asks.
     ///
     /// [`Config::connect_before_read`]: super::Config::connect_before_read
@@ -74,7 +74,7 @@ impl Session {
             mailbox: Arc::default(),
             waker: None,
             sockets: Vec::new(),
-            sleep: None,
+            alarm: None,
             ended: false,
         };
         if let Some(event) = opened {
@@ -182,8 +182,8 @@ impl Session {
         let is_session = self.version == Version::V4 && name.is_root();
         let id = if is_session { self.engine.sid() } else { id };
         let claim = match (&auth, recovery) {
-            (Some(auth), Some(_)) => auth.parse::<Claim>().unwrap_or_default(),
-            _ => Claim::default(),
+            (Some(auth), Some(_)) => auth.parse().ok(),
+            _ => None,
         };
         let socket = Socket::new(Origin {
             id,
@@ -193,9 +193,16 @@ impl Session {
             auth,
             mailbox: Arc::clone(&self.mailbox),
         });
-        let authorizing = Box::pin(authorize(socket.clone(), claim));
+        let asks = claim.is_some() || socket.namespace().has_middlewares();
+        let running = match asks {
+            true => Running::Authorizing(Box::pin(authorize(socket.clone(), claim))),
+            false => Running::Nothing,
+        };
         self.sockets.reserve_exact(1);
-        self.sockets.push(Joined::new(socket, visit, authorizing));
+        self.sockets.push(Joined::new(socket, visit, running));
+        if !asks {
+            self.admit(self.sockets.len() - 1, Ok(None));
+        }
     }
 
     /// The peer broke the protocol: everything ends.
@@ -208,7 +215,6 @@ impl Session {
 
     fn end(&mut self, reason: &DisconnectReason) {
         self.ended = true;
-        self.sleep = None;
         for joined in self.sockets.iter_mut().filter(|joined| joined.is_in()) {
             joined.leave(reason.clone());
         }
@@ -272,23 +278,18 @@ impl Session {
         self.send(answer);
     }
 
-    fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(at) = self.connection.poll_timeout().filter(|_| !self.ended) else {
-            self.sleep = None;
-            return false;
-        };
-        let origin = self.server.origin;
-        let (armed, sleep) = self.sleep.get_or_insert_with(|| {
-            (at, Box::pin(tokio::time::sleep_until(origin + at.since_origin())))
-        });
-        if std::mem::replace(armed, at) != at {
-            sleep.as_mut().reset(origin + at.since_origin());
+    fn tick(&mut self) -> bool {
+        let next = self.connection.poll_timeout().filter(|_| !self.ended);
+        if std::mem::replace(&mut self.alarm, next) != next {
+            let instant = |at: Time| (self.server.origin + at.since_origin()).into_std();
+            self.engine.set_alarm(next.map(instant));
         }
-        if sleep.as_mut().poll(cx).is_pending() {
+        let Some(at) = next else { return false };
+        let now = self.now();
+        if now < at {
             return false;
         }
-        self.sleep = None;
-        if let Err(error) = self.connection.handle_timeout(self.now()) {
+        if let Err(error) = self.connection.handle_timeout(now) {
             self.fail(error);
         }
         true
@@ -309,7 +310,7 @@ impl Future for Session {
             this.commands();
             let received = this.receive(cx);
             let ran = this.run_sockets(cx);
-            let ticked = this.tick(cx);
+            let ticked = this.tick();
             // Handlers that ran may have made room for messages, or have asked for something.
             let more = ran && received == Received::Some;
             if !(more || ticked || this.mailbox.has_some()) {
