@@ -87,11 +87,11 @@ fn measure(line: &CommandLine) -> io::Result<()> {
     let only = |name: &str| line.only.as_ref().is_none_or(|text| name.contains(text.as_str()));
     let works: Vec<Work> =
         rows::all().into_iter().filter(|work| work.rows.iter().any(|row| only(row.name))).collect();
-    let there: Vec<Kind> = Kind::ALL
+    let there: Vec<Kind> = Kind::COLUMNS
         .into_iter()
         .filter(|kind| !kind.is_foreign() || servers::is_there(*kind))
         .collect();
-    for kind in Kind::ALL.into_iter().filter(|kind| !there.contains(kind)) {
+    for kind in Kind::COLUMNS.into_iter().filter(|kind| !there.contains(kind)) {
         eprintln!("not measured: {}; benches/load/peers/install installs it", kind.name());
     }
     let mut figures = Figures::default();

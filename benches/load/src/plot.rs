@@ -54,7 +54,7 @@ fn draw_rows(
         .y_label_formatter(&|place| name(place).to_owned())
         .x_label_formatter(&|multiple| format!("{multiple}"))
         .draw()?;
-    for (at, kind) in Kind::ALL.into_iter().enumerate() {
+    for (at, kind) in Kind::ALL.iter().copied().enumerate() {
         let colour = COLOURS[at];
         let dots = rows.iter().zip((0..lines).rev()).filter_map(|((row, peer), line)| {
             let figure = figures.median(row.name, kind)?;

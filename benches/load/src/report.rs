@@ -29,7 +29,7 @@ impl Figures {
     fn spread(&self, rows: &[&Row]) -> f64 {
         let mut spread: f64 = 0.0;
         for row in rows.iter().filter(|row| row.unit.starts_with("CPU")) {
-            for kind in Kind::ALL {
+            for kind in Kind::COLUMNS {
                 let Some(median) = self.median(row.name, kind) else { continue };
                 let rounds = self.0.get(&(row.name, kind)).into_iter().flatten();
                 spread = rounds.fold(spread, |most, one| most.max((one / median - 1.0).abs()));
@@ -44,15 +44,15 @@ pub(crate) fn text(rows: &[&Row], figures: &Figures, facts: &[Fact], rounds: u32
     let mut text = String::new();
     let _ = writeln!(text, "{}\n", conditions(rows, figures, rounds));
     text.push_str("| work | unit |");
-    for kind in Kind::ALL {
+    for kind in Kind::COLUMNS {
         let _ = write!(text, " {} |", kind.name());
     }
     text.push_str(" `socketio` / socketioxide | goal | |\n|---|---|");
-    text.push_str(&"---|".repeat(Kind::ALL.len() + 3));
+    text.push_str(&"---|".repeat(Kind::COLUMNS.len() + 3));
     text.push('\n');
     for row in rows {
         let _ = write!(text, "| {} | {} |", row.name, row.unit);
-        for kind in Kind::ALL {
+        for kind in Kind::COLUMNS {
             let figure = figures.median(row.name, kind);
             let _ = write!(text, " {} |", figure.map_or_else(|| "-".to_owned(), number));
         }
@@ -130,9 +130,9 @@ fn conditions(rows: &[&Row], figures: &Figures, rounds: u32) -> String {
     let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     let crates = ["socketioxide", "engineioxide", "tokio-tungstenite", "hyper"];
     let crates = crates.iter().filter_map(|name| Some(format!("{name} {}", version(name)?)));
-    let foreign = Kind::ALL.into_iter().filter(|kind| kind.is_foreign());
+    let foreign = Kind::ALL.iter().filter(|kind| kind.is_foreign());
     let foreign = foreign.map(|kind| {
-        servers::version(kind).unwrap_or_else(|| format!("not measured: {}", kind.name()))
+        servers::version(*kind).unwrap_or_else(|| format!("not measured: {}", kind.name()))
     });
     let versions: Vec<String> = crates.chain(foreign).collect();
     format!(

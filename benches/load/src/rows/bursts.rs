@@ -14,7 +14,7 @@ pub(crate) fn serialised() -> Work {
             unit: PER_MILLION,
             goal: Goal::Part(0.9 / 1.42),
         }],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: false,
         run: |kind, scale| run(kind, scale, "burst"),
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::polls::POLLING;
+use super::polls::UPGRADING;
 use super::{Goal, PER_THOUSAND, Row, Scale, Server, Work};
 use crate::servers::Kind;
 use crate::session::Target;
@@ -14,7 +14,7 @@ pub(crate) fn websocket() -> Work {
             unit: PER_THOUSAND,
             goal: Goal::Part(48.0 / 60.0),
         }],
-        kinds: &Kind::ALL,
+        kinds: &Kind::COLUMNS,
         once: false,
         run: |kind, scale| run(kind, scale, |target| target.close(target.websocket()?)),
     }
@@ -27,7 +27,7 @@ pub(crate) fn upgrade() -> Work {
             unit: PER_THOUSAND,
             goal: Goal::Part(145.0 / 173.0),
         }],
-        kinds: &POLLING,
+        kinds: &UPGRADING,
         once: false,
         run: |kind, scale| run(kind, scale, |target| target.close(target.upgraded()?)),
     }

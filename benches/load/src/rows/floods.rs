@@ -21,7 +21,7 @@ pub(crate) fn work() -> Work {
                 goal: Goal::Most(0.0),
             },
         ],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: false,
         run: |kind, _| run(kind),
     }

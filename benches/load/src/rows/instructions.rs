@@ -13,7 +13,7 @@ pub(crate) fn work() -> Work {
             unit: "instructions",
             goal: Goal::Part(15_000.0 / 75_000.0),
         }],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: true,
         run: |kind, scale| {
             // Of a machine that compiles while it runs the number says little.

@@ -12,7 +12,7 @@ pub(crate) fn work() -> Work {
             unit: "KiB resident",
             goal: Goal::Part(6.0 / 28.0),
         }],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: false,
         run: |kind, scale| {
             let server = Server::start(kind)?;

@@ -30,7 +30,7 @@ pub(crate) fn work() -> Work {
                 goal: Goal::Most(0.0),
             },
         ],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: true,
         run,
     }

@@ -14,7 +14,7 @@ pub(crate) fn one() -> Work {
             unit: PER_MILLION,
             goal: Goal::Part(8.0 / 12.2),
         }],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: false,
         run: |kind, scale| run(kind, scale, 1, 80),
     }
@@ -27,7 +27,7 @@ pub(crate) fn eight() -> Work {
             unit: PER_MILLION,
             goal: Goal::Part(1.8 / 2.8),
         }],
-        kinds: &Kind::ALL,
+        kinds: Kind::ALL,
         once: false,
         run: |kind, scale| run(kind, scale, 8, 320),
     }

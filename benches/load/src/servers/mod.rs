@@ -14,6 +14,7 @@
 mod bound;
 mod engines;
 mod events;
+mod floor;
 mod foreign;
 mod ours;
 mod oxide;
@@ -37,6 +38,8 @@ use crate::wire::Answer;
 /// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Kind {
+    /// What those take who serve on hyper, whatever they do.
+    Floor,
     Bound,
     #[value(name = "tokio-tungstenite")]
     Tungstenite,
@@ -51,7 +54,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    /// The columns of the table.
+    pub(crate) const COLUMNS: [Self; 9] = [
+        Self::Floor,
         Self::Bound,
         Self::Tungstenite,
         Self::Engineio,
@@ -62,10 +67,14 @@ impl Kind {
         Self::Python,
     ];
 
+    /// Those that do every work; the floor only comes and goes.
+    pub(crate) const ALL: &'static [Self] = Self::COLUMNS.split_at(1).1;
+
     /// The head of its column.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bound => "bound",
+            Self::Floor => "floor",
             Self::Tungstenite => "tokio-tungstenite",
             Self::Engineio => "engineio",
             Self::Engineioxide => "engineioxide",
@@ -125,6 +134,7 @@ pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         match kind {
             Kind::Tungstenite => tungstenite::serve(listener).await,
+            Kind::Floor => http(listener, floor::Floor::default()).await,
             Kind::Engineio => http(listener, engines::ours()).await,
             Kind::Engineioxide => http(listener, engines::oxide(room)).await,
             Kind::Socketio => http(listener, ours::service()?).await,

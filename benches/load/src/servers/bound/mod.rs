@@ -208,6 +208,6 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     rest.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
 }
 
-const JOINED: &[u8] = b"40{\"sid\":\"00000000000000000000\"}";
+pub(super) const JOINED: &[u8] = b"40{\"sid\":\"00000000000000000000\"}";
 /// Most bytes that wait for a client.
 const OUTBOX: usize = 1 << 20;
