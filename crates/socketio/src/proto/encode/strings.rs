@@ -97,7 +97,7 @@ fn write_contents<W: Write + ?Sized>(writer: &mut W, text: &str) -> io::Result<(
     let bytes = text.as_bytes();
     let mut written = 0;
     for block in (0..bytes.len()).step_by(BLOCK) {
-        let mut marks = look(&bytes[block..]);
+        let mut marks = look(bytes, block);
         while marks != 0 {
             let at = block + marks.trailing_zeros() as usize;
             let Some(byte) = bytes.get(at) else { break };

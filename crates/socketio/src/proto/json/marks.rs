@@ -5,29 +5,53 @@ use wide::u8x16;
 /// Bytes looked at together.
 pub(in crate::proto) const BLOCK: usize = 64;
 
-/// One bit for each quote, backslash and control character of the first [`BLOCK`] bytes of `rest`,
-/// the first byte's lowest; set as well for all that such a block has beyond the end of `rest`.
-// Not for inlining: its callers' loops would have to save their registers where they ask for nothing.
+/// The first block from `at` on that has a mark: where it begins, and its marks as of [`look`].
+// Not for inlining: its caller's loop would have to save its registers where it asks for nothing.
 #[inline(never)]
-pub(in crate::proto) fn look(rest: &[u8]) -> u64 {
-    match rest.first_chunk() {
+pub(super) fn find(bytes: &[u8], mut at: usize) -> (usize, u64) {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let marks = marks(block);
+        if marks != 0 {
+            return (at, marks);
+        }
+        at += BLOCK;
+    }
+    (at, look_at_end(bytes, at))
+}
+
+/// One bit for each quote, backslash and control character of the [`BLOCK`] bytes from `at` on, the
+/// first byte's lowest; set as well for all that such a block has beyond the end of `bytes`.
+pub(in crate::proto) fn look(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(block) => marks(block),
+        None => look_at_end(bytes, at),
+    }
+}
+
+#[inline(never)]
+fn look_at_end(bytes: &[u8], at: usize) -> u64 {
+    let left = bytes.len().saturating_sub(at);
+    let marks = match bytes.last_chunk() {
+        // The block ends with the bytes: it is moved so that it begins at `at`.
+        Some(block) => marks(block).unbounded_shr((BLOCK - left) as u32),
         None => {
-            // Zeros are control characters.
             let mut block = [0; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
+            block[..left].copy_from_slice(&bytes[bytes.len() - left..]);
             marks(&block)
         }
-    }
+    };
+    marks | u64::MAX << left
 }
 
 fn marks(block: &[u8; BLOCK]) -> u64 {
     let (lanes, _) = block.as_chunks::<16>();
-    let (quote, backslash) = (u8x16::splat(b'"'), u8x16::splat(b'\\'));
-    let control = u8x16::splat(0x1f);
+    let (backslash, two, space) = (u8x16::splat(b'\\'), u8x16::splat(2), u8x16::splat(b' '));
     lanes.iter().enumerate().fold(0, |marks, (i, lane)| {
         let lane = u8x16::new(*lane);
-        let found = lane.simd_eq(quote) | lane.simd_eq(backslash) | lane.simd_eq(lane.min(control));
+        // Zero for a backslash; and, since this bit makes a space of the quote and leaves the control
+        // characters below it, zero for those.
+        let found = (lane ^ backslash).min((lane ^ two).saturating_sub(space));
+        let found = found.simd_eq(u8x16::ZERO);
         marks | u64::from(found.to_bitmask()) << (16 * i)
     })
 }
@@ -44,6 +68,23 @@ mod tests {
                 let mut block = [b'x'; BLOCK];
                 block[at] = byte;
                 assert_eq!(marks(&block), u64::from(is) << at, "byte {byte:#x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_end_is_marked() {
+        for len in 0..3 * BLOCK {
+            let mut bytes = vec![b'x'; len];
+            for at in 0..=len {
+                let left = (len - at).min(BLOCK);
+                let beyond = u64::MAX.unbounded_shl(left as u32);
+                assert_eq!(look(&bytes, at), beyond, "{at} of {len}");
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = b'"';
+                    assert_eq!(look(&bytes, at), beyond | 1, "{at} of {len}");
+                    bytes[at] = b'x';
+                }
             }
         }
     }

@@ -63,7 +63,7 @@ pub struct ArrayHead {
 /// assert_eq!(json::check(b"[[[]]]", 2), Err(JsonError::TooDeep { depth: 3, max: 2 }));
 /// ```
 pub fn check(bytes: &[u8], max_depth: usize) -> Result<(), JsonError> {
-    Scanner::new(bytes).text(max_depth, &mut ArrayHead::default())
+    Scanner::new(bytes).text(max_depth)
 }
 
 /// As [`check`], for a text that must be an array, and tells where its parts are.
@@ -71,14 +71,7 @@ pub fn check(bytes: &[u8], max_depth: usize) -> Result<(), JsonError> {
 /// # Errors
 /// As [`check`]; a text that is not an array is [`JsonError::Syntax`] at its first byte.
 pub fn check_array(bytes: &[u8], max_depth: usize) -> Result<ArrayHead, JsonError> {
-    let mut scanner = Scanner::new(bytes);
-    scanner.space();
-    if scanner.peek() != Some(b'[') {
-        return Err(scanner.fault());
-    }
-    let mut head = ArrayHead::default();
-    scanner.text(max_depth, &mut head)?;
-    Ok(head)
+    Scanner::new(bytes).array(max_depth)
 }
 
 /// Cuts the elements of an array that was checked: the text between its brackets.
@@ -105,20 +98,17 @@ pub(crate) fn value_len(checked: &[u8]) -> usize {
     let mut scanner = Scanner::new(checked);
     let mut open = 0_usize;
     while let Some(byte) = scanner.peek() {
+        if open == 0 && !matches!(byte, b'"' | b'[' | b'{' | b']' | b'}') {
+            let rest = &checked[scanner.at..];
+            let scalar = rest.iter().position(|b| matches!(b, b',' | b']' | b'}') || space(*b));
+            return scanner.at + scalar.unwrap_or(rest.len());
+        }
+        scanner.at += 1;
         match byte {
             b'"' if scanner.string().is_none() => return checked.len(),
-            b'"' => {}
-            b'[' | b'{' => (scanner.at, open) = (scanner.at + 1, open + 1),
-            b']' | b'}' => (scanner.at, open) = (scanner.at + 1, open.saturating_sub(1)),
-            _ if open > 0 => {
-                scanner.at += 1;
-                continue;
-            }
-            _ => {
-                let rest = &checked[scanner.at..];
-                let scalar = rest.iter().position(|b| matches!(b, b',' | b']' | b'}') || space(*b));
-                return scanner.at + scalar.unwrap_or(rest.len());
-            }
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
         }
         if open == 0 {
             break;
