@@ -49,17 +49,20 @@ pub(crate) fn parse_with(
     config: &Config,
     name: impl FnOnce(&str) -> Namespace,
 ) -> Result<Announced, PeerError> {
-    let wire = text.wire().slice(1..);
-    let (json, head) = head(&wire).map_err(|fault| fault_of(fault, &wire))?;
+    let wire = text.as_bytes();
+    let (json, head) = head(wire).map_err(|fault| fault_of(fault, wire))?;
     if head.namespace.len() > config.max_namespace_len {
         let len = head.namespace.len();
         return Err(PeerError::NamespaceTooLong { len, max: config.max_namespace_len });
     }
     let attachments = head.attachments.map_or(Ok(0), |n| attachments(n, config))?;
     let ack_id = head.ack_id.map_or(Ok(None), |digits| ack_id(digits, config))?;
-    let body = body(&head, ack_id, &wire.slice_ref(json), config.max_json_depth)?;
-    // Text is UTF-8, and the name was cut at ASCII.
-    let namespace = name(std::str::from_utf8(head.namespace).unwrap_or_default());
+    let body = body(&head, ack_id, text.wire().slice_ref(json), config.max_json_depth)?;
+    let namespace = match head.namespace {
+        ROOT => name("/"),
+        // Text is UTF-8, and the name was cut at ASCII.
+        other => name(std::str::from_utf8(other).unwrap_or_default()),
+    };
     Ok(Announced { packet: Packet { namespace, body }, attachments })
 }
 
@@ -125,7 +128,7 @@ fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
     let (rest, attachments) = cond(kind.is_binary(), terminated(digit1, tag("-"))).parse(rest)?;
     let (rest, namespace) = alt((
         preceded(peek(tag("/")), terminated(take_till(|b| b == b','), opt(tag(",")))),
-        map(tag(""), |_| &b"/"[..]),
+        map(tag(""), |_| ROOT),
     ))
     .parse(rest)?;
     let (json, ack_id) = cond(kind.has_ack_id(), digit0).parse(rest)?;
@@ -161,48 +164,54 @@ fn ack_id(digits: &[u8], config: &Config) -> Result<Option<u64>, PeerError> {
     }
 }
 
+/// Of ASCII digits; none beyond `u64`.
 fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    digits.iter().try_fold(0_u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))
+    })
 }
 
 fn body(
     head: &Head<'_>,
     ack_id: Option<u64>,
-    data: &Bytes,
+    data: Bytes,
     max_depth: usize,
 ) -> Result<Body, PeerError> {
     let packet = head.kind.name();
     let needs = |needs| PeerError::Payload { packet, needs };
-    let checked = || -> Result<RawJson, PeerError> {
-        json::check(data, max_depth).map_err(|error| PeerError::Json { packet, error })?;
+    let json = |error| PeerError::Json { packet, error };
+    let checked = |data: &Bytes| {
+        json::check(data, max_depth).map_err(json)?;
         Ok(RawJson::from_checked(data))
     };
-    let array = || json::check_array(data, max_depth);
-    let array = || array().map_err(|error| PeerError::Json { packet, error });
     // White space alone is no data: a line typed into a terminal ends in a newline.
-    let first = json::trim(data).first();
+    let first = data.iter().find(|byte| !json::space(**byte)).copied();
     match head.kind {
         Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),
-        Kind::Connect if first == Some(&b'{') => Ok(Body::Connect { auth: Some(checked()?) }),
+        Kind::Connect if first == Some(b'{') => Ok(Body::Connect { auth: Some(checked(&data)?) }),
         Kind::Connect => Err(needs("an object, or nothing")),
         Kind::Disconnect if first.is_none() => Ok(Body::Disconnect),
         Kind::Disconnect => Err(needs("nothing")),
         Kind::ConnectError if matches!(first, Some(b'{' | b'"')) => {
-            Ok(Body::ConnectError { data: checked()? })
+            Ok(Body::ConnectError { data: checked(&data)? })
         }
         Kind::ConnectError => Err(needs("an object or a string")),
-        Kind::Event | Kind::BinaryEvent if first == Some(&b'[') => {
-            let args = Args::of_event(data, array()?);
+        Kind::Event | Kind::BinaryEvent if first == Some(b'[') => {
+            let array = json::check_array(&data, max_depth).map_err(json)?;
+            let args = Args::of_event(data, array);
             let args = args.ok_or_else(|| needs("a name that is a string or a number"))?;
             match args.reserved_name() {
                 Some(name) => Err(PeerError::ReservedName { name }),
                 None => Ok(Body::Event { args, ack_id }),
             }
         }
-        Kind::Ack | Kind::BinaryAck if first == Some(&b'[') => {
+        Kind::Ack | Kind::BinaryAck if first == Some(b'[') => {
             let id = ack_id.ok_or(PeerError::AckIdMissing)?;
-            Ok(Body::Ack { id, args: Args::of_ack(data, array()?) })
+            let array = json::check_array(&data, max_depth).map_err(json)?;
+            Ok(Body::Ack { id, args: Args::of_ack(data, array) })
         }
         Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => Err(needs("an array")),
     }
 }
+
+const ROOT: &[u8] = b"/";

@@ -9,7 +9,7 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::Deserialize;
 
 use self::spread::Spread;
@@ -37,7 +37,7 @@ pub struct Args {
 
 impl Args {
     /// None when the first element is neither string nor number.
-    pub(crate) fn of_event(json: &Bytes, head: ArrayHead) -> Option<Self> {
+    pub(crate) fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
         match json[head.first.clone()].first() {
             Some(b'"' | b'-' | b'0'..=b'9') => {}
             _ => return None,
@@ -46,16 +46,18 @@ impl Args {
         Some(Self::between(json, first, rest_at, end, len - 1))
     }
 
-    pub(crate) fn of_ack(json: &Bytes, head: ArrayHead) -> Self {
+    pub(crate) fn of_ack(json: Bytes, head: ArrayHead) -> Self {
         let start = head.first.start;
         Self::between(json, start..start, start, head.end, head.len)
     }
 
     /// Cuts away the white space around the array.
-    fn between(json: &Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
+    fn between(mut json: Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
         let open = json.iter().position(|byte| *byte == b'[').unwrap_or_default();
+        json.truncate(end + 1);
+        json.advance(open);
         Self {
-            json: json.slice(open..=end),
+            json,
             name: name.start - open..name.end - open,
             start: start - open,
             len,

@@ -122,7 +122,7 @@ pub(super) fn unescape(checked: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = checked.strip_prefix(b"\"").and_then(|s| s.strip_suffix(b"\"")) else {
         return checked.into();
     };
-    if memchr::memchr(b'\\', inner).is_none() {
+    if !inner.contains(&b'\\') {
         return inner.into();
     }
     // Read as bytes, half a surrogate pair is allowed; nothing else in a checked string can fail.

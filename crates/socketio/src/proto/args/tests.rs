@@ -15,13 +15,13 @@ fn event(args: &str) -> Args {
     let comma = if args.is_empty() { "" } else { "," };
     let json = Bytes::from(format!(r#"["name"{comma}{args}]"#));
     let head = check_array(&json, 128).unwrap();
-    Args::of_event(&json, head).unwrap()
+    Args::of_event(json, head).unwrap()
 }
 
 fn ack(args: &str) -> Args {
     let json = Bytes::from(format!("[{args}]"));
     let head = check_array(&json, 128).unwrap();
-    Args::of_ack(&json, head)
+    Args::of_ack(json, head)
 }
 
 fn binary(args: &str, attachments: &[&'static [u8]]) -> Args {

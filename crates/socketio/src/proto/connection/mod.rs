@@ -260,7 +260,7 @@ impl Connection {
             None
         };
         // Before attachments are collected for a packet that nobody takes.
-        if matches!(body, Body::Event { .. } | Body::Ack { .. }) {
+        if announced.attachments > 0 {
             self.is_welcome(&announced.packet)?;
         }
         let packet = self.reassembly.handle_text(now, announced, &self.config)?;

@@ -135,23 +135,23 @@ pub fn event_args(
     args: &Args,
 ) -> Result<Encoded, Misuse> {
     check_name(name)?;
-    let (attachments, size) = (args.attachments().len(), args.raw().len() + name.len());
-    let mut wire = open(EVENT, attachments, namespace, ack_id, size);
+    let (attachments, raw) = (args.attachments().len(), args.raw());
+    let mut wire = open(EVENT, attachments, namespace, ack_id, raw.len() + name.len());
     write_string(&mut wire, name);
     if !args.is_empty() {
         wire.push(b',');
     }
-    Ok(finish(wire, args))
+    Ok(finish(wire, raw, args))
 }
 
 /// Encodes an ack with arguments that were received, byte for byte, with their attachments.
 pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
-    let attachments = args.attachments().len();
-    finish(open(ACK, attachments, namespace, Some(id), args.raw().len()), args)
+    let (attachments, raw) = (args.attachments().len(), args.raw());
+    finish(open(ACK, attachments, namespace, Some(id), raw.len()), raw, args)
 }
 
-fn finish(mut wire: Vec<u8>, args: &Args) -> Encoded {
-    wire.extend_from_slice(args.raw());
+fn finish(mut wire: Vec<u8>, raw: &[u8], args: &Args) -> Encoded {
+    wire.extend_from_slice(raw);
     wire.push(b']');
     whole(wire, args.attachments())
 }
