@@ -1,10 +1,12 @@
 //! Writes packets: one buffer that begins with the engine's `4`. [spec: Packet format]
 //!
-//! Pure. Data is written once, by `serde_json`; bytes anywhere in it leave as attachments.
+//! Pure. Data is written once, as `serde_json` would; bytes anywhere in it leave as attachments.
 
 mod amend;
-mod attach;
 mod control;
+mod json;
+#[cfg(test)]
+mod oracle;
 mod spread;
 mod strings;
 #[cfg(test)]
@@ -227,7 +229,7 @@ fn close(mut wire: Vec<u8>, attachments: Vec<Bytes>) -> Encoded {
     Encoded { text: share(wire), attachments: Some(attachments.into()) }
 }
 
-/// For data from `serde_json`, or from a packet or arguments that were read: both are UTF-8.
+/// For data that was written as JSON, or from a packet or arguments that were read: both are UTF-8.
 fn share(wire: Vec<u8>) -> Text {
     debug_assert!(std::str::from_utf8(&wire).is_ok());
     Text::from_checked(wire.into())

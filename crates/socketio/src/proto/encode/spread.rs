@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
 
-use super::attach::{Aside, Attach};
-use super::strings::Strings;
+use super::json::{Json, Open};
 use super::{Encoded, close};
 use crate::proto::EncodeError;
 
@@ -16,46 +15,34 @@ pub(super) fn write<T: Serialize + ?Sized>(
     mut wire: Vec<u8>,
     behind: bool,
 ) -> Result<Encoded, EncodeError> {
-    let aside = Aside::default();
-    let mut slot = None;
-    let spread = Spread { wire: &mut wire, behind, aside: &aside, slot: &mut slot };
-    args.serialize(spread).map_err(EncodeError::Json)?;
+    let mut attachments = Vec::new();
+    let json = Json { wire: &mut wire, attachments: &mut attachments };
+    args.serialize(Spread { json, behind }).map_err(EncodeError::Json)?;
     wire.push(b']');
-    Ok(close(wire, aside.attachments.into_inner()))
-}
-
-type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>, Strings<'a>>;
-type One<'a> = Attach<'a, &'a mut Json<'a>>;
-
-fn json<'a>(wire: &'a mut Vec<u8>, aside: &'a Aside) -> Json<'a> {
-    Json::with_formatter(wire, Strings(&aside.next))
+    Ok(close(wire, attachments))
 }
 
 /// Takes a type by its shape: the fields of a tuple are an argument each, and every other type but
 /// a unit is one as a whole.
 struct Spread<'a> {
-    wire: &'a mut Vec<u8>,
+    json: Json<'a>,
     behind: bool,
-    aside: &'a Aside,
-    /// Where the writer of the one argument is kept while it writes.
-    slot: &'a mut Option<Json<'a>>,
 }
 
 impl<'a> Spread<'a> {
-    fn one(mut self) -> One<'a> {
+    fn one(mut self) -> Json<'a> {
         self.separate();
-        Attach::new(self.slot.insert(json(self.wire, self.aside)), self.aside)
+        self.json
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, field: &T) -> Result<(), serde_json::Error> {
         self.separate();
-        let mut json = json(self.wire, self.aside);
-        field.serialize(Attach::new(&mut json, self.aside))
+        field.serialize(self.json.again())
     }
 
     fn separate(&mut self) {
         if std::mem::replace(&mut self.behind, true) {
-            self.wire.push(b',');
+            self.json.wire.push(b',');
         }
     }
 }
@@ -71,13 +58,13 @@ macro_rules! one {
 impl<'a> Serializer for Spread<'a> {
     type Ok = ();
     type Error = serde_json::Error;
-    type SerializeSeq = <One<'a> as Serializer>::SerializeSeq;
+    type SerializeSeq = Open<'a>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = <One<'a> as Serializer>::SerializeTupleVariant;
-    type SerializeMap = <One<'a> as Serializer>::SerializeMap;
-    type SerializeStruct = <One<'a> as Serializer>::SerializeStruct;
-    type SerializeStructVariant = <One<'a> as Serializer>::SerializeStructVariant;
+    type SerializeTupleVariant = Open<'a>;
+    type SerializeMap = Open<'a>;
+    type SerializeStruct = Open<'a>;
+    type SerializeStructVariant = Open<'a>;
 
     one! {
         serialize_bool(value: bool) -> ();

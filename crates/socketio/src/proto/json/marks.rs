@@ -44,16 +44,19 @@ fn look_at_end(bytes: &[u8], at: usize) -> u64 {
 }
 
 fn marks(block: &[u8; BLOCK]) -> u64 {
-    let (lanes, _) = block.as_chunks::<16>();
-    let (backslash, two, space) = (u8x16::splat(b'\\'), u8x16::splat(2), u8x16::splat(b' '));
-    lanes.iter().enumerate().fold(0, |marks, (i, lane)| {
-        let lane = u8x16::new(*lane);
-        // Zero for a backslash; and, since this bit makes a space of the quote and leaves the control
-        // characters below it, zero for those.
-        let found = (lane ^ backslash).min((lane ^ two).saturating_sub(space));
-        let found = found.simd_eq(u8x16::ZERO);
-        marks | u64::from(found.to_bitmask()) << (16 * i)
-    })
+    let (lanes, _) = block.as_chunks();
+    let marks = |marks, (i, lane)| marks | u64::from(lane_marks(lane)) << (16 * i);
+    lanes.iter().enumerate().fold(0, marks)
+}
+
+/// As [`look`], for 16 bytes.
+#[inline]
+pub(in crate::proto) fn lane_marks(lane: &[u8; 16]) -> u32 {
+    let lane = u8x16::new(*lane);
+    // Zero for a backslash; and, since this bit makes a space of the quote and leaves the control
+    // characters below it, zero for those.
+    let turned = (lane ^ u8x16::splat(2)).saturating_sub(u8x16::splat(b' '));
+    (lane ^ u8x16::splat(b'\\')).min(turned).simd_eq(u8x16::ZERO).to_bitmask()
 }
 
 #[cfg(test)]
