@@ -9,14 +9,16 @@ pub(in crate::proto) const BLOCK: usize = 64;
 // Not for inlining: its caller's loop would have to save its registers where it asks for nothing.
 #[inline(never)]
 pub(super) fn find(bytes: &[u8], mut at: usize) -> (usize, u64) {
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+    while let Some(rest) = bytes.get(at..)
+        && let Some(block) = rest.first_chunk()
+    {
         let marks = marks(block);
         if marks != 0 {
             return (at, marks);
         }
         at += BLOCK;
     }
-    (at, look_at_end(bytes, at))
+    look_at_end(bytes, at)
 }
 
 /// One bit for each quote, backslash and control character of the [`BLOCK`] bytes from `at` on, the
@@ -24,12 +26,13 @@ pub(super) fn find(bytes: &[u8], mut at: usize) -> (usize, u64) {
 pub(in crate::proto) fn look(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(block) => marks(block),
-        None => look_at_end(bytes, at),
+        None => look_at_end(bytes, at).1,
     }
 }
 
+/// As [`find`], for a block that is not whole.
 #[inline(never)]
-fn look_at_end(bytes: &[u8], at: usize) -> u64 {
+fn look_at_end(bytes: &[u8], at: usize) -> (usize, u64) {
     let left = bytes.len().saturating_sub(at);
     let marks = match bytes.last_chunk() {
         // The block ends with the bytes: it is moved so that it begins at `at`.
@@ -40,7 +43,7 @@ fn look_at_end(bytes: &[u8], at: usize) -> u64 {
             marks(&block)
         }
     };
-    marks | u64::MAX << left
+    (at, marks | u64::MAX << left)
 }
 
 fn marks(block: &[u8; BLOCK]) -> u64 {

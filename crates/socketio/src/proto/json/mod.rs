@@ -6,7 +6,7 @@
 pub(super) mod marks;
 mod scan;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::ops::Range;
 
