@@ -17,7 +17,7 @@ pub struct HubConfig {
     /// Most bytes of JSON kept in memory per conversation. Default 1 MiB; once sent, the forms on
     /// the wire about double it.
     pub tail_bytes: usize,
-    /// Most events a cursor gives at once. Default 128.
+    /// Most events a cursor gives at once. Default 256.
     pub page_events: usize,
     /// Most bytes a cursor gives at once, more only for a single event. Default 256 KiB.
     pub page_bytes: usize,
@@ -49,7 +49,7 @@ impl HubConfig {
             workspaces: workspaces.into(),
             tail_events: 256,
             tail_bytes: 1024 * 1024,
-            page_events: 128,
+            page_events: 256,
             page_bytes: 256 * 1024,
             kept_bytes: 16 * 1024 * 1024,
             statuses: 64,

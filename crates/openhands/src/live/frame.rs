@@ -16,35 +16,39 @@ pub fn envelope() -> Envelope {
 }
 
 /// Packets of those events of a page that are shown, in their order.
-pub(super) fn frames(
-    page: &[Arc<StoredEvent>],
+pub(super) fn frames<'a>(
+    page: &'a [Arc<StoredEvent>],
     shows: impl Fn(&StoredEvent) -> bool,
-) -> Vec<(EventId, Cow<'_, Encoded>)> {
+) -> Vec<(EventId, Cow<'a, Encoded>)> {
     let shown = page.iter().filter(|event| shows(event));
-    let frames: Vec<_> = shown.filter_map(|event| Some((event.id, framed(event)?))).collect();
+    let frame = |event: &'a Arc<StoredEvent>| Some((event.id, Cow::Borrowed(framed(event)?)));
+    let mut frames: Vec<_> = shown.filter_map(frame).collect();
     let len: usize = page.iter().map(|event| event.json.len()).sum();
     let sent: usize = frames.iter().map(|(_, frame)| frame.size()).sum();
-    // Events of a page may share its buffer: a few of them would hold all of it while they wait for
-    // a slow client.
-    let apart = sent < len / 2;
-    let frame = |frame| if apart { Cow::Owned(copied(frame)) } else { Cow::Borrowed(frame) };
-    frames.into_iter().map(|(id, packet)| (id, frame(packet))).collect()
+    if sent < len / 2 {
+        // Events of a page may share its buffer: a few of them would hold all of it while they wait
+        // for a slow client.
+        frames.iter_mut().for_each(|(_, frame)| *frame = Cow::Owned(copied(frame)));
+    }
+    frames
 }
 
 /// The packet of an event, made by the first who sends it and shared by all others. The stored
 /// bytes are not parsed.
 fn framed(event: &StoredEvent) -> Option<&Encoded> {
+    let is_environment = event.source == Source::Environment;
+    if let Some(packet) = &event.wrapped
+        && !is_environment
+        && packet.text().wire().starts_with(&ENVELOPE.before)
+    {
+        return Some(packet);
+    }
     if let Some(packet) = event.frame.get() {
         return Some(packet);
     }
-    let packet = match (event.source, &event.wrapped) {
-        (Source::Environment, _) => text(&as_agent(&event.json))?,
-        (_, Some(wire)) if wire.starts_with(&ENVELOPE.before) => {
-            let text = Text::from_wire(wire.clone());
-            let text = text.inspect_err(|error| tracing::error!(%error, "stored event not framed"));
-            Encoded::from_text(text.ok()?)
-        }
-        _ => text(&event.json)?,
+    let packet = match is_environment {
+        true => text(&as_agent(&event.json))?,
+        false => text(&event.json)?,
     };
     Some(event.frame.get_or_init(|| packet))
 }
@@ -130,12 +134,13 @@ mod tests {
         assert_eq!([&before[..], br#"{"id":0}"#, &after].concat(), wire);
         let read = |source, wire: &Bytes| {
             let json = r#"{"id":0}"#;
-            StoredEvent { wrapped: Some(wire.clone()), ..event(source, json) }
+            let packet = Encoded::from_text(Text::from_checked(wire.clone()));
+            StoredEvent { wrapped: Some(packet), ..event(source, json) }
         };
         let sent = |event: &StoredEvent| framed(event).unwrap().text().wire().clone();
         assert_eq!(sent(&read(Source::User, &wire)).as_ptr(), wire.as_ptr());
         // Another log's envelope, and a source that is shown as another: framed from the JSON.
-        assert_eq!(sent(&read(Source::User, &Bytes::from_static(br#"<{"id":0}>"#))), wire);
+        assert_eq!(sent(&read(Source::User, &Bytes::from_static(br#"4<{"id":0}>"#))), wire);
         assert_eq!(sent(&read(Source::Environment, &wire)), wire);
     }
 

@@ -18,8 +18,9 @@ pub struct StoredEvent {
     pub source: Source,
     /// The event as JSON, id and timestamp included.
     pub json: Bytes,
-    /// The same bytes within the [`Envelope`] that they were read into, if there was one.
-    pub wrapped: Option<Bytes>,
+    /// The same bytes within the [`Envelope`] that they were read into, where that makes a packet of
+    /// them.
+    pub wrapped: Option<Encoded>,
     /// The packet that clients get, made once by whoever sends it first.
     pub frame: OnceLock<Encoded>,
 }

@@ -11,6 +11,7 @@ mod checkpoint;
 mod clock;
 mod import;
 mod open;
+mod page;
 mod readers;
 mod schema;
 mod sheet;
@@ -252,7 +253,7 @@ impl EventLog for SqliteLog {
 
     fn read(&self, key: ConversationKey, page: PageOf) -> BoxFuture<'_, Result<Page, LogError>> {
         let envelope = self.config.envelope.clone();
-        self.readers.read(move |db| readers::page(db, key, page, &envelope)).boxed()
+        self.readers.read(move |db| page::page(db, key, page, &envelope)).boxed()
     }
 
     fn head(&self, key: ConversationKey) -> BoxFuture<'_, Result<Head, LogError>> {

@@ -7,15 +7,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
 use super::batch::MAX_ID;
-use super::sheet::Sheet;
 use crate::domain::{
     Access, ActionKind, Audience, ConversationId, EventId, Kind, ObservationKind, Position, Right,
     Share, Source, UserName, Viewer,
 };
-use crate::log::{
-    ConversationKey, Direction, Envelope, Head, Listing, LogError, Metadata, Oldest, Page, PageOf,
-    Sort, StoredEvent,
-};
+use crate::log::{ConversationKey, Head, Listing, LogError, Metadata, Oldest, Sort, StoredEvent};
 
 /// The connections that read.
 #[derive(Debug)]
@@ -61,7 +57,9 @@ impl Readers {
             None => {
                 self.check_file()?;
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                Connection::open_with_flags(&self.file, flags)?
+                let db = Connection::open_with_flags(&self.file, flags)?;
+                db.execute_batch(&format!("PRAGMA cache_size = -{CACHE_KIB}"))?;
+                db
             }
         };
         // A connection that failed is not used again.
@@ -176,50 +174,6 @@ pub(super) fn head(db: &Connection, key: ConversationKey) -> Answer<Head> {
     Ok(head.optional()?.ok_or(LogError::NoConversation))
 }
 
-pub(super) fn page(
-    db: &Connection,
-    key: ConversationKey,
-    page: PageOf,
-    envelope: &Envelope,
-) -> Answer<Page> {
-    let (sql, from, to) = match page.direction {
-        Direction::Forward => (
-            "SELECT row, kind, source, json FROM events WHERE row BETWEEN ?1 AND ?2 ORDER BY row",
-            page.from.0,
-            MAX_ID,
-        ),
-        Direction::Backward => match page.from.last() {
-            Some(last) => (
-                "SELECT row, kind, source, json FROM events WHERE row BETWEEN ?2 AND ?1 \
-                 ORDER BY row DESC",
-                last.0.min(MAX_ID),
-                0,
-            ),
-            None => return Ok(Ok(Page::default())),
-        },
-    };
-    if from > MAX_ID {
-        return Ok(Ok(Page::default()));
-    }
-    let mut query = db.prepare_cached(sql)?;
-    let mut rows = query.query([row_of(key, from), row_of(key, to)])?;
-    let (mut sheet, mut bytes) = (Sheet::new(envelope), 0_usize);
-    while let Some(row) = rows.next()? {
-        let head = match head_of(row)? {
-            Ok(head) => head,
-            Err(error) => return Ok(Err(error)),
-        };
-        let json = row.get_ref(3)?.as_blob()?;
-        bytes = bytes.saturating_add(json.len());
-        let is_first = sheet.len() == 0;
-        if sheet.len() >= page.max_events || (bytes > page.max_bytes && !is_first) {
-            return Ok(Ok(Page { events: sheet.events(), more: true }));
-        }
-        sheet.push(head, json, page.max_events - 1);
-    }
-    Ok(Ok(Page { events: sheet.events(), more: false }))
-}
-
 pub(super) fn newest(
     db: &Connection,
     key: ConversationKey,
@@ -250,6 +204,9 @@ pub(super) fn row_of(key: ConversationKey, id: u64) -> i64 {
     (i64::from(key.0) << 32) | i64::try_from(id & MAX_ID).unwrap_or(0)
 }
 
+/// KiB of pages of the database that a connection keeps. Those of a replay are read once: what is
+/// above them is kept, and less than a processor's own cache holds is written faster.
+const CACHE_KIB: u32 = 512;
 /// Bytes of an event's row beside its JSON, about.
 const ROW_BYTES: i64 = 40;
 
@@ -294,21 +251,51 @@ fn position(row: &Row<'_>, column: usize) -> Result<Position, rusqlite::Error> {
 
 fn event(row: &Row<'_>) -> Result<Result<StoredEvent, LogError>, rusqlite::Error> {
     let json: Vec<u8> = row.get(3)?;
-    Ok(head_of(row)?.map(|(id, kind, source)| StoredEvent::new(id, kind, source, json.into())))
+    let head = head_of(row.get(0)?, row, &mut Names::default())?;
+    Ok(head.map(|(id, kind, source)| StoredEvent::new(id, kind, source, json.into())))
 }
 
-type HeadOf = (EventId, Kind, Source);
+pub(super) type HeadOf = (EventId, Kind, Source);
 
 /// An event without its JSON.
-fn head_of(row: &Row<'_>) -> Result<Result<HeadOf, LogError>, rusqlite::Error> {
-    let id = EventId(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0) & MAX_ID);
-    let kind = row.get_ref(1)?.as_str().unwrap_or_default();
-    let source = row.get_ref(2)?.as_str().unwrap_or_default();
-    let (Some(kind), Some(source)) = (kind_from(kind), Source::from_name(source)) else {
-        let found = format!("{source} {kind}");
+pub(super) fn head_of(
+    number: i64,
+    row: &Row<'_>,
+    names: &mut Names,
+) -> Result<Result<HeadOf, LogError>, rusqlite::Error> {
+    let id = EventId(u64::try_from(number).unwrap_or(0) & MAX_ID);
+    let kind = row.get_ref(1)?.as_bytes().unwrap_or_default();
+    let source = row.get_ref(2)?.as_bytes().unwrap_or_default();
+    let Some((kind, source)) = names.read(kind, source) else {
+        let text = String::from_utf8_lossy;
+        let found = format!("{} {}", text(source), text(kind));
         return Ok(Err(LogError::Damaged { found, expected: "an event's source and kind" }));
     };
     Ok(Ok((id, kind, source)))
+}
+
+/// Names that were read before: a page has few, and many events of each.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<Name>);
+
+#[derive(Debug)]
+struct Name {
+    kind: Vec<u8>,
+    source: Vec<u8>,
+    means: (Kind, Source),
+}
+
+impl Names {
+    fn read(&mut self, kind: &[u8], source: &[u8]) -> Option<(Kind, Source)> {
+        let known = self.0.iter().find(|name| name.kind == kind && name.source == source);
+        if let Some(name) = known {
+            return Some(name.means);
+        }
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let means = (kind_from(text(kind)?)?, Source::from_name(text(source)?)?);
+        self.0.push(Name { kind: kind.to_vec(), source: source.to_vec(), means });
+        Some(means)
+    }
 }
 
 pub(super) fn kind_text(kind: Kind) -> String {

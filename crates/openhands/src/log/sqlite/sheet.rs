@@ -1,89 +1,158 @@
-//! One buffer for the events of a page: reading a page allocates once, not once per event.
+//! Buffers for the events of a page: reading a page allocates some times, not once per event.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use engineio::proto::Text;
+use socketio::proto::Encoded;
 
-use crate::domain::{EventId, Kind, Source};
+use super::readers::HeadOf;
 use crate::log::{Envelope, StoredEvent};
 
 /// Events that are being read, each within the envelope.
 #[derive(Debug)]
 pub(super) struct Sheet<'a> {
     envelope: &'a Envelope,
+    /// Whether text in the envelope is a packet.
+    is_packet: bool,
+    events: Vec<Arc<StoredEvent>>,
+    /// What the next ones are written into.
     buffer: Vec<u8>,
-    /// Each with the end of its part of the buffer.
-    events: Vec<(EventId, Kind, Source, usize)>,
+    parts: Vec<Part>,
+}
+
+/// An event in the buffer, behind the one before it.
+#[derive(Debug)]
+struct Part {
+    head: HeadOf,
+    end: usize,
+    is_text: bool,
 }
 
 impl<'a> Sheet<'a> {
     pub(super) fn new(envelope: &'a Envelope) -> Self {
-        Self { envelope, buffer: Vec::new(), events: Vec::new() }
+        let Envelope { before, after } = envelope;
+        let is_packet = Text::from_wire(before.clone()).is_ok() && is_text(after);
+        let (events, buffer, parts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { envelope, is_packet, events, buffer, parts }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.events.len()
+        self.events.len() + self.parts.len()
     }
 
     /// Adds an event; `more` of its size may follow.
-    pub(super) fn push(&mut self, head: (EventId, Kind, Source), json: &[u8], more: usize) {
+    pub(super) fn push(&mut self, head: HeadOf, json: &[u8], more: usize) {
         let Envelope { before, after } = self.envelope;
         let len = before.len() + json.len() + after.len();
-        if self.events.is_empty() {
-            let room = len.saturating_mul(more.saturating_add(1));
-            self.buffer.reserve_exact(room.min(AHEAD).max(len));
-            self.events.reserve_exact(room.min(AHEAD) / len.max(1));
+        if self.buffer.capacity() - self.buffer.len() < len {
+            self.seal();
+            let room = len.saturating_mul(more.saturating_add(1)).min(BUFFER).max(len);
+            self.buffer.reserve_exact(room);
         }
         for part in [before, json, after] {
             self.buffer.extend_from_slice(part);
         }
-        let (id, kind, source) = head;
-        self.events.push((id, kind, source, self.buffer.len()));
+        self.parts.push(Part { head, end: self.buffer.len(), is_text: is_text(json) });
     }
 
-    /// The events, which share the buffer.
+    /// The events.
     pub(super) fn events(mut self) -> Vec<Arc<StoredEvent>> {
-        self.buffer.shrink_to_fit();
+        self.seal();
+        self.events
+    }
+
+    /// Makes events of what is in the buffer, which they share.
+    fn seal(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() < buffer.capacity() / 8 * 7 {
+            buffer.shrink_to_fit();
+        }
+        let buffer = Bytes::from(buffer);
         let Envelope { before, after } = self.envelope;
-        let has_envelope = !before.is_empty() || !after.is_empty();
-        let buffer = Bytes::from(self.buffer);
         let mut start = 0;
-        let event = |(id, kind, source, end): (EventId, Kind, Source, usize)| {
+        for Part { head: (id, kind, source), end, is_text } in self.parts.drain(..) {
             let json = buffer.slice(start + before.len()..end - after.len());
-            let wrapped = has_envelope.then(|| buffer.slice(start..end));
+            let wire = (is_text && self.is_packet).then(|| buffer.slice(start..end));
+            let wrapped = wire.map(|wire| Encoded::from_text(Text::from_checked(wire)));
+            let event = StoredEvent { wrapped, ..StoredEvent::new(id, kind, source, json) };
+            self.events.push(Arc::new(event));
             start = end;
-            Arc::new(StoredEvent { wrapped, ..StoredEvent::new(id, kind, source, json) })
-        };
-        self.events.into_iter().map(event).collect()
+        }
     }
 }
 
-/// Most bytes that are allocated before it is known how many there are.
-const AHEAD: usize = 256 << 10;
+/// Whether these bytes are UTF-8. Most are ASCII, and that is told of many at once, without asking
+/// for each.
+fn is_text(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<64>();
+    let mut all = [0; 64];
+    for block in blocks {
+        all.iter_mut().zip(block).for_each(|(all, byte)| *all |= byte);
+    }
+    (all.is_ascii() && rest.is_ascii()) || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Bytes of a buffer, unless one event has more. The allocator of the system takes and gives back
+/// 128 KiB and more by the page, each of which then faults.
+const BUFFER: usize = 60 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ActionKind;
+    use crate::domain::{ActionKind, EventId, Kind, Source};
+
+    fn read(envelope: &Envelope, all: &[&[u8]]) -> Vec<Arc<StoredEvent>> {
+        let head = |id| (EventId(id), Kind::Action(ActionKind::Think), Source::Agent);
+        let mut sheet = Sheet::new(envelope);
+        for (id, json) in (0..).zip(all) {
+            sheet.push(head(id), json, all.len());
+        }
+        assert_eq!(sheet.len(), all.len());
+        let events = sheet.events();
+        assert!(events.iter().map(|event| event.id.0).eq(0..all.len() as u64));
+        assert!(events.iter().map(|event| &event.json).eq(all));
+        events
+    }
+
+    fn wire(event: &StoredEvent) -> Option<&[u8]> {
+        Some(event.wrapped.as_ref()?.text().wire())
+    }
 
     #[test]
-    fn events_share_one_buffer_with_or_without_an_envelope() {
-        let head = |id| (EventId(id), Kind::Action(ActionKind::Think), Source::Agent);
-        for (before, after) in [("<<", ">"), ("", "")] {
-            let envelope = Envelope { before: before.into(), after: after.into() };
-            let mut sheet = Sheet::new(&envelope);
-            for (id, json) in ["{}", "", "[1,2,3]"].iter().enumerate() {
-                sheet.push(head(id as u64), json.as_bytes(), 2 - id);
-            }
-            assert_eq!(sheet.len(), 3);
-            let events = sheet.events();
-            for (event, json) in events.iter().zip(["{}", "", "[1,2,3]"]) {
-                assert_eq!(event.json, json);
-                let wrapped = format!("{before}{json}{after}");
-                assert_eq!(event.wrapped.as_deref().unwrap_or(&event.json), wrapped.as_bytes());
-                assert_eq!(event.wrapped.is_some(), !before.is_empty());
-            }
-            assert_eq!(events.iter().map(|event| event.id.0).collect::<Vec<_>>(), [0, 1, 2]);
+    fn events_share_a_buffer_with_or_without_an_envelope() {
+        let all: [&[u8]; 3] = [b"{}", b"", "[1,\u{e9},3]".as_bytes()];
+        let envelope = Envelope { before: "4<".into(), after: ">".into() };
+        let events = read(&envelope, &all);
+        for (event, json) in events.iter().zip(all) {
+            assert_eq!(wire(event), Some(&[b"4<", json, b">"].concat()[..]));
         }
+        let at = |event: &StoredEvent| event.json.as_ptr().addr();
+        assert_eq!(at(&events[1]) - at(&events[0]), all[0].len() + 3);
+        let bare = read(&Envelope::default(), &all);
+        assert!(bare.iter().all(|event| event.wrapped.is_none()));
+    }
+
+    #[test]
+    fn what_is_not_text_is_in_no_packet() {
+        let framed = |before: &'static str, all: &[&[u8]]| {
+            let envelope = Envelope { before: before.into(), after: ">".into() };
+            read(&envelope, all).iter().map(|event| wire(event).is_some()).collect::<Vec<_>>()
+        };
+        let late = [&[b'x'; 100][..], b"\xff"].concat();
+        assert_eq!(framed("4<", &[b"{}", b"\xff", b"[]", &late]), [true, false, true, false]);
+        assert_eq!(framed("<", &[b"{}"]), [false]);
+    }
+
+    #[test]
+    fn buffers_are_bounded_and_events_of_any_size_follow_one_another() {
+        let large = vec![b'x'; 3 * BUFFER];
+        let (half, small) = (&large[..BUFFER / 2], &large[..100]);
+        let all = [small, half, half, &large, small, small, half, half];
+        let events = read(&Envelope::default(), &all);
+        let at = |event: &StoredEvent| event.json.as_ptr().addr();
+        let together = |two: &[Arc<StoredEvent>]| at(&two[0]) + two[0].json.len() == at(&two[1]);
+        let together: Vec<bool> = events.windows(2).map(together).collect();
+        assert_eq!(together, [false, true, false, false, true, false, true]);
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::OpenError;
 use super::open::{named, readable};
+use super::page;
 use super::readers::{self, Answer};
 use crate::domain::ConversationId;
 use crate::log::{ConversationKey, Envelope, LogError, Metadata, Oldest, Page, PageOf};
@@ -42,7 +43,7 @@ impl Snapshot {
     /// # Errors
     /// When the log cannot be read.
     pub fn page(&self, key: ConversationKey, page: PageOf) -> Result<Page, LogError> {
-        flat(readers::page(&self.0, key, page, &Envelope::default()))
+        flat(page::page(&self.0, key, page, &Envelope::default()))
     }
 
     /// See [`crate::log::EventLog::oldest`].
