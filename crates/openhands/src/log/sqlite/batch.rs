@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Now;
@@ -150,30 +150,49 @@ impl Heads {
     }
 }
 
-/// Carries out one order inside `db`. On an error the whole transaction must be given up; the
+/// An open transaction, and the statements of an append: they are found once for all appends in it.
+pub(super) struct Open<'a> {
+    db: &'a Transaction<'a>,
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(db: &'a Transaction<'a>) -> Result<Self, rusqlite::Error> {
+        let insert = db
+            .prepare_cached("INSERT INTO events (row, kind, source, json) VALUES (?1, ?2, ?3, ?4)");
+        let update = db.prepare_cached(
+            "UPDATE conversations SET next_id = ?2, agent_cursor = ?3, last_time = ?4, \
+             updated_at = ?5 WHERE key = ?1",
+        );
+        Ok(Self { db, insert: insert?, update: update? })
+    }
+}
+
+/// Carries out one order inside `open`. On an error the whole transaction must be given up; the
 /// answer is then still owed.
 pub(super) fn carry_out(
-    db: &Transaction<'_>,
+    open: &mut Open<'_>,
     heads: &mut Heads,
     now: &Now,
     order: Order,
 ) -> Result<Done, (rusqlite::Error, Answer)> {
     match order {
         Order::Create { id, title, owner, first, reply } => {
-            owed(reply, create(db, heads, now, &id, &title, owner.as_ref(), first))
+            owed(reply, create(open, heads, now, &id, &title, owner.as_ref(), first))
         }
-        Order::SetTitle { id, title, reply } => owed(reply, set_title(db, now, &id, &title)),
-        Order::SetAccess { id, access, reply } => owed(reply, set_access(db, id, access)),
-        Order::Delete { id, reply } => owed(reply, delete(db, heads, id)),
+        Order::SetTitle { id, title, reply } => owed(reply, set_title(open.db, now, &id, &title)),
+        Order::SetAccess { id, access, reply } => owed(reply, set_access(open.db, id, access)),
+        Order::Delete { id, reply } => owed(reply, delete(open.db, heads, id)),
         Order::Append { key, drafts, agent_cursor, reply } => {
-            owed(reply, append(db, heads, now, key, drafts, agent_cursor))
+            owed(reply, append(open, heads, now, key, drafts, agent_cursor))
         }
         Order::Close => Ok(Done { commit: None, answer: Box::new(drop) }),
     }
 }
 
 fn create(
-    db: &Transaction<'_>,
+    open: &mut Open<'_>,
     heads: &mut Heads,
     now: &Now,
     id: &ConversationId,
@@ -181,6 +200,7 @@ fn create(
     owner: Option<&UserName>,
     first: Vec<Draft>,
 ) -> Work<Created> {
+    let db = open.db;
     let find = || {
         let mut query = db.prepare_cached(&format!("{METADATA} WHERE id = ?1"))?;
         query.query_row([id.as_str()], metadata).optional()
@@ -199,7 +219,7 @@ fn create(
         Ok(key) if key <= MAX_KEY => ConversationKey(key),
         _ => return Err(rusqlite::Error::StatementChangedRows(0)),
     };
-    let (_, commit) = append(db, heads, now, key, first, None)?;
+    let (_, commit) = append(open, heads, now, key, first, None)?;
     let created = match find()? {
         Some(found) => found.map(|metadata| Created { metadata, is_new: true }),
         None => Err(LogError::NoConversation),
@@ -246,14 +266,14 @@ fn delete(db: &Transaction<'_>, heads: &mut Heads, id: ConversationId) -> Work<b
 }
 
 fn append(
-    db: &Transaction<'_>,
+    open: &mut Open<'_>,
     heads: &mut Heads,
     now: &Now,
     key: ConversationKey,
     drafts: Vec<Draft>,
     agent_cursor: Option<Position>,
 ) -> Work<Vec<Arc<StoredEvent>>> {
-    let Some(head) = heads.load(db, key)? else {
+    let Some(head) = heads.load(open.db, key)? else {
         return Ok((Err(LogError::NoConversation), None));
     };
     let count = drafts.len() as u64;
@@ -265,24 +285,18 @@ fn append(
     if now.local > head.last_time {
         head.last_time.clone_from(&now.local);
     }
-    let mut insert =
-        db.prepare_cached("INSERT INTO events (row, kind, source, json) VALUES (?1, ?2, ?3, ?4)")?;
     let mut events = Vec::with_capacity(drafts.len());
     for (id, draft) in (head.next_id..).zip(drafts) {
         let (kind, source) = (draft.kind(), draft.source());
         let json = draft.into_json(EventId(id), &head.last_time);
-        insert.execute(params![row_of(key, id), kind_text(kind), source.as_str(), &*json])?;
+        open.insert.execute(params![row_of(key, id), kind_text(kind), source.as_str(), &*json])?;
         events.push(Arc::new(StoredEvent::new(EventId(id), kind, source, json)));
     }
     head.next_id += count;
     if let Some(cursor) = agent_cursor {
         head.agent_cursor = cursor.0.clamp(head.agent_cursor, head.next_id);
     }
-    db.prepare_cached(
-        "UPDATE conversations SET next_id = ?2, agent_cursor = ?3, last_time = ?4, updated_at = ?5 \
-         WHERE key = ?1",
-    )?
-    .execute(params![
+    open.update.execute(params![
         key.0,
         signed(head.next_id),
         signed(head.agent_cursor),

@@ -300,10 +300,10 @@ impl Names {
 
 pub(super) fn kind_text(kind: Kind) -> String {
     let class = match kind {
-        Kind::Action(_) => "action",
-        Kind::Observation(_) => "observation",
+        Kind::Action(_) => "action:",
+        Kind::Observation(_) => "observation:",
     };
-    format!("{class}:{}", kind.name())
+    [class, kind.name()].concat()
 }
 
 pub(super) fn kind_from(text: &str) -> Option<Kind> {

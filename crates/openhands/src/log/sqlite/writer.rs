@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::batch::{Answer, Command, Done, Heads, Order, carry_out};
+use super::batch::{Answer, Command, Done, Heads, Open, Order, carry_out};
 use super::checkpoint::Checkpoints;
 use super::{Clock, OpenError, SqliteConfig};
 use crate::log::{Change, Feed, LogError};
@@ -256,11 +256,13 @@ impl Thread {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| (error, None))?;
         let now = self.clock.now();
+        let mut open = Open::new(&transaction).map_err(|error| (error, None))?;
         while let Some(order) = orders.pop_front() {
-            let one = carry_out(&transaction, &mut self.heads, &now, order)
+            let one = carry_out(&mut open, &mut self.heads, &now, order)
                 .map_err(|(error, answer)| (error, Some(answer)))?;
             done.push(one);
         }
+        drop(open);
         transaction.commit().map_err(|error| (error, None))
     }
 
