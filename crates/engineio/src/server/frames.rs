@@ -98,10 +98,10 @@ impl Frames {
                     }
                     let (kind, mask, mut data) = (*kind, *mask, std::mem::take(data));
                     self.begun = Begun::Header(Header::default());
-                    unmask(&mut data, mask);
+                    let is_ascii = unmask(&mut data, mask);
                     return Some(match kind {
-                        // Most text is ASCII, which is seen in half the steps.
-                        Data::Text if !data.is_ascii() && std::str::from_utf8(&data).is_err() => {
+                        // Most text is ASCII, which is seen on the way.
+                        Data::Text if !is_ascii && std::str::from_utf8(&data).is_err() => {
                             self.fail(wire, CloseCode::Invalid, TransportFault::Websocket)
                         }
                         Data::Text => Read::Frame(Frame::Text(data.into())),
@@ -268,13 +268,22 @@ fn context(max: usize) -> Box<WebSocketContext> {
     Box::new(WebSocketContext::new(Role::Server, Some(config)))
 }
 
-fn unmask(data: &mut [u8], mask: [u8; 4]) {
-    let wide = u128::from_ne_bytes(std::array::from_fn(|at| mask[at % 4]));
-    let (words, rest) = data.as_chunks_mut::<16>();
+/// Takes the mask off `data`. Whether that is ASCII then.
+fn unmask(data: &mut [u8], mask: [u8; 4]) -> bool {
+    let whole = u32::from_ne_bytes(mask);
+    let (words, rest) = data.as_chunks_mut::<4>();
+    let mut seen = 0;
     for word in words {
-        *word = (u128::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+        let plain = u32::from_ne_bytes(*word) ^ whole;
+        seen |= plain;
+        *word = plain.to_ne_bytes();
     }
-    rest.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+    let mut last = 0;
+    for (byte, mask) in rest.iter_mut().zip(&mask) {
+        *byte ^= mask;
+        last |= *byte;
+    }
+    last.is_ascii() && seen.to_ne_bytes().is_ascii()
 }
 
 /// The first byte of a close frame.
