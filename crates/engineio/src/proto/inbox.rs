@@ -43,6 +43,17 @@ impl Inbox {
         Some(event)
     }
 
+    /// The next event, if it is a message.
+    pub(crate) fn pop_message(&mut self) -> Option<Message> {
+        match self.queue.front() {
+            Some(Event::Message(_)) => match self.pop() {
+                Some(Event::Message(message)) => Some(message),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

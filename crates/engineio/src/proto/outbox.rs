@@ -73,6 +73,26 @@ impl Outbox {
         let messages = messages.into_iter();
         let (packets, bytes) =
             messages.clone().fold((0, 0), |(n, bytes), m| (n + 1, bytes + m.len()));
+        self.take_room(packets, bytes)?;
+        self.queue.extend(messages.map(|message| (message.clone(), compress)));
+        Ok(())
+    }
+
+    /// As [`Outbox::push`], of messages that are given away: their bytes stay unshared.
+    pub(crate) fn push_owned(&mut self, messages: Vec<Message>) -> Result<(), Full> {
+        self.take_room(messages.len(), messages.iter().map(Message::len).sum())?;
+        self.queue.extend(messages.into_iter().map(|message| (message, true)));
+        Ok(())
+    }
+
+    /// As [`Outbox::push_owned`], of one.
+    pub(crate) fn push_one(&mut self, message: Message) -> Result<(), Full> {
+        self.take_room(1, message.len())?;
+        self.queue.push_back((message, true));
+        Ok(())
+    }
+
+    fn take_room(&mut self, packets: usize, bytes: usize) -> Result<(), Full> {
         if !self.fits(packets, bytes) {
             self.refused = (packets, bytes);
             return Err(Full {
@@ -86,7 +106,6 @@ impl Outbox {
         }
         self.bytes += bytes;
         self.refused = (0, 0);
-        self.queue.extend(messages.map(|message| (message.clone(), compress)));
         Ok(())
     }
 

@@ -229,15 +229,31 @@ impl Session {
         self.send_with(messages, false)
     }
 
+    /// As [`Session::send`], of one message that is given away.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub fn send_one(&mut self, message: Message) -> Result<(), SendError> {
+        self.check_open()?;
+        Ok(self.outbox.push_one(message)?)
+    }
+
+    /// As [`Session::send`], of messages that are given away.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub fn send_owned(&mut self, messages: Vec<Message>) -> Result<(), SendError> {
+        self.check_open()?;
+        Ok(self.outbox.push_owned(messages)?)
+    }
+
     /// Queues messages from the first on while there is room; the rest is dropped. How many it
     /// queued.
     ///
     /// # Errors
     /// [`SendError::Closed`] after the end.
     pub fn send_some(&mut self, messages: Vec<Message>) -> Result<usize, SendError> {
-        if self.phase != Phase::Open {
-            return Err(SendError::Closed);
-        }
+        self.check_open()?;
         Ok(self.outbox.push_some(messages))
     }
 
@@ -246,10 +262,12 @@ impl Session {
         I: IntoIterator<Item = &'a Message>,
         I::IntoIter: Clone,
     {
-        if self.phase != Phase::Open {
-            return Err(SendError::Closed);
-        }
+        self.check_open()?;
         Ok(self.outbox.push_with(messages, compress)?)
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.phase == Phase::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
     /// Ends the session when what waits is sent, at the latest after `close_timeout`.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::future::BoxFuture;
 use hyper::upgrade::OnUpgrade;
@@ -25,6 +25,10 @@ pub(crate) struct Driver {
     flushing: bool,
     /// The application, until it is done.
     app: Option<BoxFuture<'static, ()>>,
+    /// What the application is polled with.
+    waker: Waker,
+    /// The application was polled since the session closed: some do not wait for an event then.
+    told: bool,
     sleep: Pin<Box<Sleep>>,
     /// No connection needs the session any more; only the application may still run.
     over: bool,
@@ -35,10 +39,13 @@ impl Driver {
     pub(crate) fn spawn(server: Arc<Inner>, shared: Arc<Shared>, websocket: Option<WebSocket>) {
         server.counters.opened(shared.lock().session.transport());
         let app = (server.app)(Socket::new(Arc::clone(&shared)));
+        let waker = shared.lock().app_waker();
         let driver = Self {
             websocket,
             flushing: false,
             app: Some(app),
+            waker,
+            told: false,
             sleep: Box::pin(tokio::time::sleep_until(server.origin)),
             over: false,
             server,
@@ -48,23 +55,25 @@ impl Driver {
     }
 
     /// Begins a turn: from here on nobody wakes this task, which looks at everything before it
-    /// rests. Whether frames may be read.
-    fn begin(&self, cx: &Context<'_>) -> bool {
+    /// rests. Whether frames may be read, and whether it is the application's turn.
+    fn begin(&self, cx: &Context<'_>) -> (bool, bool) {
+        let turn = self.shared.turn();
+        turn.set_task(cx.waker());
         let mut state = self.shared.lock();
         state.driving = true;
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.driver = Some(cx.waker().clone());
         }
-        let wanted = state.wants_frame();
+        let (wanted, runs) = (state.wants_frame(), state.take_waiting_app());
         drop(state);
+        let runs = turn.take() || runs;
         // The clock is read when a deadline may have passed, and with frames.
         match self.sleep.is_elapsed() {
             true => self.shared.drive(|state, now| {
-                // The application is polled in this turn.
-                state.end_alarm(now);
-                state.wants_frame()
+                let rings = state.end_alarm(now);
+                (state.wants_frame(), runs || rings)
             }),
-            false => wanted,
+            false => (wanted, runs),
         }
     }
 
@@ -75,8 +84,9 @@ impl Driver {
         self.websocket = Some(WebSocket::new(upgrade, max, open, None));
     }
 
-    /// Reads frames while the application keeps up. Whether there are no more for now.
-    fn read(&mut self, cx: &mut Context<'_>, mut wanted: bool) -> bool {
+    /// Reads frames while the application keeps up; it `runs` if it waits for what came. Whether
+    /// there are no more for now.
+    fn read(&mut self, cx: &mut Context<'_>, mut wanted: bool, runs: &mut bool) -> bool {
         while wanted {
             let Some(websocket) = &mut self.websocket else { return true };
             let fault = match websocket.poll_fill(cx) {
@@ -86,17 +96,23 @@ impl Driver {
                 Poll::Ready(Ok(())) => {
                     let sid = self.shared.sid();
                     let (end, wants) = self.shared.drive(|state, now| {
-                        while state.wants_frame() {
+                        let (mut end, mut wants) = (None, state.wants_frame());
+                        while wants {
                             match websocket.next_frame() {
                                 Some(Read::Frame(frame)) => {
                                     if let Err(error) = state.session.handle_frame(now, frame) {
                                         tracing::debug!(%sid, %error, "bad frame");
                                     }
                                 }
-                                end => return (end, true),
+                                other => {
+                                    end = other;
+                                    break;
+                                }
                             }
+                            wants = state.wants_frame();
                         }
-                        (None, false)
+                        *runs |= state.take_waiting_app();
+                        (end, wants)
                     });
                     websocket.settle();
                     wanted = wants;
@@ -126,7 +142,8 @@ impl Driver {
     }
 
     /// Lets the application run.
-    fn run_app(&mut self, cx: &mut Context<'_>) {
+    fn run_app(&mut self) {
+        let cx = &mut Context::from_waker(&self.waker);
         let Some(app) = &mut self.app else { return };
         // A panic of the application ends its session, not the session's bookkeeping.
         let polled = catch_unwind(AssertUnwindSafe(|| app.as_mut().poll(cx)));
@@ -204,14 +221,11 @@ impl Driver {
 
     /// Looks at everything until all of it waits for others. Whether the session is over.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut wanted = self.begin(cx);
-        // The application is polled once for its own sake, then only when it waits for what there
-        // is.
-        let mut runs = true;
+        let (mut wanted, mut runs) = self.begin(cx);
         let next = loop {
-            let drained = self.read(cx, wanted);
+            let drained = self.read(cx, wanted, &mut runs);
             if runs {
-                self.run_app(cx);
+                self.run_app();
             }
             let takes = self.write(cx);
             let mut state = self.shared.lock();
@@ -221,7 +235,9 @@ impl Driver {
             }
             let upgrade = state.upgrade.take();
             wanted = (!drained && state.wants_frame()) || upgrade.is_some();
-            runs = state.take_waiting_app();
+            let closed = !state.session.is_open();
+            runs = state.take_waiting_app() || (closed && !self.told);
+            self.told = closed;
             // Frames that the connection does not take now wake this task when it does.
             if wanted || runs || (takes && state.session.has_transmit()) {
                 drop(state);
@@ -262,7 +278,7 @@ impl Future for Driver {
         } else if !this.over {
             return Poll::Pending;
         }
-        this.run_app(cx);
+        this.run_app();
         if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

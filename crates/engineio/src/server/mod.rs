@@ -38,6 +38,7 @@ mod shared;
 mod shutdown;
 mod socket;
 mod stats;
+mod turn;
 mod websocket;
 mod wire;
 

@@ -1,5 +1,6 @@
 //! One session and everybody who touches it: its driver, requests, and senders in any task.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Parts;
+use super::turn::Turn;
 use crate::proto::server::Session;
 use crate::proto::{CloseReason, Event, Message, Protocol, SendError, Sid, Tally, Time};
 
@@ -17,6 +19,8 @@ pub(crate) struct Shared {
     protocol: Protocol,
     request: Arc<Parts>,
     origin: Instant,
+    /// The application's waker, which is its session's driver.
+    turn: Arc<Turn>,
     state: Mutex<State>,
     /// Woken when the outbox has room again, or the session is over.
     room: Notify,
@@ -40,9 +44,11 @@ pub(crate) struct State {
     pub(crate) stalled: bool,
     /// The websocket, if there is one, has taken all frames that it was given.
     pub(crate) flushed: bool,
-    /// The application, which waits for an event if `app_waits`.
+    waits: Waits,
+    /// The waker that the driver polls the application with.
+    own: Waker,
+    /// Who waits, if that is [`Waits::Elsewhere`].
     app: Option<Waker>,
-    app_waits: bool,
     /// The held GET.
     get: Option<Waker>,
     /// A POST that waits for the application to keep up.
@@ -50,9 +56,22 @@ pub(crate) struct State {
     had_room: bool,
 }
 
+/// Whether the application waits for an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    No,
+    /// In the driver's poll, which looks for that itself.
+    Here,
+    /// By a waker of its own.
+    Elsewhere,
+}
+
 impl Shared {
     pub(crate) fn new(session: Session, request: Arc<Parts>, origin: Instant) -> Self {
+        let turn = Arc::new(Turn::default());
+        let own = Waker::from(Arc::clone(&turn));
         Self {
+            turn,
             sid: session.sid(),
             protocol: session.protocol(),
             request,
@@ -68,14 +87,19 @@ impl Shared {
                 read_ahead: true,
                 stalled: false,
                 flushed: true,
+                waits: Waits::No,
+                own,
                 app: None,
-                app_waits: false,
                 get: None,
                 post: None,
                 had_room: true,
             }),
             room: Notify::new(),
         }
+    }
+
+    pub(crate) fn turn(&self) -> &Arc<Turn> {
+        &self.turn
     }
 
     pub(crate) fn sid(&self) -> Sid {
@@ -133,6 +157,14 @@ impl Shared {
 
     pub(crate) fn send(&self, messages: &[Message]) -> Result<(), SendError> {
         self.change(|state| state.session.send(messages))
+    }
+
+    pub(crate) fn send_one(&self, message: Message) -> Result<(), SendError> {
+        self.change(|state| state.session.send_one(message))
+    }
+
+    pub(crate) fn send_owned(&self, messages: Vec<Message>) -> Result<(), SendError> {
+        self.change(|state| state.session.send_owned(messages))
     }
 
     pub(crate) fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
@@ -195,23 +227,27 @@ impl Shared {
 
     /// The next message, or `None` at the end.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.change(|state| state.poll_recv(cx))
+    }
+
+    /// As [`Shared::poll_recv`]; what else is there goes to `more`.
+    pub(crate) fn poll_recv_all(
+        &self,
+        cx: &mut Context<'_>,
+        more: &mut VecDeque<Message>,
+    ) -> Poll<Option<Message>> {
         self.change(|state| {
-            state.app_waits = false;
-            loop {
-                match state.session.poll_event() {
-                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
-                    Some(Event::Closed(reason)) => state.closed = Some(reason),
-                    Some(Event::Upgraded | Event::Open(_)) => {}
-                    None if state.closed.is_some() => return Poll::Ready(None),
-                    None => {
-                        state.app_waits = true;
-                        if !state.app.as_ref().is_some_and(|app| app.will_wake(cx.waker())) {
-                            state.app = Some(cx.waker().clone());
-                        }
-                        return Poll::Pending;
-                    }
+            let first = state.poll_recv(cx);
+            if let Poll::Ready(Some(_)) = &first {
+                while let Some(message) = state.session.poll_message() {
+                    more.push_back(message);
+                }
+                // Who does not read ahead waits when all is handled.
+                if state.read_ahead {
+                    state.wait(cx);
                 }
             }
+            first
         })
     }
 
@@ -253,7 +289,7 @@ impl State {
         let post =
             if session.wants_input() || !session.is_open() { self.post.take() } else { None };
         let app = if self.wakes_app() {
-            self.app_waits = false;
+            self.waits = Waits::No;
             self.app.take()
         } else {
             None
@@ -271,18 +307,49 @@ impl State {
             && !self.wakes_app()
     }
 
-    /// Whether the application is to be told of an event. The driver polls it in its own task: one
-    /// wake-up serves both.
+    /// What the driver polls the application with. A clone: wakers that were made apart may not
+    /// know each other.
+    pub(crate) fn app_waker(&self) -> Waker {
+        self.own.clone()
+    }
+
+    /// Whether an application that waits elsewhere is to be told of an event.
     fn wakes_app(&self) -> bool {
-        self.app_waits
-            && self.session.has_event()
-            && !(self.driving
-                && self.app.as_ref().zip(self.driver.as_ref()).is_some_and(|(a, d)| a.will_wake(d)))
+        self.waits == Waits::Elsewhere && self.session.has_event()
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        self.waits = Waits::No;
+        loop {
+            match self.session.poll_event() {
+                Some(Event::Message(message)) => return Poll::Ready(Some(message)),
+                Some(Event::Closed(reason)) => self.closed = Some(reason),
+                Some(Event::Upgraded | Event::Open(_)) => {}
+                None if self.closed.is_some() => return Poll::Ready(None),
+                None => {
+                    self.wait(cx);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// From here on the application waits for the next event.
+    fn wait(&mut self, cx: &Context<'_>) {
+        if self.own.will_wake(cx.waker()) {
+            self.waits = Waits::Here;
+            return;
+        }
+        self.waits = Waits::Elsewhere;
+        if !self.app.as_ref().is_some_and(|app| app.will_wake(cx.waker())) {
+            self.app = Some(cx.waker().clone());
+        }
     }
 
     /// Whether the next frame of the websocket may be read.
     pub(crate) fn wants_frame(&self) -> bool {
-        let asked = self.read_ahead || (self.app_waits && !self.session.has_event());
+        let waits = self.waits != Waits::No && !self.session.has_event();
+        let asked = self.read_ahead || waits;
         asked && self.session.wants_input()
     }
 
@@ -297,6 +364,7 @@ impl State {
             || self.upgrade.is_some()
             || self.session.has_transmit()
             || (self.stalled && self.wants_frame())
+            || (self.waits == Waits::Here && self.session.has_event())
             || self.is_over()
     }
 
@@ -306,15 +374,19 @@ impl State {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Forgets an alarm whose time has come.
-    pub(crate) fn end_alarm(&mut self, now: Time) {
-        self.alarm = self.alarm.filter(|at| *at > now);
+    /// Forgets an alarm whose time has come; whether it has.
+    pub(crate) fn end_alarm(&mut self, now: Time) -> bool {
+        self.alarm.take_if(|at| *at <= now).is_some()
     }
 
-    /// Whether the application waits for an event that is there; for one poll: an application that
-    /// was told and does something else is not told again.
+    /// Whether the application that the driver polls waits for an event that is there; for one
+    /// poll: one that was told and does something else is not told again.
     pub(crate) fn take_waiting_app(&mut self) -> bool {
-        self.session.has_event() && std::mem::take(&mut self.app_waits)
+        let takes = self.waits == Waits::Here && self.session.has_event();
+        if takes {
+            self.waits = Waits::No;
+        }
+        takes
     }
 
     /// Whether no connection needs the session any more.

@@ -1,5 +1,6 @@
 //! What an application holds of a session.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -36,6 +37,20 @@ impl Socket {
     /// As [`Socket::recv`], for callers that poll.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.sender.shared.poll_recv(cx)
+    }
+
+    /// As [`Socket::poll_recv`]; the messages behind it that are there already go to the end of
+    /// `more`, by the same lock.
+    ///
+    /// The task of `cx` is woken when others come, also when a message was given: who has handled
+    /// all need not ask again to wait, unless [read-ahead](Socket::set_read_ahead) is off. Beside
+    /// what was taken up to [`inbox_bytes`](crate::proto::Limits::inbox_bytes) are read ahead.
+    pub fn poll_recv_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        more: &mut VecDeque<Message>,
+    ) -> Poll<Option<Message>> {
+        self.sender.shared.poll_recv_all(cx, more)
     }
 
     /// Whether frames of a websocket are read before [`Socket::recv`] asks for them. Default true.
@@ -118,7 +133,7 @@ impl Sender {
     /// [`SendError::Full`] when the client does not read: nothing was queued, wait for
     /// [`Sender::ready`]. [`SendError::Closed`] after the end.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(&[message.into()])
+        self.shared.send_one(message.into())
     }
 
     /// Queues several messages that belong together, all or none; nothing comes between them.
@@ -127,6 +142,14 @@ impl Sender {
     /// As [`Sender::send`].
     pub fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
         self.shared.send(messages)
+    }
+
+    /// As [`Sender::send_all`], of messages that are given away.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_owned(&self, messages: Vec<Message>) -> Result<(), SendError> {
+        self.shared.send_owned(messages)
     }
 
     /// Queues messages from the first on, as many as there is room for, by one lock and one wake-up

@@ -9,6 +9,7 @@ mod mount;
 mod shutdown;
 mod stats;
 mod tasks;
+mod turns;
 mod v3;
 
 use std::sync::Arc;

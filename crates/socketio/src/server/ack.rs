@@ -12,7 +12,7 @@ use crate::proto::{Args, encode};
 /// `[{"error":"internal error"}]`.
 #[derive(Debug)]
 pub struct AckSender {
-    socket: Socket,
+    pub(crate) socket: Socket,
     id: Option<u64>,
     /// The event that is answered, for who asks why it failed.
     args: Option<Args>,
@@ -42,7 +42,7 @@ impl AckSender {
         let Some(id) = self.id else { return Ok(()) };
         let packet = encode::ack(self.socket.namespace_name(), id, args);
         self.id = None;
-        self.socket.transmit(&self.socket.context().wire(&packet?))
+        self.socket.answer(packet?)
     }
 
     /// Sends arguments that were received, byte for byte, with their attachments.
@@ -53,7 +53,7 @@ impl AckSender {
         match self.id.take() {
             Some(id) => {
                 let packet = encode::ack_args(self.socket.namespace_name(), id, args);
-                self.socket.transmit(&self.socket.context().wire(&packet))
+                self.socket.answer(packet)
             }
             None => Ok(()),
         }

@@ -66,13 +66,21 @@ impl Context {
 
     /// The wire form of a packet; made once, it serves all receivers.
     pub(crate) fn wire(&self, packet: &Encoded) -> Wire {
-        Wire { messages: self.messages(packet), compress: true }
+        Wire { messages: self.messages(packet.clone()), compress: true }
     }
 
-    fn messages(&self, packet: &Encoded) -> Messages {
+    /// Sends a packet to one receiver, who gets its bytes unshared.
+    pub(crate) fn send(&self, engine: &Sender, packet: Encoded) -> Result<(), SendError> {
+        match self.messages(packet) {
+            Messages::One(message) => engine.send(message),
+            Messages::Several(messages) => engine.send_owned(messages),
+        }
+    }
+
+    fn messages(&self, packet: Encoded) -> Messages {
         #[cfg(feature = "msgpack")]
         if self.connection.codec == proto::Codec::MessagePack {
-            return match proto::msgpack::encode(packet) {
+            return match proto::msgpack::encode(&packet) {
                 Ok(packed) => Messages::One(packed.into()),
                 Err(error) => {
                     tracing::error!(%error, "packet not sent: no MessagePack");
@@ -80,16 +88,18 @@ impl Context {
                 }
             };
         }
-        if packet.attachments().is_empty() {
-            Messages::One(packet.text().clone().into())
-        } else {
-            Messages::Several(packet.messages().collect())
+        match packet.into_messages() {
+            (text, None) => Messages::One(text),
+            (text, Some(attachments)) => {
+                let attachments = attachments.iter().cloned().map(Message::Binary);
+                Messages::Several(std::iter::once(text).chain(attachments).collect())
+            }
         }
     }
 
     /// Packets as messages, if each of them is one.
     pub(crate) fn plain(&self, packets: &[&Encoded]) -> Option<Vec<Message>> {
-        let one = |packet: &&Encoded| match self.messages(packet) {
+        let one = |packet: &&Encoded| match self.messages((*packet).clone()) {
             Messages::One(message) => Some(message),
             Messages::Several(_) => None,
         };
@@ -97,7 +107,7 @@ impl Context {
     }
 
     /// Sends packets that belong together, all or none.
-    pub(crate) fn send_all(&self, socket: &Socket, packets: &[Encoded]) -> Result<(), EmitError> {
+    pub(crate) fn send_all(&self, socket: &Socket, packets: Vec<Encoded>) -> Result<(), EmitError> {
         let mut messages = Vec::with_capacity(packets.len());
         for packet in packets {
             match self.messages(packet) {
@@ -105,7 +115,7 @@ impl Context {
                 Messages::Several(several) => messages.extend(several),
             }
         }
-        Ok(socket.engine().send_all(&messages)?)
+        Ok(socket.engine().send_owned(messages)?)
     }
 
     pub(crate) fn insert_state<T: Any + Send + Sync>(&self, value: T) {

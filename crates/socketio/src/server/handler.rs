@@ -15,15 +15,15 @@ use crate::proto::{Args, ArgsError};
 /// One event on its way to its handler.
 #[derive(Debug)]
 pub struct Event {
-    pub(crate) socket: Socket,
     pub(crate) args: Args,
+    /// It knows the socket too.
     pub(crate) ack: AckSender,
 }
 
 impl Event {
     /// The socket it came on.
     pub fn socket(&self) -> &Socket {
-        &self.socket
+        &self.ack.socket
     }
 
     /// Its arguments, raw.
@@ -77,14 +77,14 @@ impl<T> Deref for State<T> {
 
 impl<T: Any + Send + Sync> FromEvent for State<T> {
     fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
-        let state = event.socket.state().map(Self);
+        let state = event.socket().state().map(Self);
         state.ok_or(ArgsError::NoState { of: std::any::type_name::<T>() })
     }
 }
 
 impl FromEvent for Socket {
     fn from_event(event: &mut Event) -> Result<Self, ArgsError> {
-        Ok(event.socket.clone())
+        Ok(event.socket().clone())
     }
 }
 
@@ -147,7 +147,7 @@ fn refuse(event: Event, error: ArgsError) -> BoxFuture<'static, ()> {
         error => Chain(error).to_string(),
     };
     let refused = HandlerError::Args { event: event.args.name().into_owned(), error };
-    event.socket.context().hooks.report(&event.socket, &refused);
+    event.socket().context().hooks.report(event.socket(), &refused);
     event.ack.refuse(why);
     Box::pin(std::future::ready(()))
 }

@@ -210,7 +210,7 @@ impl Joined {
     fn start(&self, args: Args, ack_id: Option<u64>, found: Found) -> BoxFuture<'static, ()> {
         let socket = &self.socket;
         let ack = AckSender::new(socket.clone(), ack_id);
-        let event = Event { socket: socket.clone(), args, ack };
+        let event = Event { args, ack };
         match found.handler {
             Some(handler) if handler.is_plain() && !found.is_watched => {
                 match guard(|| (handler.run)(event)) {

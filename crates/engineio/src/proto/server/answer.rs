@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Link, Phase, Poll, Session, Transmit};
 use crate::proto::framing::Encoder;
-use crate::proto::{CloseReason, Event, Packet, Time};
+use crate::proto::{CloseReason, Event, Message, Packet, Time};
 
 impl Session {
     /// The body for the held GET, when there is something to send. In protocol 3 it may have the
@@ -68,6 +68,11 @@ impl Session {
     /// What the application is to know next.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop()
+    }
+
+    /// As [`Session::poll_event`]; what is no message stays, and so does what is behind it.
+    pub fn poll_message(&mut self) -> Option<Message> {
+        self.inbox.pop_message()
     }
 
     /// When to call [`Session::handle_timeout`].
@@ -178,7 +183,8 @@ impl Session {
     }
 
     fn next_fitting(&mut self, encoder: &Encoder) -> Option<Packet> {
-        if self.open.is_none() && self.heartbeat.is_none() {
+        // The first always fits.
+        if !encoder.is_empty() && self.open.is_none() && self.heartbeat.is_none() {
             let front = self.outbox.front()?;
             // A clone of a message shares its bytes.
             if !encoder.fits(&Packet::Message(front.clone())) {

@@ -56,6 +56,11 @@ impl Encoded {
         std::iter::once(Message::Text(self.text.clone())).chain(attachments)
     }
 
+    /// As [`Encoded::messages`], of a packet that is given away.
+    pub(crate) fn into_messages(self) -> (Message, Option<Arc<[Bytes]>>) {
+        (Message::Text(self.text), self.attachments)
+    }
+
     /// Bytes of all messages, without the engine's framing.
     pub fn size(&self) -> usize {
         self.text.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()

@@ -190,7 +190,7 @@ impl Local {
                 }
                 (stays, started) = session.into_stays();
             }
-            let sent = self.inner.context.send_all(socket, &packets);
+            let sent = self.inner.context.send_all(socket, packets);
             let member = Member { socket: socket.clone(), stays, started, sent: head };
             state.index.insert(member, told);
             if let (Some(recovery), Some(pid)) = (&mut state.recovery, socket.pid()) {

@@ -2,16 +2,19 @@
 
 mod authorize;
 mod commands;
+mod receive;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use engineio::proto::{CloseReason, Protocol, Time};
+use engineio::proto::{CloseReason, Message, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
 
 use self::authorize::authorize;
+use self::receive::Received;
 use super::joined::{Joined, Running, Step, part};
 use super::local::Restored;
 use super::mailbox::Mailbox;
@@ -27,6 +30,8 @@ pub(crate) struct Session {
     server: Arc<Server>,
     namespaces: Arc<Namespaces>,
     engine: Engine,
+    /// Taken of the engine, and not handled: the handlers did not keep up.
+    messages: VecDeque<Message>,
     connection: Connection,
     version: Version,
     mailbox: Arc<Mailbox>,
@@ -41,15 +46,6 @@ pub(crate) struct Session {
     connecting: bool,
     /// No more messages will come.
     ended: bool,
-}
-
-/// What came of taking messages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Received {
-    /// All there were; the engine wakes this task when there are more.
-    All,
-    /// The handlers do not keep up.
-    Some,
 }
 
 impl Session {
@@ -71,6 +67,7 @@ impl Session {
             server,
             namespaces,
             engine,
+            messages: VecDeque::new(),
             mailbox: Arc::default(),
             waker: None,
             sockets: Vec::new(),
@@ -89,53 +86,11 @@ impl Session {
 
     fn send(&self, packet: Option<Encoded>) {
         let Some(packet) = packet else { return };
-        if let Err(error) = self.server.wire(&packet).send(&self.engine) {
+        if let Err(error) = self.server.send(&self.engine, packet) {
             tracing::debug!(sid = %self.engine.sid(), %error, "answer not sent");
             // A client that does not even read the answers to its own packets is closed.
             self.engine.close();
         }
-    }
-
-    /// Takes messages while the handlers keep up.
-    fn receive(&mut self, cx: &mut Context<'_>) -> Received {
-        let mut now = None;
-        // What is left when the connection is over is little; handlers may wait for its end.
-        while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
-            let Poll::Ready(message) = self.engine.poll_recv(cx) else { return Received::All };
-            let Some(message) = message else {
-                let reason = self.engine.close_reason().unwrap_or(CloseReason::TransportClose);
-                self.end(&DisconnectReason::Engine(reason));
-                break;
-            };
-            // Messages that are there together have come together.
-            let now = *now.get_or_insert_with(|| self.now());
-            match self.connection.handle_message(now, message) {
-                Ok(events) => events.for_each(|event| self.event(event)),
-                Err(error) => self.fail(error),
-            }
-            let answer = self.connection.poll_transmit();
-            self.send(answer);
-        }
-        if self.ended { Received::All } else { Received::Some }
-    }
-
-    fn keeps_up(&self) -> bool {
-        let max = self.server.config.handler_queue;
-        if self.connecting && self.sockets.iter().any(Joined::is_busy) {
-            return false;
-        }
-        let (mut bytes, mut leaving) = (0, 0);
-        for joined in &self.sockets {
-            if joined.waiting() >= max {
-                return false;
-            }
-            bytes += joined.waiting_bytes();
-            leaving += usize::from(!joined.is_in());
-        }
-        // Handlers of sockets that are gone still run: a client that joins and leaves on and on
-        // must wait for them.
-        bytes < self.server.config.handler_queue_bytes.max(1)
-            && leaving < self.server.connection.max_namespaces.max(1)
     }
 
     fn event(&mut self, event: proto::Event) {
@@ -215,6 +170,7 @@ impl Session {
 
     fn end(&mut self, reason: &DisconnectReason) {
         self.ended = true;
+        self.messages = VecDeque::new();
         for joined in self.sockets.iter_mut().filter(|joined| joined.is_in()) {
             joined.leave(reason.clone());
         }

@@ -134,6 +134,14 @@ impl Socket {
         Ok(wire.send(self.engine())?)
     }
 
+    /// Queues a packet for this socket alone, whatever it is.
+    pub(crate) fn answer(&self, packet: Encoded) -> Result<(), EmitError> {
+        if !self.is_connected() {
+            return Err(EmitError::Disconnected);
+        }
+        Ok(self.context().send(self.engine(), packet)?)
+    }
+
     /// Queues messages from the first on while there is room. How many.
     pub(crate) fn transmit_some(&self, messages: Vec<Message>) -> Result<usize, EmitError> {
         if !self.is_connected() {
