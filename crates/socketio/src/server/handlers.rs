@@ -1,6 +1,5 @@
 //! Which handler runs for which event: tables of a namespace and of a socket.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,13 +44,46 @@ impl Events {
 /// What a table holds.
 #[derive(Default)]
 pub(crate) struct EventHandlers {
-    /// Few names are found sooner than one is hashed.
-    pub(crate) events: BTreeMap<String, EventHandler>,
+    pub(crate) events: Table,
     /// For events that have none of their own.
     pub(crate) any: Option<EventHandler>,
     pub(crate) middlewares: Vec<EventMiddleware>,
     pub(crate) incoming: Vec<Listener>,
     pub(crate) outgoing: Vec<Listener>,
+}
+
+/// Handlers by the names of their events, in order of the names' lengths and then of the names: few
+/// are found sooner than one is hashed, and most are told apart without being read.
+#[derive(Default)]
+pub(crate) struct Table {
+    sorted: Vec<(Box<str>, EventHandler)>,
+}
+
+impl Table {
+    fn insert(&mut self, event: String, handler: EventHandler) -> Option<EventHandler> {
+        match self.place(event.as_bytes()) {
+            Ok(at) => Some(std::mem::replace(&mut self.sorted[at].1, handler)),
+            Err(at) => {
+                self.sorted.insert(at, (event.into(), handler));
+                None
+            }
+        }
+    }
+
+    fn remove(&mut self, event: &str) -> Option<EventHandler> {
+        let at = self.place(event.as_bytes()).ok()?;
+        Some(self.sorted.remove(at).1)
+    }
+
+    fn get(&self, event: &[u8]) -> Option<&EventHandler> {
+        self.place(event).ok().map(|at| &self.sorted[at].1)
+    }
+
+    fn place(&self, event: &[u8]) -> Result<usize, usize> {
+        self.sorted.binary_search_by(|(name, _)| {
+            name.len().cmp(&event.len()).then_with(|| name.as_bytes().cmp(event))
+        })
+    }
 }
 
 #[derive(Clone)]
@@ -108,7 +140,7 @@ impl Found {
 }
 
 impl EventHandlers {
-    pub(crate) fn find(&self, event: &str) -> Found {
+    pub(crate) fn find(&self, event: &[u8]) -> Found {
         let named = self.events.get(event);
         Found {
             is_any: named.is_none(),
@@ -120,7 +152,7 @@ impl EventHandlers {
     /// Forgets a handler that was to run once, and now does.
     pub(crate) fn used(&mut self, event: &str, handler: &EventHandler) -> Option<EventHandler> {
         let is_it = |found: &EventHandler| Arc::ptr_eq(&found.run, &handler.run);
-        let is_used = handler.once && self.events.get(event).is_some_and(is_it);
+        let is_used = handler.once && self.events.get(event.as_bytes()).is_some_and(is_it);
         is_used.then(|| self.events.remove(event)).flatten()
     }
 }
@@ -199,4 +231,30 @@ where
         let run = middleware(socket, args);
         Box::pin(async move { run.await.map_err(|error| error.to_string()) })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_has_its_handler_until_it_is_taken_away() {
+        let mut table = Table::default();
+        let names = ["b", "a", "message", "", "massage", "ab", "é"];
+        let handlers: Vec<_> = names.iter().map(|_| EventHandler::new(|| async {})).collect();
+        let is = |found: Option<&EventHandler>, handler: &EventHandler| {
+            found.is_some_and(|found| Arc::ptr_eq(&found.run, &handler.run))
+        };
+        for (name, handler) in names.iter().zip(&handlers) {
+            assert!(table.insert((*name).to_owned(), handler.clone()).is_none());
+        }
+        for (name, handler) in names.iter().zip(&handlers) {
+            assert!(is(table.get(name.as_bytes()), handler), "{name}");
+        }
+        assert!(table.get(b"c").is_none() && table.get(b"messages").is_none());
+        assert!(is(table.insert("a".into(), handlers[0].clone()).as_ref(), &handlers[1]));
+        assert!(is(table.remove("a").as_ref(), &handlers[0]));
+        assert!(table.get(b"a").is_none() && table.remove("a").is_none());
+        assert!(is(table.get(b"b"), &handlers[0]));
+    }
 }

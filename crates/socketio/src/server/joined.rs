@@ -165,7 +165,7 @@ impl Joined {
     fn start_next(&mut self, cx: &mut Context<'_>) -> Step {
         let found = match self.queue.front() {
             None => return Step::Waits,
-            Some(Item::Event(args, _)) => self.socket.find(&args.name()),
+            Some(Item::Event(args, _)) => self.socket.find(&args.name_bytes()),
             // What runs beside the others came before.
             Some(Item::Disconnect(_)) if self.beside.as_ref().is_some_and(|it| !it.is_idle()) => {
                 return Step::Waits;

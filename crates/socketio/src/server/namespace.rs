@@ -214,7 +214,7 @@ impl Namespace {
         ]
     }
 
-    pub(crate) fn find(&self, event: &str) -> Found {
+    pub(crate) fn find(&self, event: &[u8]) -> Found {
         let found = self.events().read(|handlers| handlers.find(event));
         match &self.inner.template {
             Some(template) => found.or(template.find(event)),

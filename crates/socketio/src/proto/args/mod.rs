@@ -87,6 +87,14 @@ impl Args {
         }
     }
 
+    /// As [`Args::name`], the text's bytes: who only compares need not know that they are UTF-8.
+    pub(crate) fn name_bytes(&self) -> Cow<'_, [u8]> {
+        match placeholder::unescape(&self.json[self.name.clone()]) {
+            Cow::Borrowed(name) => name.into(),
+            Cow::Owned(name) => String::from_utf8_lossy(&name).into_owned().into_bytes().into(),
+        }
+    }
+
     /// The reserved name that the event has, if it has one.
     pub(crate) fn reserved_name(&self) -> Option<&'static str> {
         reserved(&placeholder::unescape(&self.json[self.name.clone()]))

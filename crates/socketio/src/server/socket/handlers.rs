@@ -36,7 +36,7 @@ impl Socket {
     }
 
     /// The handler of an event: the socket's or the namespace's own, else that of any event.
-    pub(crate) fn find(&self, event: &str) -> Found {
+    pub(crate) fn find(&self, event: &[u8]) -> Found {
         let shared = self.namespace().find(event);
         match self.own_events() {
             Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
