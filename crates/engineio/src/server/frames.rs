@@ -5,6 +5,7 @@
 //! go to tungstenite one by one; its context, with a buffer, is made for them and dropped when it
 //! holds nothing.
 
+mod header;
 mod port;
 
 use std::io::{self, Cursor};
@@ -17,6 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+pub(super) use self::header::write_header;
+use self::header::{unmask, whole};
 use self::port::{Header, Other, Port, Stream};
 use super::websocket::Read;
 use super::wire::Wire;
@@ -70,6 +73,14 @@ impl Frames {
             match &mut self.begun {
                 Begun::Header(header) => {
                     let mut header = *header;
+                    if header.len == 0
+                        && !self.fragments
+                        && let Some((kind, mask, data, end)) = whole(wire.unread(), self.max)
+                    {
+                        let data = data.to_vec();
+                        wire.take(end);
+                        return Some(self.message(wire, kind, mask, data));
+                    }
                     let added = header.fill(wire.unread());
                     let mut cursor = Cursor::new(header.bytes());
                     let parsed = FrameHeader::parse(&mut cursor);
@@ -96,17 +107,9 @@ impl Frames {
                     if data.len() < *len {
                         return None;
                     }
-                    let (kind, mask, mut data) = (*kind, *mask, std::mem::take(data));
+                    let (kind, mask, data) = (*kind, *mask, std::mem::take(data));
                     self.begun = Begun::Header(Header::default());
-                    let is_ascii = unmask(&mut data, mask);
-                    return Some(match kind {
-                        // Most text is ASCII, which is seen on the way.
-                        Data::Text if !is_ascii && std::str::from_utf8(&data).is_err() => {
-                            self.fail(wire, CloseCode::Invalid, TransportFault::Websocket)
-                        }
-                        Data::Text => Read::Frame(Frame::Text(data.into())),
-                        _ => Read::Frame(Frame::Binary(data.into())),
-                    });
+                    return Some(self.message(wire, kind, mask, data));
                 }
                 Begun::Other(other) => {
                     let mut other = *other;
@@ -121,6 +124,25 @@ impl Frames {
                     }
                 }
             }
+        }
+    }
+
+    /// A message that is there, its mask still on.
+    fn message<T: Stream>(
+        &mut self,
+        wire: &mut Wire<T>,
+        kind: Data,
+        mask: [u8; 4],
+        mut data: Vec<u8>,
+    ) -> Read {
+        let is_ascii = unmask(&mut data, mask);
+        match kind {
+            // Most text is ASCII, which is seen on the way.
+            Data::Text if !is_ascii && std::str::from_utf8(&data).is_err() => {
+                self.fail(wire, CloseCode::Invalid, TransportFault::Websocket)
+            }
+            Data::Text => Read::Frame(Frame::Text(data.into())),
+            _ => Read::Frame(Frame::Binary(data.into())),
         }
     }
 
@@ -266,24 +288,6 @@ fn context(max: usize) -> Box<WebSocketContext> {
         .max_message_size(Some(max))
         .max_frame_size(Some(max));
     Box::new(WebSocketContext::new(Role::Server, Some(config)))
-}
-
-/// Takes the mask off `data`. Whether that is ASCII then.
-fn unmask(data: &mut [u8], mask: [u8; 4]) -> bool {
-    let whole = u32::from_ne_bytes(mask);
-    let (words, rest) = data.as_chunks_mut::<4>();
-    let mut seen = 0;
-    for word in words {
-        let plain = u32::from_ne_bytes(*word) ^ whole;
-        seen |= plain;
-        *word = plain.to_ne_bytes();
-    }
-    let mut last = 0;
-    for (byte, mask) in rest.iter_mut().zip(&mask) {
-        *byte ^= mask;
-        last |= *byte;
-    }
-    last.is_ascii() && seen.to_ne_bytes().is_ascii()
 }
 
 /// The first byte of a close frame.

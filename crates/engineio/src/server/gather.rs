@@ -27,8 +27,13 @@ impl Gather {
         Self { shares, ..Self::default() }
     }
 
+    /// What waits, if that is one piece.
+    pub(super) fn one(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then(|| &self.copied[self.done..])
+    }
+
     /// Whether three pieces are all there is.
-    pub(super) fn is_one(&self) -> bool {
+    pub(super) fn is_few(&self) -> bool {
         self.shared.len() <= 1
     }
 
@@ -60,7 +65,8 @@ impl Gather {
     }
 
     pub(super) fn share(&mut self, bytes: Bytes) {
-        if bytes.len() < COPIED || !self.shares {
+        let is_little = self.shared.is_empty() && self.len + bytes.len() <= JOINED;
+        if bytes.len() < COPIED || is_little || !self.shares {
             return self.copy(&bytes);
         }
         self.begin();
@@ -124,6 +130,8 @@ type Queue = (Vec<u8>, VecDeque<(usize, Bytes)>);
 
 /// Fewer bytes than this are copied: cheaper than a piece of their own.
 const COPIED: usize = 512;
+/// So many bytes that wait in all cost the system less in one piece than in several.
+const JOINED: usize = 4 << 10;
 /// Most bytes that a thread keeps for what is copied.
 const SPARED: usize = 64 << 10;
 /// Most pieces of one write.

@@ -14,10 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 
-use super::frames::Frames;
+use super::frames::{Frames, write_header};
 use super::wire::Wire;
 use crate::proto::{Frame, TransportFault};
 
@@ -196,12 +195,7 @@ impl Open {
             Frame::Text(text) => (text, Data::Text),
             Frame::Binary(data) => (data, Data::Binary),
         };
-        let header = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
-        let mut bytes = [0; HEADER];
-        let len = header.len(data.len() as u64);
-        let written = header.format(data.len() as u64, &mut &mut bytes[..]);
-        debug_assert!(written.is_ok());
-        self.wire.copy(&bytes[..len]);
+        write_header(kind, data.len(), |header| self.wire.copy(header));
         self.wire.share(data);
     }
 }
@@ -233,8 +227,6 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &[u8]) -> bool {
         .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_it))
 }
 
-/// Bytes of the longest frame header that has no mask.
-const HEADER: usize = 10;
 /// Bytes collected before they are written, unless there are no more.
 pub(super) const WRITE_BUFFER: usize = 32 << 10;
 /// Time a closing websocket may take.

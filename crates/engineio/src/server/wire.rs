@@ -143,32 +143,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     /// Writes all that waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.out.len > 0 {
-            // One message, as mostly, is three pieces at the most.
-            let (mut few, mut many);
-            let slices: &mut [_] = if self.out.is_one() {
-                few = [IoSlice::new(&[]); 3];
-                &mut few
-            } else {
-                many = [IoSlice::new(&[]); SLICES];
-                &mut many
-            };
-            let count = self.out.slices(slices);
             let io = Pin::new(&mut self.io);
-            let len = match &slices[..count] {
-                [one] => ready!(io.poll_write(cx, one))?,
-                // Few bytes in one piece cost the system less than in several.
-                few if self.out.len <= JOINED => {
-                    let mut scratch = scratch();
-                    let mut end = 0;
-                    for piece in few {
-                        scratch[end..end + piece.len()].copy_from_slice(piece);
-                        end += piece.len();
-                    }
-                    let written = io.poll_write(cx, &scratch[..end]);
-                    SCRATCH.set(Some(scratch));
-                    ready!(written)?
-                }
-                many => ready!(io.poll_write_vectored(cx, many))?,
+            let len = if let Some(one) = self.out.one() {
+                ready!(io.poll_write(cx, one))?
+            } else if self.out.is_few() {
+                // A large message between small ones.
+                let mut slices = [IoSlice::new(&[]); 3];
+                let count = self.out.slices(&mut slices);
+                ready!(io.poll_write_vectored(cx, &slices[..count]))?
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let count = self.out.slices(&mut slices);
+                ready!(io.poll_write_vectored(cx, &slices[..count]))?
             };
             if len == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -185,7 +171,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 }
 
 thread_local! {
-    /// One buffer for all reads of a thread, and its small writes. Taken for a turn.
+    /// One buffer for all reads of a thread. Taken for a turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
@@ -195,8 +181,6 @@ fn scratch() -> Box<[u8]> {
 
 /// Bytes read at once.
 const READ: usize = 32 << 10;
-/// Most bytes that are joined to be written in one piece.
-const JOINED: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -43,6 +43,11 @@ impl Namespace {
     }
 
     /// Appends the name as it stands in a packet: nothing for `/`.
+    /// Bytes that [`Namespace::write`] writes.
+    pub(crate) fn wire_len(&self) -> usize {
+        self.name.as_ref().map_or(0, |name| name.len() + 1)
+    }
+
     pub(crate) fn write(&self, wire: &mut Vec<u8>) {
         if let Some(name) = &self.name {
             wire.extend_from_slice(name.as_bytes());

@@ -119,7 +119,7 @@ pub fn event_raw(
     args: &[&[u8]],
 ) -> Result<Encoded, Misuse> {
     check_name(name)?;
-    let size = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + name.len();
+    let size = args.iter().map(|arg| arg.len() + 1).sum::<usize>() + name.len() + 3;
     let mut wire = open(EVENT, 0, namespace, ack_id, size);
     write_string(&mut wire, name);
     for arg in args {
@@ -143,7 +143,8 @@ pub fn event_args(
 ) -> Result<Encoded, Misuse> {
     check_name(name)?;
     let (attachments, raw) = (args.attachments().len(), args.raw());
-    let mut wire = open(EVENT, attachments, namespace, ack_id, raw.len() + name.len());
+    let size = name.len() + raw.len() + 4 - usize::from(args.is_empty());
+    let mut wire = open(EVENT, attachments, namespace, ack_id, size);
     write_string(&mut wire, name);
     if !args.is_empty() {
         wire.push(b',');
@@ -154,7 +155,7 @@ pub fn event_args(
 /// Encodes an ack with arguments that were received, byte for byte, with their attachments.
 pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
     let (attachments, raw) = (args.attachments().len(), args.raw());
-    finish(open(ACK, attachments, namespace, Some(id), raw.len()), raw, args)
+    finish(open(ACK, attachments, namespace, Some(id), raw.len() + 1), raw, args)
 }
 
 fn finish(mut wire: Vec<u8>, raw: &[u8], args: &Args) -> Encoded {
@@ -179,13 +180,14 @@ pub fn packet(packet: &Packet) -> Encoded {
         Body::Event { args, ack_id } => (args, EVENT, *ack_id),
         Body::Ack { id, args } => (args, ACK, Some(*id)),
     };
-    let mut wire = open(kind, args.attachments().len(), namespace, id, args.json().len());
+    let mut wire = open(kind, args.attachments().len(), namespace, id, args.json().len() - 1);
     wire.extend_from_slice(&args.json()[1..]);
     whole(wire, args.attachments())
 }
 
-/// `4`, type, attachment count, namespace, ack id and the opening bracket, with room for `size`
-/// more bytes. Whoever does not know the count yet says 0, and then [`close`]s the packet.
+/// `4`, type, attachment count, namespace, ack id and the opening bracket, with room for just `size`
+/// more bytes: a buffer that is filled to its end is shared without another allocation. Whoever does
+/// not know the count yet says 0, and then [`close`]s the packet.
 fn open(
     kind: u8,
     attachments: usize,
@@ -193,8 +195,9 @@ fn open(
     ack_id: Option<u64>,
     size: usize,
 ) -> Vec<u8> {
-    // Prefix, type, comma, 20 digits, brackets, two quotes, and a short attachment count.
-    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 32);
+    let count = if attachments == 0 { 0 } else { digits(attachments as u64) + 1 };
+    let head = 3 + count + namespace.wire_len() + ack_id.map_or(0, digits);
+    let mut wire = Vec::with_capacity(head + size);
     match attachments {
         0 => wire.extend_from_slice(&[MESSAGE, kind]),
         count => {
@@ -209,6 +212,10 @@ fn open(
     }
     wire.push(b'[');
     wire
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// Without the standard library's formatting, which takes longer.

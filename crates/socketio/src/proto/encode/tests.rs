@@ -190,10 +190,38 @@ fn data_that_becomes_no_json_is_an_error() {
 #[test]
 fn a_raw_event_is_written_without_growing_its_buffer() {
     let args = format!("\"{}\"", "a".repeat(10_000)).into_bytes();
-    let size = args.len() + 1 + "name".len();
+    let size = args.len() + 1 + "name".len() + 3;
     let room = open(EVENT, 0, &admin(), Some(u64::MAX), size).capacity();
     let encoded = event_raw(&admin(), Some(u64::MAX), "name", &[&args]).unwrap();
     assert!(encoded.text().wire().len() <= room, "{} {room}", encoded.text().wire().len());
     let value: Value = serde_json::from_slice(&encoded.text().wire()[29..]).unwrap();
     assert_eq!(value[0], "name");
+}
+
+#[test]
+fn a_packet_whose_size_is_known_fills_its_buffer() {
+    let args = |text: &str| match crate::proto::parse(&Text::new(text), &Default::default()) {
+        Ok(crate::proto::Announced {
+            packet: Packet { body: Body::Event { args, .. }, .. },
+            ..
+        }) => args,
+        other => panic!("{other:?}"),
+    };
+    let (some, none) = (args(r#"2["a", {"b":[1]} ,"c"]"#), args(r#"2["a"]"#));
+    let root = Namespace::default();
+    let mut packets: Vec<Encoded> = Vec::new();
+    for namespace in [&root, &admin()] {
+        for args in [&some, &none] {
+            packets.extend([0, 9, 10, u64::MAX].map(|id| ack_args(namespace, id, args)));
+            packets.push(event_args(namespace, Some(100), "name", args).unwrap());
+        }
+        packets.push(event_raw(namespace, None, "name", &[b"1", b"{}"]).unwrap());
+        packets.push(event_raw(namespace, Some(7), "name", &[]).unwrap());
+    }
+    for packet in packets {
+        let text = text(&packet);
+        let (Message::Text(wire), _) = packet.into_messages() else { panic!("{text}") };
+        let wire = wire.into_bytes().try_into_mut().unwrap();
+        assert_eq!(wire.capacity(), wire.len(), "{text}");
+    }
 }
