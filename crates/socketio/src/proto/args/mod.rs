@@ -29,6 +29,8 @@ pub struct Args {
     json: Bytes,
     /// The event's name in it; empty for an ack.
     name: Range<usize>,
+    /// The name is not what stands in `name` without its quotes.
+    is_escaped: bool,
     /// Where the first argument begins.
     start: usize,
     len: usize,
@@ -54,10 +56,13 @@ impl Args {
     /// Cuts away the white space around the array.
     fn between(mut json: Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
         let open = json.iter().position(|byte| *byte == b'[').unwrap_or_default();
+        let is_escaped =
+            json[name.clone()].first() != Some(&b'"') || json[name.clone()].contains(&b'\\');
         json.truncate(end + 1);
         json.advance(open);
         Self {
             json,
+            is_escaped,
             name: name.start - open..name.end - open,
             start: start - open,
             len,
@@ -77,7 +82,7 @@ impl Args {
     /// A number as name gives its text. Half a surrogate pair, which JSON can write and a string
     /// cannot hold, becomes U+FFFD.
     pub fn name(&self) -> Cow<'_, str> {
-        match placeholder::unescape(&self.json[self.name.clone()]) {
+        match self.name_text() {
             // Cut from text that was checked; the other arm is for those who break that promise.
             Cow::Borrowed(name) => match std::str::from_utf8(name) {
                 Ok(name) => name.into(),
@@ -89,7 +94,7 @@ impl Args {
 
     /// As [`Args::name`], the text's bytes: who only compares need not know that they are UTF-8.
     pub(crate) fn name_bytes(&self) -> Cow<'_, [u8]> {
-        match placeholder::unescape(&self.json[self.name.clone()]) {
+        match self.name_text() {
             Cow::Borrowed(name) => name.into(),
             Cow::Owned(name) => String::from_utf8_lossy(&name).into_owned().into_bytes().into(),
         }
@@ -97,7 +102,14 @@ impl Args {
 
     /// The reserved name that the event has, if it has one.
     pub(crate) fn reserved_name(&self) -> Option<&'static str> {
-        reserved(&placeholder::unescape(&self.json[self.name.clone()]))
+        reserved(&self.name_text())
+    }
+
+    fn name_text(&self) -> Cow<'_, [u8]> {
+        match self.is_escaped {
+            true => placeholder::unescape(&self.json[self.name.clone()]),
+            false => self.json[self.name.start + 1..self.name.end - 1].into(),
+        }
     }
 
     /// The arguments exactly as they came: JSON values with commas between, no brackets.

@@ -42,7 +42,8 @@ pub enum Event {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Events {
-    pub(super) first: Option<Event>,
+    /// Of an implicit connect, once in a connection.
+    pub(super) first: Option<Box<Event>>,
     pub(super) second: Option<Event>,
 }
 
@@ -50,6 +51,9 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        self.first.take().or_else(|| self.second.take())
+        match self.first.take() {
+            Some(first) => Some(*first),
+            None => self.second.take(),
+        }
     }
 }

@@ -120,6 +120,15 @@ impl Connection {
         Some(Event::Connect { namespace, auth: None })
     }
 
+    /// Whether [`Connection::handle_message`] will look at `now`: only for a packet whose
+    /// attachments must come in time. Any time does for the others.
+    pub fn asks_time(&self, message: &Message) -> bool {
+        match message {
+            Message::Text(text) => matches!(text.as_bytes().first(), Some(b'5' | b'6')),
+            Message::Binary(_) => true,
+        }
+    }
+
     /// Takes a message of the engine.
     ///
     /// # Errors
@@ -255,7 +264,7 @@ impl Connection {
         let is_event = matches!(body, Body::Event { .. });
         let implicit = self.fresh && self.config.implicit_connect;
         let connect = if implicit && is_event && namespace.is_root() {
-            Some(self.connect(namespace.clone(), None, true)?)
+            Some(Box::new(self.connect(namespace.clone(), None, true)?))
         } else {
             None
         };
@@ -269,7 +278,7 @@ impl Connection {
 
     fn events(
         &mut self,
-        first: Option<Event>,
+        first: Option<Box<Event>>,
         packet: Option<Packet>,
     ) -> Result<Events, PeerError> {
         let second = packet.map_or(Ok(None), |packet| self.event(packet))?;

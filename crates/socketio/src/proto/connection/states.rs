@@ -52,6 +52,11 @@ impl States {
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
+        // `/`, before all others, is mostly the only one.
+        if name.len() == 1 {
+            let is_there = self.states.first().is_some_and(|(first, _)| first.is_root());
+            return if is_there { Ok(0) } else { Err(0) };
+        }
         self.states.binary_search_by(|(namespace, _)| namespace.as_str().cmp(name))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use engineio::proto::CloseReason;
+use engineio::proto::{CloseReason, Time};
 
 use super::Session;
 use crate::server::DisconnectReason;
@@ -26,7 +26,6 @@ impl Session {
         while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
             let message = match self.messages.pop_front() {
                 Some(message) => message,
-                None if waits => return self.all(),
                 None => match self.engine.poll_recv_all(cx, &mut self.messages) {
                     Poll::Pending => return self.all(),
                     Poll::Ready(Some(message)) => {
@@ -43,13 +42,19 @@ impl Session {
                 },
             };
             // Messages that are there together have come together.
-            let now = *now.get_or_insert_with(|| self.now());
+            let now = match self.connection.asks_time(&message) {
+                true => *now.get_or_insert_with(|| self.now()),
+                false => Time::ZERO,
+            };
             match self.connection.handle_message(now, message) {
                 Ok(events) => events.for_each(|event| self.event(event)),
                 Err(error) => self.fail(error),
             }
             let answer = self.connection.poll_transmit();
             self.send(answer);
+            if waits && self.messages.is_empty() {
+                return self.all();
+            }
         }
         if self.ended { Received::All } else { Received::Some }
     }

@@ -45,11 +45,15 @@ impl Peer {
     }
 
     fn message(&mut self, message: Message) -> Result<Vec<String>, PeerError> {
+        let asks = self.connection.asks_time(&message);
+        let before = self.connection.poll_timeout();
         let events = match self.connection.handle_message(self.now, message) {
             Ok(events) => events,
             Err(Error::Peer(error)) => return Err(error),
             Err(Error::Misuse(misuse)) => panic!("{misuse}"),
         };
+        let after = self.connection.poll_timeout();
+        assert!(asks || after.is_none() || after == before, "a deadline of a time not asked for");
         Ok(events.map(|event| Self::describe(&event)).collect())
     }
 
