@@ -278,7 +278,13 @@ impl Future for Driver {
         } else if !this.over {
             return Poll::Pending;
         }
-        this.run_app();
+        // What is left for it: nothing wakes this task for that any more.
+        loop {
+            this.run_app();
+            if this.app.is_none() || !this.shared.lock().take_waiting_app() {
+                break;
+            }
+        }
         if this.app.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -146,3 +146,40 @@ async fn all_messages_that_are_there_are_given_at_once_and_then_the_end() {
     assert_eq!(within(told.recv()).await, Some(Some(vec!["Text(\"e\")".into()])));
     assert_eq!(within(told.recv()).await, Some(None));
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_session_that_is_over_is_given_to_its_end() {
+    let (tell, mut senders) = mpsc::unbounded_channel::<Sender>();
+    let (go, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (gate, end) = (Arc::clone(&go), Arc::clone(&ended));
+    let server = Server::new(Config::default(), move |mut socket: Socket| {
+        let _ = tell.send(socket.sender());
+        let (go, end) = (Arc::clone(&gate), Arc::clone(&end));
+        async move {
+            // Busy until the session is over.
+            go.notified().await;
+            let mut messages = VecDeque::new();
+            poll_fn(|cx| match socket.poll_recv_all(cx, &mut messages) {
+                Poll::Ready(None) => Poll::Ready(()),
+                Poll::Ready(Some(_)) | Poll::Pending => Poll::Pending,
+            })
+            .await;
+            end.notify_one();
+        }
+    });
+    let address = serve(&server).await;
+    let mut socket = websocket(&address, "").await;
+    socket.feed(Message::text("4a")).await.unwrap();
+    socket.close(None).await.unwrap();
+    let sender = senders.recv().await.unwrap();
+    while !sender.is_closed() || server.sessions() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Each wakes the session's task, which no longer asks to be woken.
+    for _ in 0..3 {
+        assert!(sender.send("late").is_err());
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    within(ended.notified()).await;
+}
