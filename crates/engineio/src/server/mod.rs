@@ -37,6 +37,7 @@ mod service;
 mod shared;
 mod shutdown;
 mod socket;
+mod state;
 mod stats;
 mod turn;
 mod websocket;
