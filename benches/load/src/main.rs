@@ -87,6 +87,16 @@ fn measure(line: &CommandLine) -> io::Result<()> {
     let only = |name: &str| line.only.as_ref().is_none_or(|text| name.contains(text.as_str()));
     let works: Vec<Work> =
         rows::all().into_iter().filter(|work| work.rows.iter().any(|row| only(row.name))).collect();
+    if works.is_empty() {
+        let text = line.only.as_deref().unwrap_or_default();
+        let known: Vec<_> =
+            rows::all().iter().flat_map(|work| work.rows).map(|row| row.name).collect();
+        return Err(io::Error::other(format!(
+            "no row holds {text:?}; those through openhands come with {:?}; the rows are:\n{}",
+            rows::REPLAY,
+            known.join("\n")
+        )));
+    }
     let there: Vec<Kind> = Kind::COLUMNS
         .into_iter()
         .filter(|kind| !kind.is_foreign() || servers::is_there(*kind))
