@@ -1,7 +1,7 @@
 //! The usual headers: of data frames that are a whole message. [RFC 6455, 5.2]
 //!
-//! Nearly every frame has one of these. tungstenite's own reading and writing, which go by way of a
-//! cursor and know all others, take ten times as long.
+//! Nearly every frame has one of these. All others are tungstenite's, whose reading and writing goes by
+//! way of a cursor and takes longer.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 

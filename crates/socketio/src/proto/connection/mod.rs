@@ -120,8 +120,8 @@ impl Connection {
         Some(Event::Connect { namespace, auth: None })
     }
 
-    /// Whether [`Connection::handle_message`] will look at `now`: only for a packet whose
-    /// attachments must come in time. Any time does for the others.
+    /// Whether [`Connection::handle_message`] may look at `now`: for a packet whose attachments must
+    /// come in time. Any time does for the others.
     pub fn asks_time(&self, message: &Message) -> bool {
         match message {
             Message::Text(text) => matches!(text.as_bytes().first(), Some(b'5' | b'6')),
