@@ -58,7 +58,7 @@ impl RawJson {
     /// # Errors
     /// Those of `serde_json` when the value is none.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.bytes)
+        json::read::from_checked(&self.bytes)
     }
 }
 

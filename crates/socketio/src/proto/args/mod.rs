@@ -1,6 +1,5 @@
 //! Arguments of an event or ack: raw JSON until a handler asks for a type. [spec: EVENT, ACK]
 
-mod attached;
 mod placeholder;
 mod spread;
 #[cfg(test)]
@@ -175,7 +174,14 @@ impl Args {
     /// # Ok::<(), ArgsError>(())
     /// ```
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
-        T::deserialize(Spread::new(self.raw(), self.len, &self.attachments))
+        let (raw, len) = (self.raw(), self.len);
+        match T::deserialize(Spread::new(raw, len, &self.attachments)) {
+            // What is wrong with it, and where, is said by `serde_json`.
+            Err(ArgsError::Type { .. }) if self.attachments.is_empty() => {
+                T::deserialize(Spread::by_serde_json(raw, len))
+            }
+            read => read,
+        }
     }
 
     /// The whole array.

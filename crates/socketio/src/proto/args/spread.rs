@@ -5,20 +5,32 @@ use serde::de::value::UnitDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::attached::Attached;
+use crate::proto::json::read::Reader;
 use crate::proto::{ArgsError, json};
 
 /// Arguments that are still to be read.
 pub(super) struct Spread<'de> {
-    rest: &'de [u8],
+    rest: Rest<'de>,
     index: usize,
     len: usize,
-    attachments: &'de [Bytes],
+}
+
+/// Who reads them.
+enum Rest<'de> {
+    Ours(Reader<'de>),
+    /// Without attachments, for the errors.
+    SerdeJson(&'de [u8]),
 }
 
 impl<'de> Spread<'de> {
     pub(super) fn new(raw: &'de [u8], len: usize, attachments: &'de [Bytes]) -> Self {
-        Self { rest: raw, index: 0, len, attachments }
+        let ours = Reader::new(raw, attachments).map(Rest::Ours);
+        Self { rest: ours.unwrap_or(Rest::SerdeJson(raw)), index: 0, len }
+    }
+
+    /// As [`Spread::new`], read by `serde_json`, which knows nothing of attachments.
+    pub(super) fn by_serde_json(raw: &'de [u8], len: usize) -> Self {
+        Self { rest: Rest::SerdeJson(raw), index: 0, len }
     }
 
     fn next<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ArgsError> {
@@ -27,19 +39,29 @@ impl<'de> Spread<'de> {
         if index >= self.len {
             return seed.deserialize(Missing { index, len: self.len });
         }
-        let mut json = serde_json::Deserializer::from_slice(self.rest);
-        let value = match self.attachments {
-            [] => seed.deserialize(&mut json),
-            attachments => seed.deserialize(Attached::new(&mut json, attachments)),
+        let value = match &mut self.rest {
+            Rest::Ours(reader) => {
+                let start = reader.offset();
+                let value = seed.deserialize(&mut *reader);
+                // A type that looks at nothing, or not at all of it, still takes its argument.
+                if reader.offset() == start || value.is_err() {
+                    reader.skip_from(start);
+                }
+                reader.next_element();
+                value
+            }
+            Rest::SerdeJson(rest) => {
+                let mut json = serde_json::Deserializer::from_slice(rest);
+                let value = seed.deserialize(&mut json);
+                let read = match json.into_iter::<IgnoredAny>().byte_offset() {
+                    read if read > 0 && value.is_ok() => read,
+                    _ => json::value_len(rest),
+                };
+                *rest = json::next_element(&rest[read..]);
+                value
+            }
         };
-        let value = value.map_err(|source| ArgsError::Type { index, source })?;
-        let read = match json.into_iter::<IgnoredAny>().byte_offset() {
-            // A type that looks at nothing still takes its argument.
-            0 => json::value_len(self.rest),
-            read => read,
-        };
-        self.rest = json::next_element(&self.rest[read..]);
-        Ok(value)
+        value.map_err(|source| ArgsError::Type { index, source })
     }
 }
 
@@ -50,10 +72,11 @@ macro_rules! first {
             if self.len == 0 {
                 return Missing { index: 0, len: 0 }.$method($($arg,)* visitor);
             }
-            let mut json = serde_json::Deserializer::from_slice(self.rest);
-            match self.attachments {
-                [] => (&mut json).$method($($arg,)* visitor),
-                attachments => Attached::new(&mut json, attachments).$method($($arg,)* visitor),
+            match self.rest {
+                Rest::Ours(mut reader) => reader.$method($($arg,)* visitor),
+                Rest::SerdeJson(rest) => {
+                    serde_json::Deserializer::from_slice(rest).$method($($arg,)* visitor)
+                }
             }
             .map_err(|source| ArgsError::Type { index: 0, source })
         }

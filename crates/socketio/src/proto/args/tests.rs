@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -103,6 +103,54 @@ fn an_argument_of_another_type_is_an_error_with_its_index() {
     let half = event(r#"1,"\ud800""#);
     assert_eq!(half.parse::<i32>().unwrap(), 1);
     assert!(matches!(half.parse::<(i32, String)>(), Err(ArgsError::Type { index: 1, .. })));
+}
+
+#[test]
+fn the_error_of_an_argument_is_that_of_serde_json() {
+    let args = event("1, {\"x\":1,\n\"y\":true},[1,2,3]");
+    let source = |error| match error {
+        ArgsError::Type { index, source } => (index, source.to_string()),
+        other => panic!("{other}"),
+    };
+    let point = "invalid type: boolean `true`, expected i32 at line 2 column 8";
+    let error = args.parse::<(i32, Point)>().unwrap_err();
+    assert_eq!(source(error), (1, point.to_owned()));
+    let error = args.parse::<(i32, Value, (u8, u8))>().unwrap_err();
+    assert_eq!(source(error), (2, "trailing characters at line 1 column 6".to_owned()));
+    let error = args.parse::<String>().unwrap_err();
+    let string = "invalid type: integer `1`, expected a string at line 1 column 1";
+    assert_eq!(source(error), (0, string.to_owned()));
+    // Where attachments are, it is ours.
+    let args = binary("1,[\"a\",2]", &[b"one"]);
+    let error = args.parse::<(i32, (&str, Bytes))>().unwrap_err();
+    let bytes = "invalid type: integer `2`, expected byte array";
+    assert_eq!(source(error), (1, bytes.to_owned()));
+}
+
+#[test]
+fn an_argument_that_a_type_refused_is_passed_over() {
+    struct Second(Option<i32>);
+    impl<'de> Deserialize<'de> for Second {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_tuple(2, Self(None))
+        }
+    }
+    impl<'de> Visitor<'de> for Second {
+        type Value = Self;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("two arguments")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+            assert!(seq.next_element::<Point>().is_err());
+            seq.next_element().map(Self)
+        }
+    }
+    for first in [r#"{"x":1,"y":[{"y":2}]}"#, "3", "[1,2,3]"] {
+        let args = event(&format!("{first} , 7"));
+        assert_eq!(args.parse::<Second>().unwrap().0, Some(7), "{first}");
+        let error = event(&format!("{first},true")).parse::<Second>().err();
+        assert!(matches!(error, Some(ArgsError::Type { index: 1, .. })), "{error:?}");
+    }
 }
 
 #[test]

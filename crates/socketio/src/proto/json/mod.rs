@@ -4,7 +4,9 @@
 //! `u128`. Accepts exactly what `serde_json` accepts when it ignores a value, depth aside.
 
 pub(super) mod marks;
+pub(super) mod read;
 mod scan;
+mod skip;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -96,24 +98,7 @@ pub(crate) fn next_element(checked: &[u8]) -> &[u8] {
 /// Bytes of the value at the start of `checked`.
 pub(crate) fn value_len(checked: &[u8]) -> usize {
     let mut scanner = Scanner::new(checked);
-    let mut open = 0_usize;
-    while let Some(byte) = scanner.peek() {
-        if open == 0 && !matches!(byte, b'"' | b'[' | b'{' | b']' | b'}') {
-            let rest = &checked[scanner.at..];
-            let scalar = rest.iter().position(|b| matches!(b, b',' | b']' | b'}') || space(*b));
-            return scanner.at + scalar.unwrap_or(rest.len());
-        }
-        scanner.at += 1;
-        match byte {
-            b'"' if scanner.string().is_none() => return checked.len(),
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        if open == 0 {
-            break;
-        }
-    }
+    scanner.skip();
     scanner.at
 }
 

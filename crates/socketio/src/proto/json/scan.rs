@@ -7,7 +7,7 @@ use super::{ArrayHead, DEEPEST, JsonError, space};
 
 /// Walks over bytes that should be JSON.
 pub(super) struct Scanner<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// Never beyond the end.
     pub(super) at: usize,
     /// Where the block begins that was looked at last.
@@ -160,7 +160,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         // Most texts have none.
         if self.peek().is_some_and(|byte| byte <= b' ') {
             self.skip_space();
@@ -169,20 +169,20 @@ impl<'a> Scanner<'a> {
 
     /// Apart, and asked last: what is compared beforehand stays a comparison each.
     #[inline(always)]
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         cold_path();
         self.at = behind_space(self.bytes, self.at);
     }
 
     /// `None`: something else stands here, the fault is at `at`. So in all that follow.
     #[inline(always)]
-    fn next(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn next(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
     /// As [`Scanner::next`], behind white space.
     #[inline(always)]
-    fn byte(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn byte(&mut self, byte: u8) -> Option<()> {
         if self.next(byte).is_some() {
             return Some(());
         }
@@ -191,7 +191,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn literal(&mut self, text: &[u8]) -> Option<()> {
+    pub(super) fn literal(&mut self, text: &[u8]) -> Option<()> {
         self.bytes[self.at..].starts_with(text).then(|| self.at += text.len())
     }
 
@@ -215,7 +215,7 @@ impl<'a> Scanner<'a> {
     ///
     /// A block is looked at once, however many strings and escapes it holds. The end is a mark.
     #[inline(always)]
-    fn plain(&mut self) {
+    pub(super) fn plain(&mut self) {
         let within = self.at.wrapping_sub(self.block);
         if within < BLOCK {
             let ahead = self.marks >> within;

@@ -5,6 +5,7 @@ use rmp::encode as put;
 use serde_json::{Number, Value};
 
 use crate::proto::args::{MARK, NUM};
+use crate::proto::json;
 use crate::proto::{Args, Body, Config, EncodeError, Encoded, Misuse, Packet, PeerError, parse};
 
 /// Rewrites an encoded packet as one binary message.
@@ -54,7 +55,7 @@ pub fn encode(packet: &Encoded) -> Result<Bytes, EncodeError> {
 }
 
 fn array(args: &Args) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(args.json())
+    json::read::from_checked(args.json())
 }
 
 type Written = Result<(), put::ValueWriteError>;
