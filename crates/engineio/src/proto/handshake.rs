@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::{PacketError, Sid};
@@ -73,15 +73,41 @@ pub struct Handshake {
 impl Handshake {
     /// The JSON behind the `0`, keys in the reference's order.
     pub fn to_json(&self) -> Bytes {
-        let wire = Wire {
-            sid: Cow::Borrowed(self.sid.as_str()),
-            upgrades: self.upgrades.iter().map(|t| Cow::Borrowed(t.as_str())).collect(),
-            ping_interval: millis(self.ping_interval),
-            ping_timeout: millis(self.ping_timeout),
-            max_payload: self.max_payload as u64,
-        };
-        // A struct of strings and numbers: nothing in it can fail to serialise.
-        serde_json::to_vec(&wire).unwrap_or_default().into()
+        let mut wire = self.to_wire();
+        wire.advance(1);
+        wire
+    }
+
+    /// The open packet: `0` and the JSON. No string in it has anything to escape.
+    pub(crate) fn to_wire(&self) -> Bytes {
+        let upgrades = || self.upgrades.iter().map(|upgrade| upgrade.as_str());
+        let numbers: [(&[u8], u64); 3] = [
+            (b"],\"pingInterval\":", millis(self.ping_interval)),
+            (b",\"pingTimeout\":", millis(self.ping_timeout)),
+            (b",\"maxPayload\":", self.max_payload as u64),
+        ];
+        // Each with its quotes and a comma, of which there is one too many.
+        let upgrades_len = upgrades().map(|name| name.len() + 3).sum::<usize>().saturating_sub(1);
+        let numbers_len = numbers.iter().map(|(key, number)| key.len() + digits(*number));
+        // Filled to its end, a buffer is shared without another allocation.
+        let len = HEAD.len() + Sid::LEN + UPGRADES.len() + upgrades_len;
+        let mut wire = Vec::with_capacity(len + numbers_len.sum::<usize>() + 1);
+        wire.extend_from_slice(HEAD);
+        wire.extend_from_slice(self.sid.as_bytes());
+        wire.extend_from_slice(UPGRADES);
+        for (at, name) in upgrades().enumerate() {
+            wire.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+            wire.extend_from_slice(name.as_bytes());
+            wire.push(b'"');
+        }
+        for (key, number) in numbers {
+            wire.extend_from_slice(key);
+            // Neither a number nor writing to a vector can fail.
+            let written = serde_json::to_writer(&mut wire, &number);
+            debug_assert!(written.is_ok());
+        }
+        wire.push(b'}');
+        wire.into()
     }
 
     /// Reads the JSON of an open packet. Unknown keys and unknown upgrades are skipped; a server
@@ -109,7 +135,7 @@ impl Handshake {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
     #[serde(borrow)]
@@ -130,6 +156,14 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// The packet's type, and what stands before the id.
+const HEAD: &[u8] = b"0{\"sid\":\"";
+const UPGRADES: &[u8] = b"\",\"upgrades\":[";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +175,31 @@ mod tests {
         assert_eq!(handshake.upgrades, [Transport::Websocket]);
         assert_eq!(handshake.max_payload, 4_194_304);
         assert_eq!(Handshake::from_json(&handshake.to_json()), Ok(handshake));
+    }
+
+    #[test]
+    fn what_is_written_is_what_serde_writes_into_a_buffer_of_its_size() {
+        let both = [Transport::Polling, Transport::Websocket];
+        let times = [0, 9, 10, 25_000, u64::MAX].map(Duration::from_millis);
+        for (at, ping_interval) in times.into_iter().enumerate() {
+            let handshake = Handshake {
+                sid: "iWAmKjhXfoQ_RLs-AAAA".parse().unwrap(),
+                upgrades: both[..at % 3].to_vec(),
+                ping_interval,
+                ping_timeout: Duration::from_secs(at as u64),
+                max_payload: [0, 1, 99, 1_000_000, usize::MAX][at],
+            };
+            let json = format!(
+                r#"{{"sid":"iWAmKjhXfoQ_RLs-AAAA","upgrades":{},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+                serde_json::to_string(&handshake.upgrades).unwrap(),
+                ping_interval.as_millis(),
+                at * 1000,
+                handshake.max_payload,
+            );
+            assert_eq!(handshake.to_json(), json);
+            let wire = Vec::from(handshake.to_wire());
+            assert_eq!((wire.len(), wire[0]), (wire.capacity(), b'0'));
+        }
     }
 
     #[test]

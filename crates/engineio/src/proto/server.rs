@@ -34,6 +34,8 @@ mod world;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 pub use config::Config;
 
 use super::framing::Framing;
@@ -75,8 +77,8 @@ pub struct Session {
     probes: u32,
     /// The websocket is to be closed.
     hang_up: bool,
-    /// The open packet, until it is sent.
-    open: Option<Packet>,
+    /// The open packet as it travels, until it is sent.
+    open: Option<Bytes>,
     outbox: Outbox,
     /// Something that may be compressed was taken out since a payload was begun.
     compress: bool,
@@ -171,7 +173,7 @@ impl Session {
             heartbeat: None,
             probes: 0,
             hang_up: false,
-            open: Some(Packet::Open(handshake.to_json())),
+            open: Some(handshake.to_wire()),
             outbox: Outbox::new(config.limits.outbox_packets, config.limits.outbox_bytes),
             compress: true,
             inbox: Inbox::default(),

@@ -28,6 +28,10 @@ impl Sid {
         Self(chars)
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         // All ways to make one leave only ASCII in it.

@@ -1,10 +1,10 @@
 //! What a session wants done, and whether it does: payloads, frames, deadlines, events.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use super::{Link, Phase, Poll, Session, Transmit};
 use crate::proto::framing::Encoder;
-use crate::proto::{CloseReason, Event, Message, Packet, Time};
+use crate::proto::{CloseReason, Event, Frame, Message, Packet, Time};
 
 impl Session {
     /// The body for the held GET, when there is something to send. In protocol 3 it may have the
@@ -51,8 +51,8 @@ impl Session {
                 self.link = Link::Probed { answer: false };
                 Packet::PongProbe.into_frame()
             }
-            Link::Websocket => match self.next_packet() {
-                Some(packet) => self.framing.frame(packet),
+            Link::Websocket => match self.next_frame() {
+                Some(frame) => frame,
                 None if self.phase == Phase::Closing => {
                     self.end(CloseReason::ForcedClose, Packet::Close);
                     self.hang_up = false;
@@ -139,9 +139,21 @@ impl Session {
         self.open.is_some() || self.heartbeat.is_some() || !self.outbox.is_empty()
     }
 
+    /// What goes next on the websocket.
+    fn next_frame(&mut self) -> Option<Frame> {
+        match self.open.take() {
+            Some(open) => Some(Frame::Text(open)),
+            None => self.next_packet().map(|packet| self.framing.frame(packet)),
+        }
+    }
+
     /// What goes next on the transport in use.
     fn next_packet(&mut self) -> Option<Packet> {
-        if let Some(packet) = self.open.take().or_else(|| self.heartbeat.take()) {
+        let open = self.open.take().map(|mut wire| {
+            wire.advance(1);
+            Packet::Open(wire)
+        });
+        if let Some(packet) = open.or_else(|| self.heartbeat.take()) {
             self.compress = true;
             return Some(packet);
         }
