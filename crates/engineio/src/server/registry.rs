@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
 use super::shared::Shared;
@@ -19,7 +20,8 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct State {
-    sessions: HashMap<Sid, Arc<Shared>>,
+    /// Ids are this side's own: none is chosen to collide with others.
+    sessions: HashMap<Sid, Arc<Shared>, RandomState>,
     closed: bool,
 }
 

@@ -134,6 +134,10 @@ impl Shared {
     }
 
     pub(crate) fn close(&self) {
+        // Mostly it was the peer who closed: the application then ends behind that.
+        if !self.lock().session.is_open() {
+            return;
+        }
         self.drive(|state, now| state.session.close(now));
     }
 

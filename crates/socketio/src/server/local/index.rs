@@ -1,8 +1,10 @@
 //! Who is in which room.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use engineio::proto::Sid;
+use foldhash::fast::RandomState;
 
 use crate::server::adapter::Target;
 use crate::server::{Room, RoomEvent, Socket, TooManyRooms};
@@ -10,7 +12,8 @@ use crate::server::{Room, RoomEvent, Socket, TooManyRooms};
 /// The sockets of one namespace on this node, and their rooms.
 #[derive(Default)]
 pub(super) struct Index {
-    members: HashMap<Sid, Member>,
+    /// Ids are this side's own: none is chosen to collide with others. Rooms may be named by clients.
+    members: HashMap<Sid, Member, RandomState>,
     rooms: HashMap<Room, HashSet<Sid>>,
 }
 
@@ -52,10 +55,11 @@ impl Index {
     /// Lets a socket out, unless another one has its place.
     pub(super) fn remove(&mut self, socket: &Socket, told: &mut Vec<RoomEvent>) -> Option<Member> {
         let id = socket.id();
-        if !self.members.get(&id)?.socket.is(socket) {
+        let Entry::Occupied(place) = self.members.entry(id) else { return None };
+        if !place.get().socket.is(socket) {
             return None;
         }
-        let member = self.members.remove(&id)?;
+        let member = place.remove();
         for stay in member.stays.iter().filter(|stay| stay.until.is_none()) {
             self.exit(&stay.room, id, told);
         }
