@@ -32,6 +32,8 @@ impl Namespace {
         self.name.as_deref().unwrap_or(ROOT)
     }
 
+    pub(crate) const ROOT: Self = Self { name: None };
+
     /// Whether this is `/`.
     pub fn is_root(&self) -> bool {
         self.name.is_none()
@@ -42,12 +44,12 @@ impl Namespace {
         Self { name: (name != ROOT).then(|| name.into()) }
     }
 
-    /// Appends the name as it stands in a packet: nothing for `/`.
     /// Bytes that [`Namespace::write`] writes.
     pub(crate) fn wire_len(&self) -> usize {
         self.name.as_ref().map_or(0, |name| name.len() + 1)
     }
 
+    /// Appends the name as it stands in a packet: nothing for `/`.
     pub(crate) fn write(&self, wire: &mut Vec<u8>) {
         if let Some(name) = &self.name {
             wire.extend_from_slice(name.as_bytes());

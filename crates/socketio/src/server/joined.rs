@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use super::beside::Beside;
 use super::handlers::Found;
 use super::local::Restored;
+use super::namespace::OnLeave;
 use super::namespaces::Visit;
 use super::{AckSender, ConnectError, DisconnectReason, Event, Socket};
 use crate::proto::Args;
@@ -28,17 +29,15 @@ pub(crate) struct Joined {
     pub(crate) running: Running,
     /// The client was let in.
     admitted: bool,
-    queue: VecDeque<Item>,
+    /// Events and the ids of their acks.
+    queue: VecDeque<(Args, Option<u64>)>,
     /// Of the events in `queue`.
     bytes: usize,
+    /// Why it leaves, behind them.
+    leaving: Option<DisconnectReason>,
     /// Made when there is something: most sockets never have any.
     beside: Option<Box<Beside>>,
     _visit: Visit,
-}
-
-enum Item {
-    Event(Args, Option<u64>),
-    Disconnect(DisconnectReason),
 }
 
 pub(crate) enum Running {
@@ -67,6 +66,7 @@ impl Joined {
             admitted: false,
             queue: VecDeque::new(),
             bytes: 0,
+            leaving: None,
             beside: None,
             _visit: visit,
         }
@@ -74,8 +74,7 @@ impl Joined {
 
     /// Whether the client is in, or about to be.
     pub(crate) fn is_in(&self) -> bool {
-        !matches!(self.running, Running::Leaving(_) | Running::Gone)
-            && !matches!(self.queue.back(), Some(Item::Disconnect(_)))
+        !matches!(self.running, Running::Leaving(_) | Running::Gone) && self.leaving.is_none()
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -83,7 +82,7 @@ impl Joined {
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + usize::from(self.leaving.is_some())
     }
 
     /// Bytes of the events that wait.
@@ -100,7 +99,7 @@ impl Joined {
 
     pub(crate) fn push(&mut self, args: Args, ack_id: Option<u64>) {
         self.bytes += args.size();
-        self.queue.push_back(Item::Event(args, ack_id));
+        self.queue.push_back((args, ack_id));
     }
 
     pub(crate) fn spawn(&mut self, task: BoxFuture<'static, ()>) {
@@ -123,13 +122,14 @@ impl Joined {
             part(&self.socket, &reason);
         }
         self.socket.end(&reason);
-        self.queue.push_back(Item::Disconnect(reason));
+        self.leaving = Some(reason);
     }
 
     /// Nothing will run for it any more. What the application put there may hold the socket: they
     /// would keep each other for ever.
     pub(crate) fn gone(&mut self) {
         self.running = Running::Gone;
+        self.socket.forget_rooms();
         self.socket.forget();
     }
 
@@ -163,48 +163,44 @@ impl Joined {
     }
 
     fn start_next(&mut self, cx: &mut Context<'_>) -> Step {
-        let found = match self.queue.front() {
-            None => return Step::Waits,
-            Some(Item::Event(args, _)) => self.socket.find(&args.name_bytes()),
-            // What runs beside the others came before.
-            Some(Item::Disconnect(_)) if self.beside.as_ref().is_some_and(|it| !it.is_idle()) => {
-                return Step::Waits;
-            }
-            Some(Item::Disconnect(_)) => Found::default(),
-        };
+        let Some((args, _)) = self.queue.front() else { return self.start_leaving() };
+        let found = self.socket.find(&args.name_bytes());
         let concurrent = found.handler.as_ref().and_then(|handler| handler.concurrent.clone());
         if let (Some(limit), Some(beside)) = (&concurrent, &self.beside)
             && beside.is_full(limit)
         {
             return Step::Waits;
         }
-        match self.queue.pop_front() {
-            None => Step::Waits,
-            Some(Item::Event(args, ack_id)) => {
-                self.bytes -= args.size();
-                let mut future = self.start(args, ack_id, found);
-                if let Some(which) = concurrent {
-                    let socket = self.socket.clone();
-                    self.beside().start(which, socket, future);
-                    return Step::Moved;
-                }
-                // Most are done at once, and are then never kept.
-                let step = go_on(&self.socket, &mut future, cx);
-                if matches!(step, Step::Waits) {
-                    self.running = Running::Handler(future);
-                }
-                step
-            }
-            Some(Item::Disconnect(reason)) => {
-                if self.admitted {
-                    let leaving = leaving(self.socket.clone(), reason);
-                    self.running = Running::Leaving(Box::pin(leaving));
-                } else {
-                    self.gone();
-                }
-                Step::Moved
-            }
+        let Some((args, ack_id)) = self.queue.pop_front() else { return Step::Waits };
+        self.bytes -= args.size();
+        let mut future = self.start(args, ack_id, found);
+        if let Some(which) = concurrent {
+            let socket = self.socket.clone();
+            self.beside().start(which, socket, future);
+            return Step::Moved;
         }
+        // Most are done at once, and are then never kept.
+        let step = go_on(&self.socket, &mut future, cx);
+        if matches!(step, Step::Waits) {
+            self.running = Running::Handler(future);
+        }
+        step
+    }
+
+    fn start_leaving(&mut self) -> Step {
+        // What runs beside the others came before.
+        if self.beside.as_ref().is_some_and(|beside| !beside.is_idle()) {
+            return Step::Waits;
+        }
+        let Some(reason) = self.leaving.take() else { return Step::Waits };
+        let handlers = self.socket.namespace().disconnect();
+        if self.admitted && handlers.iter().any(Option::is_some) {
+            let leaving = leaving(self.socket.clone(), reason, handlers);
+            self.running = Running::Leaving(Box::pin(leaving));
+        } else {
+            self.gone();
+        }
+        Step::Moved
     }
 
     fn start(&self, args: Args, ack_id: Option<u64>, found: Found) -> BoxFuture<'static, ()> {
@@ -250,15 +246,14 @@ pub(crate) fn part(socket: &Socket, reason: &DisconnectReason) {
     }
 }
 
-async fn leaving(socket: Socket, reason: DisconnectReason) {
-    let [disconnecting, disconnect] = socket.namespace().disconnect();
-    for (handler, what) in [(disconnecting, "on_disconnecting"), (disconnect, "on_disconnect")] {
+async fn leaving(socket: Socket, reason: DisconnectReason, handlers: [Option<OnLeave>; 2]) {
+    for (handler, what) in handlers.into_iter().zip(["on_disconnecting", "on_disconnect"]) {
         if let Some(handler) = handler {
             let (socket, reason) = (socket.clone(), reason.clone());
             let run = async { handler((socket.clone(), reason)).await };
             socket.clone().guarded(what, run).await;
         }
-        socket.set_last_rooms(Vec::new());
+        socket.forget_rooms();
     }
 }
 

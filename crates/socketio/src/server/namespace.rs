@@ -43,9 +43,11 @@ struct Inner {
 struct Hooks {
     middlewares: Vec<Middleware>,
     connect: Option<Erased<Socket>>,
-    disconnecting: Option<Erased<(Socket, DisconnectReason)>>,
-    disconnect: Option<Erased<(Socket, DisconnectReason)>>,
+    disconnecting: Option<OnLeave>,
+    disconnect: Option<OnLeave>,
 }
+
+pub(crate) type OnLeave = Erased<(Socket, DisconnectReason)>;
 
 pub(crate) type Middleware =
     Arc<dyn Fn(Socket) -> BoxFuture<'static, Result<(), ConnectError>> + Send + Sync>;
@@ -116,8 +118,7 @@ impl Namespace {
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let handler: Erased<(Socket, DisconnectReason)> =
-            Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
+        let handler: OnLeave = Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
         self.change(|hooks| hooks.disconnecting.replace(handler))
     }
 
@@ -128,8 +129,7 @@ impl Namespace {
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let handler: Erased<(Socket, DisconnectReason)> =
-            Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
+        let handler: OnLeave = Arc::new(move |(socket, reason)| Box::pin(handler(socket, reason)));
         self.change(|hooks| hooks.disconnect.replace(handler))
     }
 
@@ -207,11 +207,18 @@ impl Namespace {
     }
 
     /// What is to be run, in this order, for a socket that is gone.
-    pub(crate) fn disconnect(&self) -> [Option<Erased<(Socket, DisconnectReason)>>; 2] {
-        [
-            self.first(|inner| inner.hooks().disconnecting.clone()),
-            self.first(|inner| inner.hooks().disconnect.clone()),
-        ]
+    pub(crate) fn disconnect(&self) -> [Option<OnLeave>; 2] {
+        let [disconnecting, disconnect] = {
+            let hooks = self.inner.hooks();
+            [hooks.disconnecting.clone(), hooks.disconnect.clone()]
+        };
+        match &self.inner.template {
+            None => [disconnecting, disconnect],
+            Some(template) => {
+                let [of_template, last_of_template] = template.disconnect();
+                [disconnecting.or(of_template), disconnect.or(last_of_template)]
+            }
+        }
     }
 
     pub(crate) fn find(&self, event: &[u8]) -> Found {

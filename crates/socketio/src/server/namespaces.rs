@@ -1,6 +1,6 @@
 //! The namespaces of a server: those that were made, and those that clients make by joining.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::Namespace;
@@ -16,7 +16,8 @@ pub(crate) struct Namespaces {
 
 #[derive(Default)]
 struct State {
-    slots: HashMap<proto::Namespace, Slot>,
+    /// In the order of their names: few are found sooner than a name is hashed.
+    slots: BTreeMap<proto::Namespace, Slot>,
     templates: Vec<(Matcher, Namespace)>,
     on_new: Vec<OnNew>,
     /// Of `slots`.

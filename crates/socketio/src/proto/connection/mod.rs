@@ -256,9 +256,8 @@ impl Connection {
         self.reassembly.check_text()?;
         let known = &self.namespaces;
         let limits = self.limits.as_deref().unwrap_or(&self.config);
-        let announced = parse_with(text, limits, |name| match known.known(name) {
-            Some((namespace, _)) => namespace.clone(),
-            None => Namespace::from_checked(name),
+        let announced = parse_with(text, limits, |name| {
+            known.known(name).unwrap_or_else(|| Namespace::from_checked(name))
         })?;
         let Packet { namespace, body } = &announced.packet;
         let is_event = matches!(body, Body::Event { .. });

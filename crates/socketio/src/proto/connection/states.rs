@@ -3,60 +3,73 @@
 use super::State;
 use crate::proto::Namespace;
 
-/// In the order of their names. One namespace takes its own size and no more: most connections
-/// have one, and there may be very many connections.
+/// The state of `/`, which most connections join alone, and those of others in the order of their
+/// names.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    states: Vec<(Namespace, State)>,
+    root: Option<State>,
+    others: Vec<(Namespace, State)>,
 }
 
 impl States {
     pub(super) fn len(&self) -> usize {
-        self.states.len()
+        usize::from(self.root.is_some()) + self.others.len()
     }
 
-    /// The namespace as it is known, and its state.
-    pub(super) fn known(&self, name: &str) -> Option<&(Namespace, State)> {
-        self.find(name).ok().and_then(|at| self.states.get(at))
+    /// One other than `/` by its name, if it is known: its allocation serves all packets for it.
+    pub(super) fn known(&self, name: &str) -> Option<Namespace> {
+        self.find(name).ok().map(|at| self.others[at].0.clone())
     }
 
     pub(super) fn of(&self, namespace: &Namespace) -> Option<&State> {
-        self.known(namespace.as_str()).map(|(_, state)| state)
+        if namespace.is_root() {
+            return self.root.as_ref();
+        }
+        let at = self.find(namespace.as_str()).ok()?;
+        Some(&self.others[at].1)
     }
 
     pub(super) fn of_mut(&mut self, namespace: &Namespace) -> Option<&mut State> {
+        if namespace.is_root() {
+            return self.root.as_mut();
+        }
         let at = self.find(namespace.as_str()).ok()?;
-        self.states.get_mut(at).map(|(_, state)| state)
+        Some(&mut self.others[at].1)
     }
 
     pub(super) fn insert(&mut self, namespace: Namespace, state: State) {
+        if namespace.is_root() {
+            self.root = Some(state);
+            return;
+        }
         match self.find(namespace.as_str()) {
-            Ok(at) => self.states[at].1 = state,
+            Ok(at) => self.others[at].1 = state,
             Err(at) => {
-                if self.states.is_empty() {
-                    self.states.reserve_exact(1);
+                // One takes its own size and no more: there may be very many connections.
+                if self.others.is_empty() {
+                    self.others.reserve_exact(1);
                 }
-                self.states.insert(at, (namespace, state));
+                self.others.insert(at, (namespace, state));
             }
         }
     }
 
     pub(super) fn remove(&mut self, namespace: &Namespace) {
-        if let Ok(at) = self.find(namespace.as_str()) {
-            self.states.remove(at);
+        if namespace.is_root() {
+            self.root = None;
+        } else if let Ok(at) = self.find(namespace.as_str()) {
+            self.others.remove(at);
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Namespace, &State)> {
-        self.states.iter().map(|(namespace, state)| (namespace, state))
+        let others = self.others.iter().map(|(namespace, state)| (namespace, state));
+        self.root.iter().map(|state| (&ROOT, state)).chain(others)
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
-        // `/`, before all others, is mostly the only one.
-        if name.len() == 1 {
-            let is_there = self.states.first().is_some_and(|(first, _)| first.is_root());
-            return if is_there { Ok(0) } else { Err(0) };
-        }
-        self.states.binary_search_by(|(namespace, _)| namespace.as_str().cmp(name))
+        self.others.binary_search_by(|(namespace, _)| namespace.as_str().cmp(name))
     }
 }
+
+static ROOT: Namespace = Namespace::ROOT;

@@ -13,11 +13,14 @@ pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
 /// As [`connect`], with the private id by which the client may recover its session:
 /// `40{"sid":"…","pid":"…"}`.
 pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
-    let mut wire = control(CONNECT, namespace, TYPICAL_CONNECT);
-    wire.extend_from_slice(b"{\"sid\":");
+    // An id has nothing to escape: a buffer that is filled to its end is shared without another
+    // allocation.
+    let pid_len = pid.map_or(0, |pid| PID.len() + pid.len() + 2);
+    let mut wire = control(CONNECT, namespace, SID.len() + sid.len() + 3 + pid_len);
+    wire.extend_from_slice(SID);
     write_string(&mut wire, sid);
     if let Some(pid) = pid {
-        wire.extend_from_slice(b",\"pid\":");
+        wire.extend_from_slice(PID);
         write_string(&mut wire, pid);
     }
     wire.push(b'}');
@@ -59,12 +62,12 @@ pub fn disconnect(namespace: &Namespace) -> Encoded {
 
 /// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
 pub(super) fn control(kind: u8, namespace: &Namespace, size: usize) -> Vec<u8> {
-    // Prefix, type, comma.
-    let mut wire = Vec::with_capacity(size + namespace.as_str().len() + 3);
+    let mut wire = Vec::with_capacity(2 + namespace.wire_len() + size);
     wire.extend_from_slice(&[MESSAGE, kind]);
     namespace.write(&mut wire);
     wire
 }
 
-/// Room for an id in its object, and for the private one.
-const TYPICAL_CONNECT: usize = 64;
+/// What stands before the ids in the answer to a CONNECT.
+const SID: &[u8] = b"{\"sid\":";
+const PID: &[u8] = b",\"pid\":";

@@ -217,6 +217,8 @@ fn a_packet_whose_size_is_known_fills_its_buffer() {
         }
         packets.push(event_raw(namespace, None, "name", &[b"1", b"{}"]).unwrap());
         packets.push(event_raw(namespace, Some(7), "name", &[]).unwrap());
+        packets.extend([None, Some("p1")].map(|pid| connect_with_pid(namespace, "wZX3", pid)));
+        packets.extend([connect_v4(namespace), disconnect(namespace)]);
     }
     for packet in packets {
         let text = text(&packet);

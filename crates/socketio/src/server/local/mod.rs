@@ -156,7 +156,7 @@ impl Local {
                 let socket = index.get(*recovery.live.get(pid)?)?.socket.clone();
                 let member = index.remove(&socket, told)?;
                 recovery.live.remove(pid);
-                old = Some((socket, member.all_rooms()));
+                old = Some((socket, member.rooms().cloned().collect()));
                 Some(StoredSession::of(member, pid.to_owned(), recovery.head()))
             });
             let restored = session.and_then(|session| {
@@ -176,21 +176,25 @@ impl Local {
     pub(crate) fn admit(
         &self,
         socket: &Socket,
-        answer: &Encoded,
+        answer: Encoded,
         restored: Option<Restored>,
     ) -> Result<(), EmitError> {
+        let context = &self.inner.context;
         self.tell(|state, told| {
             let head = state.recovery.as_ref().map_or(0, Recovery::head);
-            let mut packets = vec![answer.clone()];
             let (mut stays, mut started) = (Vec::new(), head);
-            if let Some(Restored { session, missed, upto }) = restored {
-                packets.extend(missed);
-                if let (Some(recovery), Some(upto)) = (&state.recovery, upto) {
-                    packets.extend(recovery.since(upto, &session));
+            let sent = match restored {
+                None => context.send(socket.engine(), answer).map_err(EmitError::from),
+                Some(Restored { session, missed, upto }) => {
+                    let mut packets = vec![answer];
+                    packets.extend(missed);
+                    if let (Some(recovery), Some(upto)) = (&state.recovery, upto) {
+                        packets.extend(recovery.since(upto, &session));
+                    }
+                    (stays, started) = session.into_stays();
+                    context.send_all(socket, packets)
                 }
-                (stays, started) = session.into_stays();
-            }
-            let sent = self.inner.context.send_all(socket, packets);
+            };
             let member = Member { socket: socket.clone(), stays, started, sent: head };
             state.index.insert(member, told);
             if let (Some(recovery), Some(pid)) = (&mut state.recovery, socket.pid()) {
@@ -200,7 +204,8 @@ impl Local {
         })
     }
 
-    /// Lets a socket out; gives its rooms, and its session if it may come back.
+    /// Lets a socket out; gives its rooms, without that of its own id, and its session if it may
+    /// come back.
     pub(crate) fn part(
         &self,
         socket: &Socket,
@@ -208,7 +213,7 @@ impl Local {
     ) -> Option<(Vec<Room>, Option<StoredSession>)> {
         self.tell(|state, told| {
             let member = state.index.remove(socket, told)?;
-            let rooms = member.all_rooms();
+            let rooms = member.rooms().cloned().collect();
             let session = state.recovery.as_mut().zip(socket.pid()).and_then(|(recovery, pid)| {
                 recovery.live.remove(pid);
                 let head = recovery.head();

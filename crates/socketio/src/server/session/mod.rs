@@ -52,7 +52,9 @@ impl Session {
     pub(crate) fn new(server: Arc<Server>, namespaces: Arc<Namespaces>, engine: Engine) -> Self {
         let now = Time::from_origin(server.origin.elapsed());
         let connecting = server.config.connect_before_read;
-        engine.set_read_ahead(!connecting);
+        if connecting {
+            engine.set_read_ahead(false);
+        }
         let version = match engine.protocol() {
             Protocol::V3 => Version::V4,
             Protocol::V4 => Version::V5,
@@ -210,7 +212,7 @@ impl Session {
                     return;
                 };
                 if let Err(error) =
-                    socket.namespace().node().admit(&socket, &answer, restored.map(|it| *it))
+                    socket.namespace().node().admit(&socket, answer, restored.map(|it| *it))
                 {
                     tracing::debug!(socket = %socket.id(), %error, "answer not sent");
                     self.engine.close();
@@ -238,7 +240,9 @@ impl Session {
         let next = self.connection.poll_timeout().filter(|_| !self.ended);
         if std::mem::replace(&mut self.alarm, next) != next {
             let instant = |at: Time| (self.server.origin + at.since_origin()).into_std();
+            // Whose time has come already is asked at once.
             self.engine.set_alarm(next.map(instant));
+            return false;
         }
         let Some(at) = next else { return false };
         let now = self.now();

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
 pub use self::emit::Emission;
+use self::rooms::Place;
 use super::acks::Waiter;
 use super::context::Context;
 use super::handlers::Events;
@@ -51,10 +52,7 @@ struct Inner {
     events: OnceLock<Box<Events>>,
     /// What the application keeps here; made when it does.
     kept: Mutex<Option<Box<Kept>>>,
-    /// Before it is in: the rooms that it will be put into.
-    first_rooms: Mutex<Option<Vec<Room>>>,
-    /// Once it is gone, until that was told.
-    last_rooms: Mutex<Option<Vec<Room>>>,
+    place: Mutex<Place>,
 }
 
 /// Values by their types, and the data that other nodes see.
@@ -94,8 +92,7 @@ impl Socket {
                 acks: Mutex::default(),
                 events: OnceLock::new(),
                 kept: Mutex::default(),
-                first_rooms: Mutex::new(Some(Vec::new())),
-                last_rooms: Mutex::default(),
+                place: Mutex::new(Place::Before(Vec::new())),
             }),
         }
     }

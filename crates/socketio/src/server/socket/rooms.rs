@@ -14,7 +14,7 @@ impl Socket {
     /// in none of them more than before.
     pub fn join(&self, rooms: impl Rooms) -> Result<(), TooManyRooms> {
         let rooms = rooms.into_rooms();
-        if let Some(first) = &mut *self.first_rooms() {
+        if let Place::Before(first) = &mut *self.place() {
             let mut all = first.clone();
             for room in rooms {
                 if *room != *self.id().as_str() && !all.contains(&room) {
@@ -33,7 +33,12 @@ impl Socket {
 
     /// The client is in: it enters the rooms that middlewares have put it into.
     pub(crate) fn enter_first_rooms(&self) {
-        let rooms = self.first_rooms().take().unwrap_or_default();
+        let rooms = match &mut *self.place() {
+            Place::Before(first) => std::mem::take(first),
+            // Its client has come back by another connection already.
+            _ => return,
+        };
+        *self.place() = Place::In;
         if !rooms.is_empty()
             && let Err(error) = self.namespace().adapter(false).add(self.id(), &rooms)
         {
@@ -42,14 +47,10 @@ impl Socket {
         }
     }
 
-    fn first_rooms(&self) -> MutexGuard<'_, Option<Vec<Room>>> {
-        self.inner.first_rooms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes the socket out of rooms.
     pub fn leave(&self, rooms: impl Rooms) {
         let rooms = rooms.into_rooms();
-        if let Some(first) = &mut *self.first_rooms() {
+        if let Place::Before(first) = &mut *self.place() {
             return first.retain(|room| !rooms.contains(room));
         }
         let adapter = self.namespace().adapter(false);
@@ -60,14 +61,16 @@ impl Socket {
     /// in besides that one. Once it is gone, those it was in,
     /// until [`on_disconnecting`](crate::server::Namespace::on_disconnecting) is done.
     pub fn rooms(&self) -> Vec<Room> {
-        if let Some(first) = &*self.first_rooms() {
-            return first.clone();
+        match &*self.place() {
+            Place::Before(first) => return first.clone(),
+            Place::Left(rooms) => {
+                let own = self.id().as_str().into();
+                return std::iter::once(own).chain(rooms.iter().cloned()).collect();
+            }
+            Place::Gone => return Vec::new(),
+            Place::In => {}
         }
-        let last = self.inner.last_rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(rooms) => rooms.clone(),
-            None => self.namespace().node().rooms_of(self.id()),
-        }
+        self.namespace().node().rooms_of(self.id())
     }
 
     /// All other sockets of the namespace.
@@ -95,7 +98,29 @@ impl Socket {
         self.broadcast().local()
     }
 
+    /// It is out; these were its rooms, without that of its own id.
     pub(crate) fn set_last_rooms(&self, rooms: Vec<Room>) {
-        *self.inner.last_rooms.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooms);
+        *self.place() = Place::Left(rooms);
     }
+
+    /// Nobody is to be told any more that it was in rooms.
+    pub(crate) fn forget_rooms(&self) {
+        *self.place() = Place::Gone;
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.inner.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the rooms of a socket stand.
+pub(super) enum Place {
+    /// Here until it is in: those that it will be put into.
+    Before(Vec<Room>),
+    /// With its namespace.
+    In,
+    /// Here until its end was told: those it was in, without that of its own id.
+    Left(Vec<Room>),
+    /// It has none any more.
+    Gone,
 }
