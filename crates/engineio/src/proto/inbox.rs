@@ -1,7 +1,6 @@
 //! The inbox: what a session has for its application, in order.
 
-use std::collections::VecDeque;
-
+use super::queue::Queue;
 use super::{CloseReason, Handshake, Limits, Message};
 
 /// What a session tells its application.
@@ -20,7 +19,7 @@ pub enum Event {
 /// Events the application has not taken.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    queue: VecDeque<Event>,
+    queue: Queue<Event>,
     bytes: usize,
 }
 
@@ -29,18 +28,15 @@ impl Inbox {
         if let Event::Message(message) = &event {
             self.bytes += message.len();
         }
-        self.queue.push_back(event);
+        self.queue.push(event);
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let event = self.queue.pop_front()?;
-        if let Event::Message(message) = &event {
+        // Before it is moved: behind that, the compiler takes an event apart into single bits.
+        if let Some(Event::Message(message)) = self.queue.front() {
             self.bytes -= message.len();
         }
-        if self.queue.is_empty() {
-            self.queue.shrink_to(KEEP);
-        }
-        Some(event)
+        self.queue.pop()
     }
 
     /// The next event, if it is a message.
@@ -63,6 +59,3 @@ impl Inbox {
         self.bytes < limits.inbox_bytes && self.queue.len() < limits.inbox_packets
     }
 }
-
-/// Slots that stay allocated when the inbox runs empty.
-const KEEP: usize = 8;

@@ -114,6 +114,11 @@ impl Text {
         &self.wire
     }
 
+    /// As [`Text::wire`]. A buffer that nobody shares stays so, which a clone of it allocates for.
+    pub(crate) fn into_wire(self) -> Bytes {
+        self.wire
+    }
+
     /// The text's bytes, without the packet type.
     pub fn as_bytes(&self) -> &[u8] {
         self.wire.get(1..).unwrap_or_default()

@@ -15,6 +15,7 @@ mod message;
 mod outbox;
 mod packet;
 pub mod payload;
+mod queue;
 pub mod request;
 pub mod server;
 mod sid;

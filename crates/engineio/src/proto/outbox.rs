@@ -1,8 +1,7 @@
 //! The outbox: messages waiting to be sent, bounded by bytes and by count.
 
-use std::collections::VecDeque;
-
 use super::Message;
+use super::queue::Queue;
 
 /// The outbox has no room. Nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +40,7 @@ pub enum SendError {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     /// Each with whether it may be compressed.
-    queue: VecDeque<(Message, bool)>,
+    queue: Queue<(Message, bool)>,
     bytes: usize,
     max: usize,
     max_bytes: usize,
@@ -51,7 +50,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(max: usize, max_bytes: usize) -> Self {
-        Self { queue: VecDeque::new(), bytes: 0, max, max_bytes, refused: (0, 0) }
+        Self { queue: Queue::default(), bytes: 0, max, max_bytes, refused: (0, 0) }
     }
 
     /// Queues all of `messages` or none. What is larger than the whole outbox still passes when
@@ -88,7 +87,7 @@ impl Outbox {
     /// As [`Outbox::push_owned`], of one.
     pub(crate) fn push_one(&mut self, message: Message) -> Result<(), Full> {
         self.take_room(1, message.len())?;
-        self.queue.push_back((message, true));
+        self.queue.push((message, true));
         Ok(())
     }
 
@@ -119,7 +118,7 @@ impl Outbox {
                 return queued;
             }
             self.bytes += message.len();
-            self.queue.push_back((message, true));
+            self.queue.push((message, true));
             queued += 1;
         }
         self.refused = (0, 0);
@@ -132,12 +131,8 @@ impl Outbox {
 
     /// The next message, and whether it may be compressed.
     pub(crate) fn pop_with(&mut self) -> Option<(Message, bool)> {
-        let (message, compress) = self.queue.pop_front()?;
+        let (message, compress) = self.queue.pop()?;
         self.bytes -= message.len();
-        if self.queue.is_empty() {
-            // A burst's capacity is not kept for a session's whole life.
-            self.queue.shrink_to(KEEP);
-        }
         Some((message, compress))
     }
 
@@ -158,7 +153,7 @@ impl Outbox {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.queue = VecDeque::new();
+        self.queue = Queue::default();
         self.bytes = 0;
     }
 
@@ -167,9 +162,6 @@ impl Outbox {
             || (self.queue.len() + packets <= self.max && self.bytes + bytes <= self.max_bytes)
     }
 }
-
-/// Slots that stay allocated when the outbox runs empty.
-const KEEP: usize = 8;
 
 #[cfg(test)]
 mod tests {

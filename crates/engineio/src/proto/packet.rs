@@ -77,7 +77,7 @@ impl Packet {
     /// The packet as one websocket frame. Messages share their buffer.
     pub fn into_frame(self) -> Frame {
         let text = match self {
-            Self::Message(Message::Text(text)) => text.wire().clone(),
+            Self::Message(Message::Text(text)) => text.into_wire(),
             Self::Message(Message::Binary(data)) => return Frame::Binary(data),
             Self::Open(json) => {
                 let mut wire = Vec::with_capacity(1 + json.len());

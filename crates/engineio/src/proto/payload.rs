@@ -117,7 +117,7 @@ impl Encoder {
     /// The body.
     pub fn finish(mut self) -> Bytes {
         match self.single.take() {
-            Some(Packet::Message(super::Message::Text(text))) => text.wire().clone(),
+            Some(Packet::Message(super::Message::Text(text))) => text.into_wire(),
             Some(packet) => {
                 self.body.reserve_exact(packet.polling_len());
                 packet.write_polling(&mut self.body);

@@ -149,11 +149,12 @@ impl Session {
 
     /// What goes next on the transport in use.
     fn next_packet(&mut self) -> Option<Packet> {
-        let open = self.open.take().map(|mut wire| {
+        if let Some(mut wire) = self.open.take() {
+            self.compress = true;
             wire.advance(1);
-            Packet::Open(wire)
-        });
-        if let Some(packet) = open.or_else(|| self.heartbeat.take()) {
+            return Some(Packet::Open(wire));
+        }
+        if let Some(packet) = self.heartbeat.take() {
             self.compress = true;
             return Some(packet);
         }
