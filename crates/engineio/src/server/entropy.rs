@@ -1,6 +1,6 @@
 //! Entropy for session ids, asked of the system for several at once.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 
 use crate::proto::Sid;
@@ -10,20 +10,18 @@ use crate::proto::Sid;
 /// # Errors
 /// The system's error when it gives no random bytes.
 pub fn random_sid() -> io::Result<Sid> {
-    let mut pool = POOL.take();
-    let entropy = pool.next_or(|bytes| Ok(getrandom::fill(bytes)?));
-    POOL.set(pool);
-    Ok(Sid::from_entropy(entropy?))
+    let fill = |bytes: &mut [u8]| Ok(getrandom::fill(bytes)?);
+    let entropy = POOL.with_borrow_mut(|pool| pool.next_or(fill))?;
+    Ok(Sid::from_entropy(entropy))
 }
 
 thread_local! {
     // A process that is forked with its threads' memory would make its parent's ids; a runtime
     // does not outlive a fork.
-    static POOL: Cell<Pool> = const { Cell::new(Pool::EMPTY) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool::EMPTY) };
 }
 
 /// Random bytes, each of them given once.
-#[derive(Clone, Copy)]
 struct Pool {
     bytes: [[u8; Sid::ENTROPY]; IDS],
     left: usize,
@@ -44,12 +42,6 @@ impl Pool {
         self.left -= 1;
         // What was given stays nowhere but in its id.
         Ok(std::mem::take(&mut self.bytes[self.left]))
-    }
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Self::EMPTY
     }
 }
 
