@@ -43,7 +43,7 @@ pub fn parse(text: &Text, config: &Config) -> Result<Announced, PeerError> {
     parse_with(text, config, Namespace::from_checked)
 }
 
-/// As [`parse`]; `name` may give a namespace that exists already.
+/// As [`parse`]; `name` may give a namespace other than `/` that exists already.
 pub(crate) fn parse_with(
     text: &Text,
     config: &Config,
@@ -59,7 +59,7 @@ pub(crate) fn parse_with(
     let ack_id = head.ack_id.map_or(Ok(None), |digits| ack_id(digits, config))?;
     let body = body(&head, ack_id, text.wire().slice_ref(json), config.max_json_depth)?;
     let namespace = match head.namespace {
-        ROOT => name("/"),
+        ROOT => Namespace::ROOT,
         // Text is UTF-8, and the name was cut at ASCII.
         other => name(std::str::from_utf8(other).unwrap_or_default()),
     };

@@ -67,7 +67,8 @@ pub struct Connection {
     reassembly: Reassembly,
     /// Until the first namespace is joined.
     connect_deadline: Option<Time>,
-    transmit: Option<Encoded>,
+    /// Apart, for most connections never have one.
+    transmit: Option<Box<Encoded>>,
     /// No message came yet.
     fresh: bool,
     failed: bool,
@@ -82,7 +83,7 @@ enum State {
     },
     Joined {
         /// The answer for the CONNECT that may follow an implicit one.
-        again: Option<Encoded>,
+        again: Option<Box<Encoded>>,
     },
     /// This side sent DISCONNECT; the peer may not know.
     Left,
@@ -181,7 +182,7 @@ impl Connection {
     /// What the machine sends by itself: the second answer after an implicit connect. Ask after
     /// each message.
     pub fn poll_transmit(&mut self) -> Option<Encoded> {
-        self.transmit.take()
+        self.transmit.take().map(|answer| *answer)
     }
 
     /// Lets the client join; send the answer before anything else in this namespace. None when it
@@ -200,7 +201,7 @@ impl Connection {
         let state = self.namespaces.of_mut(namespace)?;
         let State::Connecting { implicit } = *state else { return None };
         let answer = self.version.accept(namespace, sid, pid);
-        *state = State::Joined { again: implicit.then(|| answer.clone()) };
+        *state = State::Joined { again: implicit.then(|| Box::new(answer.clone())) };
         self.connect_deadline = None;
         Some(answer)
     }

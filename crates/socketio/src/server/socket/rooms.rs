@@ -33,12 +33,16 @@ impl Socket {
 
     /// The client is in: it enters the rooms that middlewares have put it into.
     pub(crate) fn enter_first_rooms(&self) {
-        let rooms = match &mut *self.place() {
-            Place::Before(first) => std::mem::take(first),
-            // Its client has come back by another connection already.
-            _ => return,
+        let rooms = {
+            let mut place = self.place();
+            let Place::Before(first) = &mut *place else {
+                // Its client has come back by another connection already.
+                return;
+            };
+            let rooms = std::mem::take(first);
+            *place = Place::In;
+            rooms
         };
-        *self.place() = Place::In;
         if !rooms.is_empty()
             && let Err(error) = self.namespace().adapter(false).add(self.id(), &rooms)
         {
