@@ -145,38 +145,34 @@ impl<'a> Query<'a> {
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// Keys and values, as of a form.
+/// Keys and values, as of a form. Nearly none is written in a way that must be decoded, and texts as
+/// short as these are walked sooner than searched.
 fn pairs(mut query: &str) -> impl Iterator<Item = Pair<'_>> {
     std::iter::from_fn(move || {
-        while let Some(part) = cut(&mut query, b'&') {
-            if !part.is_empty() {
-                return pair(part);
+        while !query.is_empty() {
+            let (mut end, mut equals, mut is_coded) = (query.len(), None, false);
+            for (at, byte) in query.bytes().enumerate() {
+                match byte {
+                    b'&' => {
+                        end = at;
+                        break;
+                    }
+                    b'=' if equals.is_none() => equals = Some(at),
+                    b'%' | b'+' => is_coded = true,
+                    _ => {}
+                }
+            }
+            let part = &query[..end];
+            query = query.get(end + 1..).unwrap_or_default();
+            match equals {
+                _ if part.is_empty() => {}
+                _ if is_coded => return form_urlencoded::parse(part.as_bytes()).next(),
+                Some(at) => return Some((part[..at].into(), part[at + 1..].into())),
+                None => return Some((part.into(), "".into())),
             }
         }
         None
     })
-}
-
-/// Nearly none is written in a way that must be decoded.
-fn pair(part: &str) -> Option<Pair<'_>> {
-    if part.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return form_urlencoded::parse(part.as_bytes()).next();
-    }
-    let mut value = part;
-    let key = cut(&mut value, b'=')?;
-    Some((key.into(), value.into()))
-}
-
-/// Takes what is in front of the first `at`, or all; None when nothing is left. Texts as short as
-/// these are walked sooner than searched.
-fn cut<'a>(rest: &mut &'a str, at: u8) -> Option<&'a str> {
-    if rest.is_empty() {
-        return None;
-    }
-    let end = rest.bytes().position(|byte| byte == at).unwrap_or(rest.len());
-    let part = &rest[..end];
-    *rest = rest.get(end + 1..).unwrap_or_default();
-    Some(part)
 }
 
 #[cfg(test)]

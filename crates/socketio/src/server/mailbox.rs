@@ -63,9 +63,6 @@ impl Mailbox {
     }
 
     pub(crate) fn take(&self) -> Vec<Command> {
-        if !self.has_some() {
-            return Vec::new();
-        }
         let mut state = self.lock();
         self.asked.store(false, Ordering::Release);
         state.commands.as_mut().map(std::mem::take).unwrap_or_default()

@@ -7,6 +7,9 @@ use crate::server::{DisconnectReason, Socket};
 
 impl Session {
     pub(super) fn commands(&mut self) {
+        if !self.mailbox.has_some() {
+            return;
+        }
         for command in self.mailbox.take() {
             match command {
                 Command::Spawn(socket, task) => {
