@@ -64,7 +64,11 @@ impl Driver {
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.driver = Some(cx.waker().clone());
         }
-        let (wanted, runs) = (state.wants_frame(), state.take_waiting_app());
+        // The open packet leaves first: before it there is nothing to read, and a 101 that waits
+        // for it would leave alone.
+        let is_open = !matches!(self.websocket, Some(WebSocket::Opening(_)));
+        let wanted = state.wants_frame() && (is_open || !state.session.has_transmit());
+        let runs = state.take_waiting_app();
         drop(state);
         let runs = turn.take() || runs;
         // The clock is read when a deadline may have passed, and with frames.

@@ -9,7 +9,7 @@ mod header;
 mod port;
 
 use std::io::{self, Cursor};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
@@ -20,9 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketC
 
 pub(super) use self::header::write_header;
 use self::header::{unmask, whole};
-use self::port::{Header, Other, Port, Stream};
+use self::port::{Header, Other, Port};
 use super::websocket::Read;
-use super::wire::Wire;
+use super::wire::{Stream, Wire};
 use crate::proto::{Frame, TransportFault};
 
 /// The reading side of a websocket, and its goodbye.
@@ -256,7 +256,7 @@ impl Frames {
         Read::Failed(fault)
     }
 
-    /// Sends a close frame if none was sent, and all that waits; then ends this direction.
+    /// Sends a close frame if none was sent, and all that waits.
     pub(super) fn poll_goodbye<T: Stream>(
         &mut self,
         wire: &mut Wire<T>,
@@ -275,8 +275,7 @@ impl Frames {
                 Ok(()) | Err(_) => {}
             }
         }
-        let _ = ready!(wire.poll_flush(cx));
-        wire.poll_shutdown(cx).map(drop)
+        wire.poll_flush(cx).map(drop)
     }
 }
 

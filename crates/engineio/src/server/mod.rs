@@ -23,6 +23,7 @@
 mod compression;
 mod config;
 mod cookie;
+mod cork;
 mod driver;
 mod entropy;
 mod frames;
@@ -48,6 +49,7 @@ pub use self::http::{Body, Parts};
 pub use compression::Compression;
 pub use config::Config;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
+pub use cork::Cork;
 pub use entropy::random_sid;
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use mount::Mount;

@@ -8,16 +8,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 
+use super::cork::Cork;
 use super::frames::{Frames, write_header};
-use super::wire::Wire;
+use super::wire::{Stream, Wire};
 use crate::proto::{Frame, TransportFault};
 
 /// A websocket, from the moment its 101 is on the way.
@@ -39,10 +44,15 @@ pub(crate) struct Opening {
 /// A websocket that is there.
 pub(crate) struct Open {
     frames: Frames,
-    wire: Wire<TokioIo<Upgraded>>,
+    wire: Wire<Connection>,
+    /// Its end says all that a shutdown would: it is no encrypted one.
+    is_plain: bool,
     /// No whole frame is left of what was read.
     drained: bool,
 }
+
+/// What reads and writes.
+type Connection = Box<dyn Stream + Send>;
 
 /// What a read gives.
 pub(crate) enum Read {
@@ -125,6 +135,7 @@ impl WebSocket {
     pub(crate) fn close_too(mut self, cx: &mut Context<'_>) {
         if let Self::Open(open) = &mut self
             && open.frames.poll_goodbye(&mut open.wire, cx).is_ready()
+            && (open.is_plain || open.wire.poll_shutdown(cx).is_ready())
         {
             return;
         }
@@ -150,6 +161,7 @@ impl WebSocket {
         };
         let Open { frames, wire, .. } = &mut *open;
         std::future::poll_fn(|cx| frames.poll_goodbye(wire, cx)).await;
+        let _ = std::future::poll_fn(|cx| wire.poll_shutdown(cx)).await;
         while std::future::poll_fn(|cx| wire.poll_skip(cx)).await {}
     }
 
@@ -168,8 +180,7 @@ impl Opening {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Open>, TransportFault>> {
         if let Poll::Ready(upgraded) = Pin::new(&mut self.upgrade).poll(cx) {
             let upgraded = upgraded.map_err(|_| TransportFault::Websocket)?;
-            let (frames, wire) = (Frames::new(self.max), Wire::new(TokioIo::new(upgraded)));
-            return Poll::Ready(Ok(Box::new(Open { frames, wire, drained: true })));
+            return Poll::Ready(Ok(Box::new(Open::new(upgraded, self.max))));
         }
         let within = self.within;
         let timeout = self.timeout.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
@@ -180,6 +191,21 @@ impl Opening {
 }
 
 impl Open {
+    /// A connection that hyper hands over: as it was accepted if it is one of those that need
+    /// nothing of hyper's any more, with what hyper had read beyond the request.
+    fn new(upgraded: Upgraded, max: usize) -> Self {
+        let taken = plain::<Cork<TcpStream>>(upgraded).or_else(plain::<TcpStream>);
+        #[cfg(unix)]
+        let taken = taken.or_else(plain::<Cork<UnixStream>>).or_else(plain::<UnixStream>);
+        let is_plain = taken.is_ok();
+        let (io, read) = taken.unwrap_or_else(|upgraded| {
+            let io: Connection = Box::new(TokioIo::new(upgraded));
+            (io, Bytes::new())
+        });
+        let drained = read.is_empty();
+        Self { frames: Frames::new(max), wire: Wire::new(io, read), is_plain, drained }
+    }
+
     fn next_frame(&mut self) -> Option<Read> {
         let read = self.frames.next(&mut self.wire);
         self.drained = read.is_none();
@@ -198,6 +224,11 @@ impl Open {
         write_header(kind, data.len(), |header| self.wire.copy(header));
         self.wire.share(data);
     }
+}
+
+fn plain<T: Stream + Send + 'static>(upgraded: Upgraded) -> Result<(Connection, Bytes), Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<T>>()?;
+    Ok((Box::new(parts.io.into_inner()), parts.read_buf))
 }
 
 /// What answers the key of a request that [`wants_websocket`], or `None` when it is no valid

@@ -14,6 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::gather::{Gather, SLICES};
 
+/// A connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
 /// A connection with what waits on either side of it.
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
@@ -33,10 +38,12 @@ enum Unread {
     End,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
-    pub(crate) fn new(io: T) -> Self {
+impl<T: Stream> Wire<T> {
+    /// A connection of which `read` was read already.
+    pub(crate) fn new(io: T, read: Bytes) -> Self {
         let out = Gather::new(io.is_write_vectored());
-        Self { io, unread: Unread::None, out }
+        let unread = if read.is_empty() { Unread::None } else { Unread::Kept(read) };
+        Self { io, unread, out }
     }
 
     /// Waits until there is something in [`Wire::unread`], if only the end.
@@ -192,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn what_one_read_brought_is_read_in_pieces() {
         let (mut near, far) = duplex(READ);
-        let mut wire = Wire::new(far);
+        let mut wire = Wire::new(far, Bytes::new());
         let sent: Vec<u8> = (0..READ).map(|at| at as u8).collect();
         near.write_all(&sent).await.unwrap();
         drop(near);
@@ -219,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_takes_nothing_waits() {
         let (mut near, far) = duplex(10);
-        let mut wire = Wire::new(far);
+        let mut wire = Wire::new(far, Bytes::new());
         wire.copy(b"0123456789ab");
         let mut cx = Context::from_waker(noop_waker_ref());
         assert!(wire.poll_flush(&mut cx).is_pending());

@@ -3,10 +3,8 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use crate::server::websocket::WRITE_BUFFER;
-use crate::server::wire::Wire;
+use crate::server::wire::{Stream, Wire};
 
 /// The first bytes of a frame, the header among them.
 #[derive(Clone, Copy, Default)]
@@ -48,11 +46,6 @@ impl Other {
         self.taken == self.header.len && self.left == 0
     }
 }
-
-/// A connection.
-pub(in crate::server) trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 /// A [`Wire`] as tungstenite sees it: one frame, and behind it all would block.
 pub(super) struct Port<'a, 'c, T> {

@@ -60,7 +60,7 @@ struct Outcome {
 
 fn ours(pieces: Vec<Vec<u8>>, is_closed: bool) -> Outcome {
     let io = Pieces { pieces: pieces.into(), written: Vec::new(), is_closed };
-    let (mut wire, mut frames) = (Wire::new(io), Frames::new(MAX));
+    let (mut wire, mut frames) = (Wire::new(io, Bytes::new()), Frames::new(MAX));
     let mut cx = Context::from_waker(noop_waker_ref());
     let (mut got, mut end) = (Vec::new(), None);
     while end.is_none() && wire.poll_fill(&mut cx).is_ready() {
@@ -255,7 +255,7 @@ fn a_close_without_a_reason_needs_no_context() {
     for data in [&b""[..], b"\x03\xe8"] {
         let close = frame(0x88, Some([1, 2, 3, 4]), 0, data);
         let io = Pieces { pieces: vec![close].into(), written: Vec::new(), is_closed: false };
-        let (mut wire, mut frames) = (Wire::new(io), Frames::new(MAX));
+        let (mut wire, mut frames) = (Wire::new(io, Bytes::new()), Frames::new(MAX));
         assert!(wire.poll_fill(&mut Context::from_waker(noop_waker_ref())).is_ready());
         assert!(matches!(frames.next(&mut wire), Some(Read::Closed)));
         assert!(frames.context.is_none());
