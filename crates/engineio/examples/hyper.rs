@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engineio::server::{Config, Mount, Server, Socket};
+use engineio::server::{Config, Cork, Mount, Server, Socket};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -54,7 +54,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(15))
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(io), mount)
+        // Corked, a websocket's 101 and its open packet leave in one write.
+        .serve_connection(TokioIo::new(Cork::new(io)), mount)
         .with_upgrades();
     if let Err(error) = connection.await {
         eprintln!("{error}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use engineio::server::Cork;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -52,7 +53,8 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         let service = AddExtension::new(app.clone(), Peer(peer.ip()));
         let service = TowerToHyperService::new(service);
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let stream = TokioIo::new(Cork::new(stream));
+        let connection = http.serve_connection_with_upgrades(stream, service);
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

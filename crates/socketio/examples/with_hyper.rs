@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use socketio::engineio::server::Cork;
 use socketio::server::{Server, Socket};
 use tokio::net::TcpListener;
 
@@ -23,8 +24,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ = tokio::signal::ctrl_c() => break,
         };
         // It looks at the query only: every path is served, `/socket.io/` among them.
-        let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), server.service());
+        // Corked, a websocket's 101 and its open packet leave in one write.
+        let connection = http1::Builder::new()
+            .serve_connection(TokioIo::new(Cork::new(stream)), server.service());
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 eprintln!("{error}");

@@ -22,14 +22,17 @@ mod tungstenite;
 
 use std::error::Error;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use clap::ValueEnum;
+use engineio::server::Cork;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) use foreign::{command, is_there, version};
 
@@ -116,7 +119,7 @@ impl Kind {
 /// # Errors
 /// When it cannot.
 pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     println!("{}", listener.local_addr()?);
     io::stdout().flush()?;
     std::thread::spawn(|| {
@@ -131,23 +134,29 @@ pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let served = runtime.block_on(runtime.spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = TcpListener::from_std(listener)?;
         match kind {
             Kind::Tungstenite => tungstenite::serve(listener).await,
-            Kind::Floor => http(listener, floor::Floor::default()).await,
-            Kind::Engineio => http(listener, engines::ours()).await,
-            Kind::Engineioxide => http(listener, engines::oxide(room)).await,
-            Kind::Socketio => http(listener, ours::service()?).await,
-            Kind::Socketioxide => http(listener, oxide::service(room)).await,
+            Kind::Floor => http(listener, Cork::new, floor::Floor::default()).await,
+            Kind::Engineio => http(listener, Cork::new, engines::ours()).await,
+            Kind::Engineioxide => http(listener, |stream| stream, engines::oxide(room)).await,
+            Kind::Socketio => http(listener, Cork::new, ours::service()?).await,
+            Kind::Socketioxide => http(listener, |stream| stream, oxide::service(room)).await,
             Kind::Bound | Kind::Node | Kind::Python => Err(io::ErrorKind::Unsupported.into()),
         }
     }));
     served.map_err(io::Error::other)?
 }
 
-/// Serves on hyper, the same for all who are a service.
-async fn http<S, B>(listener: tokio::net::TcpListener, service: S) -> io::Result<()>
+/// Serves on hyper, the same for all who are a service; what was accepted is wrapped as the
+/// library advises.
+async fn http<T, S, B>(
+    listener: TcpListener,
+    wrap: fn(TcpStream) -> T,
+    service: S,
+) -> io::Result<()>
 where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -159,7 +168,7 @@ where
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+            http1::Builder::new().serve_connection(TokioIo::new(wrap(stream)), service.clone());
         tokio::spawn(async move {
             // The client says what went wrong.
             let _ = connection.with_upgrades().await;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "compression")]
 mod compression;
+mod connections;
 mod endings;
 mod handshake;
 mod limits;
@@ -23,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Config, Origins, Server, Socket};
+use super::{Config, Cork, Origins, Server, Socket};
 
 /// A server on a free port; the address.
 async fn serve(server: &Server) -> String {
@@ -33,7 +34,7 @@ async fn serve(server: &Server) -> String {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let connection = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service.clone())
+                .serve_connection(TokioIo::new(Cork::new(stream)), service.clone())
                 .with_upgrades();
             tokio::spawn(connection);
         }

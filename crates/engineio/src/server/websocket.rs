@@ -251,11 +251,11 @@ pub(crate) fn wants_websocket(headers: &HeaderMap) -> bool {
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &[u8]) -> bool {
-    let is_it = |part: &[u8]| part.trim_ascii().eq_ignore_ascii_case(token);
-    headers
-        .get_all(name)
-        .iter()
-        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_it))
+    let is_it = |part: &[u8]| part.eq_ignore_ascii_case(token);
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).any(|value| {
+        // Most say nothing else.
+        is_it(value) || value.split(|byte| *byte == b',').any(|part| is_it(part.trim_ascii()))
+    })
 }
 
 /// Bytes collected before they are written, unless there are no more.

@@ -19,7 +19,7 @@ fn watched() -> (Server, mpsc::UnboundedReceiver<Option<CloseReason>>) {
 }
 
 /// A masked frame whose mask is all zeros: its payload stands as it is.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame

@@ -1,0 +1,130 @@
+//! What a websocket is on: a connection as it was accepted, or one that only hyper knows.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+use super::endings::frame;
+use super::*;
+
+/// A connection that keeps each write that it took.
+struct Kept {
+    io: DuplexStream,
+    writes: Arc<Mutex<Vec<String>>>,
+}
+
+impl AsyncRead for Kept {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Kept {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.lock().unwrap().push(String::from_utf8_lossy(bytes).into_owned());
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        self.poll_write(cx, &bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+/// Opens a websocket on a connection, says something in the same write, and closes.
+async fn visit<I, O>((io, far): (I, O))
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    O: AsyncRead + AsyncWrite + Unpin,
+{
+    let server = Server::new(Config::default(), echo);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(io), server.service());
+    tokio::spawn(connection.with_upgrades());
+    let request = format!("{}\r\n\r\n", upgrade_request(""));
+    let asks = [request.as_bytes(), &frame(0x81, b"4early")].concat();
+    let (mut far, mut far_write) = tokio::io::split(far);
+    let read = async {
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"4early") {
+            seen.push(far.read_u8().await.unwrap());
+        }
+        seen
+    };
+    let (seen, written) = tokio::join!(read, far_write.write_all(&asks));
+    written.unwrap();
+    let seen = String::from_utf8_lossy(&seen);
+    let (head, frames) = seen.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 ") && frames.contains("0{\"sid\""), "{seen}");
+    far_write.write_all(&frame(0x88, &[0x03, 0xe8])).await.unwrap();
+    let mut rest = Vec::new();
+    far.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, [0x88, 2, 0x03, 0xe8]);
+}
+
+/// Both ends of a connection by TCP.
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (listener.accept().await.unwrap().0, far)
+}
+
+#[tokio::test]
+async fn a_websocket_is_the_same_on_every_connection() {
+    visit(tcp().await).await;
+    let (near, far) = tcp().await;
+    visit((Cork::new(near), far)).await;
+    visit(duplex(1 << 10)).await;
+    let (near, far) = duplex(1 << 10);
+    visit((Cork::new(near), far)).await;
+    // The open packet waits for room.
+    visit(duplex(7)).await;
+    let (near, far) = duplex(7);
+    visit((Cork::new(near), far)).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn and_on_a_unix_socket() {
+    visit(tokio::net::UnixStream::pair().unwrap()).await;
+    let (near, far) = tokio::net::UnixStream::pair().unwrap();
+    visit((Cork::new(near), far)).await;
+}
+
+#[tokio::test]
+async fn a_corked_101_leaves_with_the_open_packet() {
+    let writes: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (io, far) = duplex(1 << 10);
+    visit((Cork::new(Kept { io, writes: Arc::clone(&writes) }), far)).await;
+    let writes = writes.lock().unwrap();
+    assert!(
+        writes[0].starts_with("HTTP/1.1 101 ") && writes[0].contains("0{\"sid\""),
+        "{writes:?}"
+    );
+}
