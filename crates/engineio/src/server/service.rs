@@ -7,11 +7,16 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 use http::{Request, Response};
 
 use super::http::{self as requests, Body};
 use super::{Inner, Server};
+
+/// An answer that is there, as most are, or one that waits.
+type Answering = Either<Ready<Answer>, BoxFuture<'static, Answer>>;
+
+type Answer = Result<Response<Body>, Infallible>;
 
 /// Answers the requests of a [`Server`]. Cheap to clone.
 ///
@@ -56,7 +61,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -74,16 +79,16 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = Answering;
 
     fn call(&self, request: Request<B>) -> Self::Future {
         let answer = requests::answer(Arc::clone(&self.server), request);
-        let mut answer: Self::Future = Box::pin(answer.map(Ok));
+        let mut answer: BoxFuture<'static, _> = Box::pin(answer.map(Ok));
         // Begun here, not when the host first polls: a connection that ends right behind its GET
         // is dropped before that, and the GET must count as aborted all the same.
         match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(response) => Box::pin(std::future::ready(response)),
-            Poll::Pending => answer,
+            Poll::Ready(response) => Either::Left(ready(response)),
+            Poll::Pending => Either::Right(answer),
         }
     }
 }
