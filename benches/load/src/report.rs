@@ -19,10 +19,17 @@ impl Figures {
     }
 
     pub(crate) fn median(&self, row: &'static str, kind: Kind) -> Option<f64> {
-        let mut figures = self.0.get(&(row, kind))?.clone();
-        figures.retain(|figure| figure.is_finite());
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
+        middle(&sorted(self.0.get(&(row, kind))?.iter().copied()))
+    }
+
+    /// Of `socketio` and socketioxide in each round, one right behind the other: the ratios.
+    fn ratios(&self, row: &'static str) -> Option<Vec<f64>> {
+        let [ours, theirs] = [Kind::Socketio, Kind::Socketioxide]
+            .map(|kind| self.0.get(&(row, kind)).map(Vec::as_slice));
+        let ratios = ours?.iter().zip(theirs?);
+        let ratios =
+            sorted(ratios.filter(|(_, peer)| **peer > 0.0).map(|(ours, peer)| ours / peer));
+        (!ratios.is_empty()).then_some(ratios)
     }
 
     /// The farthest that a round was from its median, of rows of processor time.
@@ -37,6 +44,16 @@ impl Figures {
         }
         spread
     }
+}
+
+fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut figures: Vec<f64> = figures.filter(|figure| figure.is_finite()).collect();
+    figures.sort_by(f64::total_cmp);
+    figures
+}
+
+fn middle(sorted: &[f64]) -> Option<f64> {
+    sorted.get(sorted.len() / 2).copied()
 }
 
 /// The text between the marks.
@@ -84,9 +101,13 @@ fn verdict(row: &Row, figures: &Figures) -> (String, String, &'static str) {
     let Some(ours) = figures.median(row.name, Kind::Socketio) else {
         return (String::new(), String::new(), "");
     };
-    let peer = figures.median(row.name, Kind::Socketioxide).filter(|peer| *peer > 0.0);
-    let ratio = peer.map(|peer| ours / peer);
-    let said = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let ratios = figures.ratios(row.name).unwrap_or_default();
+    let ratio = middle(&ratios);
+    let said = match (ratio, &*ratios) {
+        (Some(ratio), [least, .., most]) => format!("{ratio:.2} ({least:.2} to {most:.2})"),
+        (Some(ratio), _) => format!("{ratio:.2}"),
+        (None, _) => "-".to_owned(),
+    };
     let (goal, met) = match (row.goal, ratio) {
         (Goal::Part(part), Some(ratio)) => (format!("{part:.2}"), Some(ratio <= part)),
         (Goal::Less, Some(ratio)) => ("below 1".to_owned(), Some(ratio < 1.0)),
