@@ -1,6 +1,6 @@
 //! A server with the settings and handlers that the official Socket.IO test suite expects.
 //!
-//! `cargo run -p socketio --example conformance -- 3000`
+//! `cargo run -p socketio --example suite_v5 -- 3000`
 //!
 //! Flags: `--allow-eio3` for clients of Socket.IO 2, `--recovery` for connection state recovery, and
 //! `--msgpack` (with the feature `msgpack`) for `socket.io-msgpack-parser`.

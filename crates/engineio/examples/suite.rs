@@ -1,6 +1,6 @@
 //! An echo server with the settings that the official Engine.IO test suites expect.
 //!
-//! `cargo run -p engineio --example conformance -- 3000`, and `--allow-eio3` behind the port for
+//! `cargo run -p engineio --example suite -- 3000`, and `--allow-eio3` behind the port for
 //! clients of protocol 3, those that poll by scripts included.
 
 use std::io;
