@@ -92,6 +92,7 @@ impl Args {
     }
 
     /// As [`Args::name`], the text's bytes: who only compares need not know that they are UTF-8.
+    #[cfg(feature = "server")]
     pub(crate) fn name_bytes(&self) -> Cow<'_, [u8]> {
         match self.name_text() {
             Cow::Borrowed(name) => name.into(),

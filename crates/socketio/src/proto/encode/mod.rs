@@ -57,6 +57,7 @@ impl Encoded {
     }
 
     /// As [`Encoded::messages`], of a packet that is given away.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn into_messages(self) -> (Message, Option<Arc<[Bytes]>>) {
         (Message::Text(self.text), self.attachments)
     }
