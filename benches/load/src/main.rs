@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 
 use report::Figures;
-use rows::{Row, Scale, Work};
+use rows::{Often, Row, Scale, Work};
 use servers::Kind;
 
 /// Measures servers over loopback, and writes docs/BENCHMARKS.md.
@@ -117,9 +117,14 @@ fn measure(line: &CommandLine) -> io::Result<()> {
             eprintln!("{done} rounds are what there is time for");
             break;
         }
-        for work in works.iter().filter(|work| round == 0 || !work.once) {
+        let passes = works.iter().flat_map(|work| match work.often {
+            Often::Once => std::iter::repeat_n(work, usize::from(round == 0)).enumerate(),
+            Often::Round => std::iter::repeat_n(work, 1).enumerate(),
+            Often::Passes(passes) => std::iter::repeat_n(work, passes).enumerate(),
+        });
+        for (pass, work) in passes {
             for kind in work.kinds.iter().copied().filter(|kind| there.contains(kind)) {
-                if kind.is_foreign() && round >= FOREIGN_ROUNDS {
+                if kind.is_foreign() && (pass > 0 || round >= FOREIGN_ROUNDS) {
                     continue;
                 }
                 let name = work.rows[0].name;

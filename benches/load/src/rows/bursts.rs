@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Goal, PER_MILLION, Row, Scale, Server, Work, each};
+use super::{Goal, Often, PER_MILLION, Row, Scale, Server, Work, each};
 use crate::client::{Conn, unexpected};
 use crate::servers::Kind;
 use crate::wire::{self, FIRST, TEXT, masked};
@@ -15,7 +15,7 @@ pub(crate) fn serialised() -> Work {
             goal: Goal::Part(0.9 / 1.42),
         }],
         kinds: Kind::ALL,
-        once: false,
+        often: Often::Round,
         run: |kind, scale| run(kind, scale, "burst"),
     }
 }
@@ -30,7 +30,7 @@ pub(crate) fn encoded() -> Work {
             Kind::Engineioxide,
             Kind::Socketio,
         ],
-        once: false,
+        often: Often::Round,
         run: |kind, scale| run(kind, scale, "replay"),
     }
 }

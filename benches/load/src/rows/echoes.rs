@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Goal, PER_MILLION, Row, Server, Work, each};
+use super::{Goal, Often, PER_MILLION, Row, Server, Work, each};
 use crate::client::{Conn, Ready, unexpected};
 use crate::servers::Kind;
 use crate::wire::Exchange;
@@ -12,25 +12,25 @@ pub(crate) fn all() -> Vec<Work> {
         Work {
             rows: const { &[row("ack, 1 KiB, 64 connections x 1 in flight", Goal::Part(7.5 / 12.0))] },
             kinds: Kind::ALL,
-            once: false,
+            often: Often::Round,
             run: |kind, scale| run(kind, "echo", (64, 1), scale.of(60_000)),
         },
         Work {
             rows: const { &[row("ack, 1 KiB, 16 x 16 in flight", Goal::Part(1.6 / 8.2))] },
             kinds: Kind::ALL,
-            once: false,
+            often: Often::Round,
             run: |kind, scale| run(kind, "echo", (16, 16), scale.of(100_000)),
         },
         Work {
             rows: const { &[row("the same by way of `serde_json::Value`", Goal::Less)] },
             kinds: &[Kind::Socketio, Kind::Socketioxide],
-            once: false,
+            often: Often::Round,
             run: |kind, scale| run(kind, "value", (16, 16), scale.of(60_000)),
         },
         Work {
             rows: const { &[row("binary echo, 16 KiB, 8 x 8", Goal::Part(7.0 / 14.1))] },
             kinds: Kind::ALL,
-            once: false,
+            often: Often::Round,
             run: |kind, scale| run(kind, "bin", (8, 8), scale.of(40_000)),
         },
     ]

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Goal, Row, Server, Work};
+use super::{Goal, Often, Row, Server, Work};
 use crate::servers::Kind;
 use crate::wire::Exchange;
 
@@ -22,7 +22,7 @@ pub(crate) fn work() -> Work {
             },
         ],
         kinds: Kind::ALL,
-        once: false,
+        often: Often::Round,
         run: |kind, _| run(kind),
     }
 }

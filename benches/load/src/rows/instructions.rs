@@ -3,7 +3,7 @@
 use std::io;
 
 use super::echoes::{echo, exchanges};
-use super::{Goal, Row, Scale, Server, Work};
+use super::{Goal, Often, Row, Scale, Server, Work};
 use crate::servers::Kind;
 
 pub(crate) fn work() -> Work {
@@ -14,7 +14,7 @@ pub(crate) fn work() -> Work {
             goal: Goal::Part(15_000.0 / 75_000.0),
         }],
         kinds: Kind::ALL,
-        once: true,
+        often: Often::Once,
         run: |kind, scale| {
             // Of a machine that compiles while it runs the number says little.
             if scale == Scale::Quick || kind.is_foreign() || !is_there() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Goal, Row, Server, Work};
+use super::{Goal, Often, Row, Server, Work};
 use crate::servers::Kind;
 
 pub(crate) fn work() -> Work {
@@ -13,7 +13,7 @@ pub(crate) fn work() -> Work {
             goal: Goal::Part(6.0 / 28.0),
         }],
         kinds: Kind::ALL,
-        once: false,
+        often: Often::Round,
         run: |kind, scale| {
             let server = Server::start(kind)?;
             // The first sessions also pay for what all share.

@@ -25,10 +25,21 @@ pub(crate) struct Work {
     pub(crate) rows: &'static [Row],
     /// Who does it.
     pub(crate) kinds: &'static [Kind],
-    /// Done once, not in every round: it does not vary.
-    pub(crate) once: bool,
+    pub(crate) often: Often,
     /// Does it, and gives a figure per row.
     pub(crate) run: fn(Kind, Scale) -> io::Result<Vec<f64>>,
+}
+
+/// How often a piece of work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Often {
+    /// Once: it does not vary.
+    Once,
+    /// In every round.
+    Round,
+    /// So many times in every round, all servers in turn but the foreign ones, which do it once: most
+    /// of it is the kernel's, which varies from one second to the next.
+    Passes(usize),
 }
 
 /// The head of a row.

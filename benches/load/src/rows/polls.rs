@@ -4,7 +4,7 @@
 use std::io;
 
 use super::echoes::{exchanges, slot};
-use super::{Goal, PER_MILLION, Row, Server, Work, each};
+use super::{Goal, Often, PER_MILLION, Row, Server, Work, each};
 use crate::client::{Conn, Ready, unexpected};
 use crate::servers::Kind;
 use crate::session::{SEPARATOR, Target, ok};
@@ -18,7 +18,7 @@ pub(crate) fn work() -> Work {
             goal: Goal::Part(3.2 / 10.0),
         }],
         kinds: POLLING,
-        once: false,
+        often: Often::Round,
         run: |kind, scale| {
             let server = Server::start(kind)?;
             let exchanges = exchanges(kind, "echo", IN_FLIGHT);

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::spread::cast;
-use super::{Goal, Row, Scale, Server, Work};
+use super::{Goal, Often, Row, Scale, Server, Work};
 use crate::client::Conn;
 use crate::servers::Kind;
 use crate::wire::CLOSE;
@@ -31,7 +31,7 @@ pub(crate) fn work() -> Work {
             },
         ],
         kinds: Kind::ALL,
-        once: true,
+        often: Often::Once,
         run,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Goal, PER_MILLION, Row, Scale, Server, Work, each};
+use super::{Goal, Often, PER_MILLION, Row, Scale, Server, Work, each};
 use crate::client::{Conn, Ready, unexpected};
 use crate::servers::Kind;
 use crate::wire::{self, TEXT, masked};
@@ -15,7 +15,7 @@ pub(crate) fn one() -> Work {
             goal: Goal::Part(8.0 / 12.2),
         }],
         kinds: Kind::ALL,
-        once: false,
+        often: Often::Round,
         run: |kind, scale| run(kind, scale, 1, 80),
     }
 }
@@ -28,7 +28,7 @@ pub(crate) fn eight() -> Work {
             goal: Goal::Part(1.8 / 2.8),
         }],
         kinds: Kind::ALL,
-        once: false,
+        often: Often::Round,
         run: |kind, scale| run(kind, scale, 8, 320),
     }
 }
