@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 ///
 /// hyper writes the 101 and hands the connection over only then, so that the open packet is a
 /// write of its own, and often a wake-up of the client of its own. Here the 101 waits for the next
-/// write, read or shutdown, whichever comes first; all else passes through. A host wraps what it
-/// accepts: `TokioIo::new(Cork::new(stream))`.
+/// write, be it empty, for a read or for the shutdown, whichever comes first; all else passes
+/// through. A host wraps what it accepts: `TokioIo::new(Cork::new(stream))`.
 ///
 /// A flush leaves a 101 where it is. Who takes an upgraded connection over without this crate and
 /// then neither reads nor writes keeps the client waiting for its 101 as long.
@@ -82,6 +82,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Cork<T> {
             return Poll::Ready(Ok(bytes.len()));
         }
         match ready!(self.poll_release(cx, bytes))? {
+            0 if bytes.is_empty() => Poll::Ready(Ok(0)),
             0 => Pin::new(&mut self.io).poll_write(cx, bytes),
             written => Poll::Ready(Ok(written)),
         }

@@ -4,6 +4,7 @@
 //! would copy each of them and is never given back.
 
 use std::future::Future as _;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Open {
     is_plain: bool,
     /// No whole frame is left of what was read.
     drained: bool,
+    /// It was read from or written to, which a 101 waits for on a [`Cork`].
+    begun: bool,
 }
 
 /// What reads and writes.
@@ -79,6 +82,7 @@ impl WebSocket {
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
         let open = ready!(self.poll_open(cx))?;
         if open.drained {
+            open.begun = true;
             ready!(open.wire.poll_fill(cx));
             open.drained = false;
         }
@@ -125,8 +129,8 @@ impl WebSocket {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
         match self {
             Self::Opening(_) => Poll::Ready(Ok(())),
-            Self::Open(open) if open.wire.waiting() == 0 => Poll::Ready(Ok(())),
-            Self::Open(open) => open.wire.poll_flush(cx).map_err(|_| TransportFault::Websocket),
+            Self::Open(open) if open.wire.waiting() == 0 && open.begun => Poll::Ready(Ok(())),
+            Self::Open(open) => open.poll_flush(cx).map_err(|_| TransportFault::Websocket),
         }
     }
 
@@ -203,7 +207,8 @@ impl Open {
             (io, Bytes::new())
         });
         let drained = read.is_empty();
-        Self { frames: Frames::new(max), wire: Wire::new(io, read), is_plain, drained }
+        let (frames, wire) = (Frames::new(max), Wire::new(io, read));
+        Self { frames, wire, is_plain, drained, begun: false }
     }
 
     fn next_frame(&mut self) -> Option<Read> {
@@ -214,6 +219,14 @@ impl Open {
 
     fn has_room(&self) -> bool {
         self.wire.waiting() < WRITE_BUFFER
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.wire.waiting() == 0 {
+            ready!(self.wire.poll_nudge(cx))?;
+        }
+        self.begun = true;
+        self.wire.poll_flush(cx)
     }
 
     fn send(&mut self, frame: Frame) {

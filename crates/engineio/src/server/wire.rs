@@ -171,6 +171,11 @@ impl<T: Stream> Wire<T> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
+    /// Writes nothing: what a layer below holds back for the next write leaves.
+    pub(crate) fn poll_nudge(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_write(cx, &[]).map_ok(drop)
+    }
+
     /// Says that nothing more will be written.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)

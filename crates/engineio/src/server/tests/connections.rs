@@ -1,10 +1,15 @@
 //! What a websocket is on: a connection as it was accepted, or one that only hyper knows.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use super::endings::frame;
@@ -127,4 +132,38 @@ async fn a_corked_101_leaves_with_the_open_packet() {
         writes[0].starts_with("HTTP/1.1 101 ") && writes[0].contains("0{\"sid\""),
         "{writes:?}"
     );
+}
+
+#[tokio::test]
+async fn an_upgrade_of_a_session_that_is_not_read_gets_its_101() {
+    let mut config = Config::default();
+    config.session.limits.inbox_packets = 1;
+    let server = Server::new(config, async |_socket| std::future::pending().await);
+    let service = server.service();
+    let sid = open(&serve(&server).await).await;
+    // The inbox is full, and the session reads no frame.
+    let post = Request::post(format!("/?EIO=4&transport=polling&sid={sid}"));
+    let answer = service.answer(post.body(Full::<Bytes>::from("4unread")).unwrap()).await;
+    assert_eq!(answer.status(), 200);
+    let service = service_fn(move |request| {
+        let service = service.clone();
+        async move {
+            let answer = service.answer(request).await;
+            // The session's task looks for its websocket before hyper has it.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let (mut far, near) = duplex(1 << 10);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(Cork::new(near)), service);
+    tokio::spawn(connection.with_upgrades());
+    let request = format!("{}\r\n\r\n", upgrade_request(&format!("&sid={sid}")));
+    far.write_all(request.as_bytes()).await.unwrap();
+    let mut seen = [0; 13];
+    // Sooner than the upgrade is given up, which would let it go too.
+    let read = far.read_exact(&mut seen);
+    tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap();
+    assert_eq!(&seen, b"HTTP/1.1 101 ");
 }
