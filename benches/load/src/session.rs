@@ -23,71 +23,117 @@ impl Target {
 
     /// A websocket session, joined to `/` where there is such a thing.
     pub(crate) fn websocket(&self) -> io::Result<Conn> {
-        let mut conn = Conn::open(self.address)?;
-        self.upgrade(&mut conn, "")?;
-        if self.kind.has_engine() {
-            conn.expect(|open| open.starts_with(b"0{\"sid\":"))?;
+        one(self.websockets(1)?)
+    }
+
+    /// Many of them, with few on their way at a time.
+    pub(crate) fn many(&self, count: usize) -> io::Result<Vec<Conn>> {
+        let mut conns = Vec::with_capacity(count);
+        while conns.len() < count {
+            conns.extend(self.websockets((count - conns.len()).min(16))?);
+        }
+        Ok(conns)
+    }
+
+    /// So many of them, opened side by side: each step is taken with all before the next.
+    pub(crate) fn websockets(&self, count: usize) -> io::Result<Vec<Conn>> {
+        let mut conns = self.conns(count)?;
+        conns.iter_mut().try_for_each(|conn| self.ask_upgrade(conn, ""))?;
+        for conn in &mut conns {
+            conn.next_response()?;
+            if self.kind.has_engine() {
+                conn.expect(|open| open.starts_with(b"0{\"sid\":"))?;
+            }
+            if self.kind.has_namespaces() {
+                conn.send(&masked(TEXT, b"40"))?;
+            }
         }
         if self.kind.has_namespaces() {
-            conn.send(&masked(TEXT, b"40"))?;
-            conn.expect(|joined| joined.starts_with(b"40{\"sid\":"))?;
+            let is_joined = |joined: &[u8]| joined.starts_with(b"40{\"sid\":");
+            conns.iter_mut().try_for_each(|conn| conn.expect(is_joined))?;
         }
-        Ok(conn)
+        Ok(conns)
     }
 
-    pub(crate) fn websockets(&self, count: usize) -> io::Result<Vec<Conn>> {
-        (0..count).map(|_| self.websocket()).collect()
-    }
-
-    /// Says goodbye and waits until the server has.
-    pub(crate) fn close(&self, mut conn: Conn) -> io::Result<()> {
-        conn.send(&masked(CLOSE, &1000_u16.to_be_bytes()))?;
-        while let Some(frame) = conn.next_frame()? {
-            if frame.opcode == CLOSE {
-                break;
-            }
+    /// Says goodbye on each and waits until the server has.
+    pub(crate) fn close(&self, mut conns: Vec<Conn>) -> io::Result<()> {
+        let goodbye = masked(CLOSE, &1000_u16.to_be_bytes());
+        conns.iter_mut().try_for_each(|conn| conn.send(&goodbye))?;
+        for mut conn in conns {
+            while conn.next_frame()?.is_some_and(|frame| frame.opcode != CLOSE) {}
         }
         Ok(())
     }
 
-    /// A session on polling: a connection for its GETs, one for its POSTs, and its id.
-    pub(crate) fn polling(&self) -> io::Result<(Conn, Conn, String)> {
-        let (mut get, mut post) = (Conn::open(self.address)?, Conn::open(self.address)?);
-        get.send(self.get("").as_bytes())?;
-        let open = get.next_response()?;
-        let sid = sid(&open).ok_or_else(|| unexpected(&open))?;
-        if self.kind.has_namespaces() {
-            post.send(&self.post(&sid, b"40"))?;
-            ok(&post.next_response()?)?;
-            get.send(self.get(&sid).as_bytes())?;
-            let joined = get.next_response()?;
-            // A ping may stand before it.
-            if !joined.split(|byte| *byte == SEPARATOR).any(|one| one.starts_with(b"40{\"sid\":")) {
-                return Err(unexpected(&joined));
-            }
-        }
-        Ok((get, post, sid))
+    /// A session on polling.
+    pub(crate) fn polling(&self) -> io::Result<Polling> {
+        one(self.pollings(1)?)
     }
 
-    /// A session that begins on polling and goes on on a websocket, while a GET is held.
-    pub(crate) fn upgraded(&self) -> io::Result<Conn> {
-        let (mut get, _post, sid) = self.polling()?;
-        get.send(self.get(&sid).as_bytes())?;
-        let mut conn = Conn::open(self.address)?;
-        self.upgrade(&mut conn, &sid)?;
-        conn.send(&masked(TEXT, b"2probe"))?;
-        conn.expect(|pong| pong == b"3probe")?;
-        loop {
-            let noop = get.next_response()?;
-            match &*noop {
-                b"6" => break,
-                // A ping, as some send at once; the session has moved on before its pong is due.
-                b"2" => get.send(self.get(&sid).as_bytes())?,
-                other => return Err(unexpected(other)),
+    /// So many of them, opened side by side.
+    fn pollings(&self, count: usize) -> io::Result<Vec<Polling>> {
+        let (gets, posts) = (self.conns(count)?, self.conns(count)?);
+        let mut all: Vec<_> = std::iter::zip(gets, posts)
+            .map(|(get, post)| Polling { get, post, sid: String::new() })
+            .collect();
+        all.iter_mut().try_for_each(|one| one.get.send(self.get("").as_bytes()))?;
+        for one in &mut all {
+            let open = one.get.next_response()?;
+            one.sid = sid(&open).ok_or_else(|| unexpected(&open))?;
+            if self.kind.has_namespaces() {
+                one.post.send(&self.post(&one.sid, b"40"))?;
             }
         }
-        conn.send(&masked(TEXT, b"5"))?;
-        Ok(conn)
+        if self.kind.has_namespaces() {
+            for one in &mut all {
+                ok(&one.post.next_response()?)?;
+                one.get.send(self.get(&one.sid).as_bytes())?;
+            }
+            for one in &mut all {
+                let joined = one.get.next_response()?;
+                // A ping may stand before it.
+                let mut packets = joined.split(|byte| *byte == SEPARATOR);
+                if !packets.any(|packet| packet.starts_with(b"40{\"sid\":")) {
+                    return Err(unexpected(&joined));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// So many sessions that begin on polling and go on on a websocket, while a GET is held; side by
+    /// side.
+    pub(crate) fn upgraded(&self, count: usize) -> io::Result<Vec<Conn>> {
+        let mut all = self.pollings(count)?;
+        let mut conns = Vec::with_capacity(count);
+        for one in &mut all {
+            one.get.send(self.get(&one.sid).as_bytes())?;
+            let mut conn = Conn::open(self.address)?;
+            self.ask_upgrade(&mut conn, &one.sid)?;
+            conns.push(conn);
+        }
+        for conn in &mut conns {
+            conn.next_response()?;
+            conn.send(&masked(TEXT, b"2probe"))?;
+        }
+        conns.iter_mut().try_for_each(|conn| conn.expect(|pong| pong == b"3probe"))?;
+        for (one, conn) in std::iter::zip(&mut all, &mut conns) {
+            loop {
+                let noop = one.get.next_response()?;
+                match &*noop {
+                    b"6" => break,
+                    // A ping, as some send at once; the session has moved on before its pong is due.
+                    b"2" => one.get.send(self.get(&one.sid).as_bytes())?,
+                    other => return Err(unexpected(other)),
+                }
+            }
+            conn.send(&masked(TEXT, b"5"))?;
+        }
+        Ok(conns)
+    }
+
+    fn conns(&self, count: usize) -> io::Result<Vec<Conn>> {
+        (0..count).map(|_| Conn::open(self.address)).collect()
     }
 
     /// The text of a GET.
@@ -107,7 +153,7 @@ impl Target {
         [head.as_bytes(), payload].concat()
     }
 
-    fn upgrade(&self, conn: &mut Conn, sid: &str) -> io::Result<()> {
+    fn ask_upgrade(&self, conn: &mut Conn, sid: &str) -> io::Result<()> {
         let head = format!(
             "GET {}&transport=websocket{} HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\n\
              upgrade: websocket\r\nsec-websocket-version: 13\r\n\
@@ -116,9 +162,19 @@ impl Target {
             with(sid),
             self.address
         );
-        conn.send(head.as_bytes())?;
-        conn.next_response().map(drop)
+        conn.send(head.as_bytes())
     }
+}
+
+/// A session on polling: a connection for its GETs, one for its POSTs, and its id.
+pub(crate) struct Polling {
+    pub(crate) get: Conn,
+    pub(crate) post: Conn,
+    pub(crate) sid: String,
+}
+
+fn one<T>(mut all: Vec<T>) -> io::Result<T> {
+    all.pop().ok_or_else(|| io::Error::other("there is none"))
 }
 
 /// Whether a POST was taken.

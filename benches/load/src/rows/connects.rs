@@ -4,45 +4,73 @@ use std::io;
 
 use super::polls::UPGRADING;
 use super::{Goal, Often, PER_THOUSAND, Row, Scale, Server, Work};
+use crate::client::Conn;
 use crate::servers::Kind;
 use crate::session::Target;
 
-pub(crate) fn websocket() -> Work {
+pub(crate) fn all() -> [Work; 4] {
+    [
+        Work {
+            rows: &[Row { name: "websocket: connect, CONNECT, close, 16 at once", ..WEBSOCKET }],
+            run: |kind, scale| run(kind, scale, 16, Target::websockets),
+            ..websocket()
+        },
+        websocket(),
+        Work {
+            rows: &[Row {
+                name: "polling: connect, CONNECT, upgrade, close, 16 at once",
+                ..UPGRADE
+            }],
+            run: |kind, scale| run(kind, scale, 16, Target::upgraded),
+            ..upgrade()
+        },
+        upgrade(),
+    ]
+}
+
+const WEBSOCKET: Row = Row {
+    name: "websocket: connect, CONNECT, close, one at a time",
+    unit: PER_THOUSAND,
+    goal: Goal::Part(48.0 / 60.0),
+};
+
+fn websocket() -> Work {
     Work {
-        rows: &[Row {
-            name: "websocket: connect, CONNECT, close",
-            unit: PER_THOUSAND,
-            goal: Goal::Part(48.0 / 60.0),
-        }],
+        rows: &[WEBSOCKET],
         kinds: &Kind::COLUMNS,
         often: Often::Passes(6),
-        run: |kind, scale| run(kind, scale, |target| target.close(target.websocket()?)),
+        run: |kind, scale| run(kind, scale, 1, Target::websockets),
     }
 }
 
-pub(crate) fn upgrade() -> Work {
+const UPGRADE: Row = Row {
+    name: "polling: connect, CONNECT, upgrade, close, one at a time",
+    unit: PER_THOUSAND,
+    goal: Goal::Part(145.0 / 173.0),
+};
+
+fn upgrade() -> Work {
     Work {
-        rows: &[Row {
-            name: "polling: connect, CONNECT, upgrade, close",
-            unit: PER_THOUSAND,
-            goal: Goal::Part(145.0 / 173.0),
-        }],
+        rows: &[UPGRADE],
         kinds: &UPGRADING,
         often: Often::Passes(6),
-        run: |kind, scale| run(kind, scale, |target| target.close(target.upgraded()?)),
+        run: |kind, scale| run(kind, scale, 1, Target::upgraded),
     }
 }
 
+/// Sessions are opened `at_once` side by side, and then closed.
 fn run(
     kind: Kind,
     scale: Scale,
-    visit: impl Fn(&Target) -> io::Result<()>,
+    at_once: usize,
+    open: fn(&Target, usize) -> io::Result<Vec<Conn>>,
 ) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
+    let visit = |target: &Target| target.close(open(target, at_once)?);
     // A pass is short, but for those that take their time to become warm.
-    let count = scale.of(if kind.is_foreign() { 3_000 } else { 600 });
-    (0..count / 4).try_for_each(|_| visit(&server.target))?;
-    let seconds = server.cpu(|target| (0..count).try_for_each(|_| visit(target)))?;
+    let visits = scale.of(if kind.is_foreign() { 3_000 } else { 600 }).div_ceil(at_once);
+    (0..visits.div_ceil(4)).try_for_each(|_| visit(&server.target))?;
+    let seconds = server.cpu(|target| (0..visits).try_for_each(|_| visit(target)))?;
     // Milliseconds per thousand are microseconds each.
-    Ok(vec![seconds * 1e6 / count as f64])
+    Ok(vec![seconds * 1e6 / (visits * at_once) as f64])
 }

@@ -48,7 +48,7 @@ fn run(
 ) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
     let exchanges = exchanges(kind, name, in_flight);
-    let mut conns = server.target.websockets(conns)?;
+    let mut conns = server.target.many(conns)?;
     echo(&mut conns, &exchanges, total / 10)?;
     let seconds = server.cpu(|_| echo(&mut conns, &exchanges, total))?;
     Ok(vec![each(seconds, total)])

@@ -17,10 +17,10 @@ pub(crate) fn work() -> Work {
         run: |kind, scale| {
             let server = Server::start(kind)?;
             // The first sessions also pay for what all share.
-            let warm = server.target.websockets(50)?;
+            let warm = server.target.many(50)?;
             std::thread::sleep(Duration::from_millis(300));
             let (before, _) = server.process.memory()?;
-            let idle = server.target.websockets(scale.of(2_000))?;
+            let idle = server.target.many(scale.of(2_000))?;
             std::thread::sleep(Duration::from_millis(500));
             let (after, _) = server.process.memory()?;
             let grown = after.saturating_sub(before) as f64 / idle.len() as f64;

@@ -87,7 +87,8 @@ impl Scale {
 pub(crate) fn all() -> Vec<Work> {
     let mut all = echoes::all();
     all.extend([polls::work(), spread::one(), spread::eight(), bursts::serialised()]);
-    all.extend([bursts::encoded(), connects::websocket(), connects::upgrade()]);
+    all.push(bursts::encoded());
+    all.extend(connects::all());
     all.extend([memory::work(), instructions::work(), slow::work(), floods::work()]);
     all
 }

@@ -7,7 +7,7 @@ use super::echoes::{exchanges, slot};
 use super::{Goal, Often, PER_MILLION, Row, Server, Work, each};
 use crate::client::{Conn, Ready, unexpected};
 use crate::servers::Kind;
-use crate::session::{SEPARATOR, Target, ok};
+use crate::session::{Polling, SEPARATOR, Target, ok};
 use crate::wire::Exchange;
 
 pub(crate) fn work() -> Work {
@@ -61,7 +61,7 @@ impl Sessions {
         let payload = packets.join(&SEPARATOR);
         let (mut conns, mut asks) = (Vec::new(), Vec::new());
         for _ in 0..SESSIONS {
-            let (mut get, post, sid) = target.polling()?;
+            let Polling { mut get, post, sid } = target.polling()?;
             asks.extend([target.get(&sid).into_bytes(), target.post(&sid, &payload)]);
             get.send(&asks[conns.len()])?;
             conns.extend([get, post]);

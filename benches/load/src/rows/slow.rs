@@ -40,7 +40,7 @@ fn run(kind: Kind, scale: Scale) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
     // What piles up is told by how much was sent: the same for all.
     let times = if scale == Scale::Quick { scale.of(FULL) } else { FULL };
-    let mut others = server.target.websockets(7)?;
+    let mut others = server.target.many(7)?;
     cast(&mut others, 8, times / 8)?;
     let began = Instant::now();
     cast(&mut others, 8, times)?;

@@ -35,7 +35,7 @@ pub(crate) fn eight() -> Work {
 
 fn run(kind: Kind, scale: Scale, under_way: usize, times: usize) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
-    let mut conns = server.target.websockets(scale.of(1_000))?;
+    let mut conns = server.target.many(scale.of(1_000))?;
     let times = scale.of(times);
     cast(&mut conns, under_way, under_way)?;
     let seconds = server.cpu(|_| cast(&mut conns, under_way, times))?;

@@ -82,7 +82,7 @@ fn clients(server: &Server, number: usize, count: usize) -> io::Result<Vec<Conn>
     let query = format!("&conversation_id={}&latest_event_id=-1", name(number));
     let target = &server.target;
     let target = Target { address: target.address, kind: target.kind, query };
-    target.websockets(count)
+    target.many(count)
 }
 
 /// Fills a log; for each conversation the frames that a client must get.
