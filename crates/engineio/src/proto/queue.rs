@@ -57,7 +57,11 @@ impl<T> Extend<T> for Queue<T> {
         if self.is_empty() {
             self.first = items.next();
         }
-        self.rest.extend(items);
+        // Mostly it was the only one.
+        if let Some(next) = items.next() {
+            self.rest.push_back(next);
+            self.rest.extend(items);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::Sleep;
 
 use super::shared::Shared;
+use super::turn::Turn;
 use super::websocket::{Read, WebSocket};
 use super::{Inner, Socket};
 use crate::proto::TransportFault;
@@ -21,6 +22,12 @@ pub(crate) struct Driver {
     server: Arc<Inner>,
     shared: Arc<Shared>,
     websocket: Option<WebSocket>,
+    /// What the websocket is polled with, and whether it was woken: one that was not has nothing to
+    /// read. Shared with whatever waits on the connection.
+    wire: Arc<Turn>,
+    wire_waker: Waker,
+    /// The websocket may have more to read.
+    readable: bool,
     /// It has not taken all frames that it was given.
     flushing: bool,
     /// The application, until it is done.
@@ -40,8 +47,12 @@ impl Driver {
         server.counters.opened(shared.lock().session.transport());
         let app = (server.app)(Socket::new(Arc::clone(&shared)));
         let waker = shared.lock().app_waker();
+        let wire = Arc::new(Turn::default());
         let driver = Self {
             websocket,
+            wire_waker: Waker::from(Arc::clone(&wire)),
+            wire,
+            readable: true,
             flushing: false,
             app: Some(app),
             waker,
@@ -56,9 +67,11 @@ impl Driver {
 
     /// Begins a turn: from here on nobody wakes this task, which looks at everything before it
     /// rests. Whether frames may be read, and whether it is the application's turn.
-    fn begin(&self, cx: &Context<'_>) -> (bool, bool) {
+    fn begin(&mut self, cx: &Context<'_>) -> (bool, bool) {
         let turn = self.shared.turn();
         turn.set_task(cx.waker());
+        self.wire.set_task(cx.waker());
+        self.readable |= self.wire.take();
         let mut state = self.shared.lock();
         state.driving = true;
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -86,15 +99,19 @@ impl Driver {
         let max = self.server.session.limits.max_payload;
         let open = self.server.session.upgrade_timeout;
         self.websocket = Some(WebSocket::new(upgrade, max, open, None));
+        self.readable = true;
     }
 
     /// Reads frames while the application keeps up; it `runs` if it waits for what came. Whether
     /// there are no more for now.
-    fn read(&mut self, cx: &mut Context<'_>, mut wanted: bool, runs: &mut bool) -> bool {
-        while wanted {
+    fn read(&mut self, mut wanted: bool, runs: &mut bool) -> bool {
+        while wanted && self.readable {
             let Some(websocket) = &mut self.websocket else { return true };
-            let fault = match websocket.poll_fill(cx) {
-                Poll::Pending => return true,
+            let fault = match websocket.poll_fill(&mut Context::from_waker(&self.wire_waker)) {
+                Poll::Pending => {
+                    self.readable = false;
+                    return true;
+                }
                 Poll::Ready(Err(fault)) => Some(Read::Failed(fault)),
                 // All that one read of the connection brought, in one turn.
                 Poll::Ready(Ok(())) => {
@@ -125,17 +142,19 @@ impl Driver {
             };
             match fault {
                 None | Some(Read::Frame(_)) => {}
-                Some(Read::Closed) => self.lose_websocket(cx, None),
-                Some(Read::Failed(fault)) => self.lose_websocket(cx, Some(fault)),
+                Some(Read::Closed) => self.lose_websocket(None),
+                Some(Read::Failed(fault)) => self.lose_websocket(Some(fault)),
             }
         }
-        false
+        !self.readable
     }
 
     /// The websocket failed, or was closed by the peer.
-    fn lose_websocket(&mut self, cx: &mut Context<'_>, fault: Option<TransportFault>) {
+    fn lose_websocket(&mut self, fault: Option<TransportFault>) {
         match self.websocket.take() {
-            Some(websocket) if fault.is_none() => websocket.close_too(cx),
+            Some(websocket) if fault.is_none() => {
+                websocket.close_too(&mut Context::from_waker(&self.wire_waker));
+            }
             Some(websocket) => websocket.close(),
             None => {}
         }
@@ -162,13 +181,13 @@ impl Driver {
     }
 
     /// Writes frames while the connection takes them. Whether it would take more.
-    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+    fn write(&mut self) -> bool {
         while let Some(websocket) = &mut self.websocket {
-            match websocket.poll_ready(cx) {
+            match websocket.poll_ready(&mut Context::from_waker(&self.wire_waker)) {
                 Poll::Pending if self.shared.lock().session.wants_hang_up() => {}
                 Poll::Pending => return false,
                 Poll::Ready(Err(fault)) => {
-                    self.lose_websocket(cx, Some(fault));
+                    self.lose_websocket(Some(fault));
                     break;
                 }
                 Poll::Ready(Ok(())) => {}
@@ -200,10 +219,10 @@ impl Driver {
             }
         }
         let Some(websocket) = &mut self.websocket else { return false };
-        match websocket.poll_flush(cx) {
+        match websocket.poll_flush(&mut Context::from_waker(&self.wire_waker)) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => self.flushing = false,
-            Poll::Ready(Err(fault)) => self.lose_websocket(cx, Some(fault)),
+            Poll::Ready(Err(fault)) => self.lose_websocket(Some(fault)),
         }
         self.websocket.is_some()
     }
@@ -227,11 +246,11 @@ impl Driver {
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let (mut wanted, mut runs) = self.begin(cx);
         let next = loop {
-            let drained = self.read(cx, wanted, &mut runs);
+            let drained = self.read(wanted, &mut runs);
             if runs {
                 self.run_app();
             }
-            let takes = self.write(cx);
+            let takes = self.write();
             let mut state = self.shared.lock();
             state.flushed = !self.flushing;
             if state.is_over() {

@@ -9,16 +9,22 @@ use bytes::{Buf as _, Bytes};
 /// Bytes to be written, in order: few are copied together, many are shared.
 #[derive(Debug, Default)]
 pub(super) struct Gather {
-    /// What was copied, whole.
-    copied: Vec<u8>,
-    /// How much of `copied` is written.
+    /// What waits. An idle connection has none: the thread keeps one for whoever writes next.
+    queue: Option<Box<Queue>>,
+    /// How much of what was copied is written.
     done: usize,
-    /// What is shared, each with the end of what was copied before it.
-    shared: VecDeque<(usize, Bytes)>,
     /// Bytes that wait.
     pub(super) len: usize,
     /// The connection takes several pieces at once.
     shares: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// What was copied, whole.
+    copied: Vec<u8>,
+    /// What is shared, each with the end of what was copied before it.
+    shared: VecDeque<(usize, Bytes)>,
 }
 
 impl Gather {
@@ -29,68 +35,65 @@ impl Gather {
 
     /// What waits, if that is one piece.
     pub(super) fn one(&self) -> Option<&[u8]> {
-        self.shared.is_empty().then(|| &self.copied[self.done..])
+        let queue = self.queue.as_deref()?;
+        queue.shared.is_empty().then(|| &queue.copied[self.done..])
     }
 
     /// Whether three pieces are all there is.
     pub(super) fn is_few(&self) -> bool {
-        self.shared.len() <= 1
+        self.queue.as_deref().is_none_or(|queue| queue.shared.len() <= 1)
     }
 
-    /// Takes the thread's memory, if nothing waits yet.
-    fn begin(&mut self) {
-        if self.len == 0
-            && let Some((copied, shared)) = SPARE.take()
-        {
-            (self.copied, self.shared) = (copied, shared);
-        }
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_with(|| SPARE.take().unwrap_or_default())
     }
 
-    /// An idle connection keeps nothing; the thread has what the next one needs.
+    /// Gives the queue to the thread, unless a burst made it large.
     fn end(&mut self) {
-        let (mut copied, mut shared) =
-            (std::mem::take(&mut self.copied), std::mem::take(&mut self.shared));
         (self.done, self.len) = (0, 0);
-        copied.clear();
-        shared.clear();
-        if copied.capacity() <= SPARED && shared.capacity() <= SLICES {
-            SPARE.set(Some((copied, shared)));
+        let Some(mut queue) = self.queue.take() else { return };
+        queue.copied.clear();
+        queue.shared.clear();
+        if queue.copied.capacity() <= SPARED && queue.shared.capacity() <= SLICES {
+            SPARE.set(Some(queue));
         }
     }
 
     pub(super) fn copy(&mut self, bytes: &[u8]) {
-        self.begin();
-        self.copied.extend_from_slice(bytes);
+        self.queue().copied.extend_from_slice(bytes);
         self.len += bytes.len();
     }
 
     pub(super) fn share(&mut self, bytes: Bytes) {
-        let is_little = self.shared.is_empty() && self.len + bytes.len() <= JOINED;
-        if bytes.len() < COPIED || is_little || !self.shares {
-            return self.copy(&bytes);
+        let (len, shares, waiting) = (bytes.len(), self.shares, self.len);
+        let queue = self.queue();
+        let is_little = queue.shared.is_empty() && waiting + len <= JOINED;
+        if len < COPIED || is_little || !shares {
+            queue.copied.extend_from_slice(&bytes);
+        } else {
+            queue.shared.push_back((queue.copied.len(), bytes));
         }
-        self.begin();
-        self.len += bytes.len();
-        self.shared.push_back((self.copied.len(), bytes));
+        self.len += len;
     }
 
     /// The first pieces, as many as there is room for; how many.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(Queue { copied, shared }) = self.queue.as_deref() else { return 0 };
         let (mut at, mut count) = (self.done, 0);
-        for (end, bytes) in &self.shared {
+        for (end, bytes) in shared {
             if count + 2 > slices.len() {
                 return count;
             }
             if at < *end {
-                slices[count] = IoSlice::new(&self.copied[at..*end]);
+                slices[count] = IoSlice::new(&copied[at..*end]);
                 count += 1;
                 at = *end;
             }
             slices[count] = IoSlice::new(bytes);
             count += 1;
         }
-        if at < self.copied.len() && count < slices.len() {
-            slices[count] = IoSlice::new(&self.copied[at..]);
+        if at < copied.len() && count < slices.len() {
+            slices[count] = IoSlice::new(&copied[at..]);
             count += 1;
         }
         count
@@ -101,19 +104,20 @@ impl Gather {
             return self.end();
         }
         self.len -= written;
+        let Some(Queue { copied, shared }) = self.queue.as_deref_mut() else { return };
         while written > 0 {
-            let end = self.shared.front().map_or(self.copied.len(), |(end, _)| *end);
-            let copied = written.min(end - self.done);
-            self.done += copied;
-            written -= copied;
-            if let Some((end, bytes)) = self.shared.front_mut()
+            let end = shared.front().map_or(copied.len(), |(end, _)| *end);
+            let part = written.min(end - self.done);
+            self.done += part;
+            written -= part;
+            if let Some((end, bytes)) = shared.front_mut()
                 && self.done == *end
             {
-                let shared = written.min(bytes.len());
-                bytes.advance(shared);
-                written -= shared;
+                let part = written.min(bytes.len());
+                bytes.advance(part);
+                written -= part;
                 if bytes.is_empty() {
-                    self.shared.pop_front();
+                    shared.pop_front();
                 }
             }
         }
@@ -122,11 +126,8 @@ impl Gather {
 
 thread_local! {
     /// Memory for what one connection at a time has to write.
-    static SPARE: Cell<Option<Queue>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Queue>>> = const { Cell::new(None) };
 }
-
-/// What is copied and what is shared of a [`Gather`].
-type Queue = (Vec<u8>, VecDeque<(usize, Bytes)>);
 
 /// Fewer bytes than this are copied: cheaper than a piece of their own.
 const COPIED: usize = 512;
@@ -174,7 +175,7 @@ mod tests {
                 written += cut;
             }
             prop_assert_eq!(written, expected.len());
-            prop_assert_eq!(gather.copied.capacity() + gather.shared.capacity(), 0);
+            prop_assert!(gather.queue.is_none());
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The application's waker: its driver polls it when it was woken, not with every wake-up.
+//! The wakers of what one driver polls, the application and the connection: each is polled when it
+//! was woken, not with every wake-up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
-/// Whether it is the application's turn, and who gives it that.
+/// Whether it is somebody's turn, and who gives it that.
 pub(crate) struct Turn {
     woken: AtomicBool,
     /// The driver's task. It is spawned once and stays in it.
@@ -19,13 +20,13 @@ impl Default for Turn {
 }
 
 impl Turn {
-    /// Says whose task polls the application.
+    /// Says whose task polls it.
     pub(crate) fn set_task(&self, waker: &Waker) {
         let task = self.task.get_or_init(|| waker.clone());
         debug_assert!(task.will_wake(waker));
     }
 
-    /// Whether the application was woken since the last time.
+    /// Whether it was woken since the last time.
     pub(crate) fn take(&self) -> bool {
         self.woken.load(Ordering::Acquire) && self.woken.swap(false, Ordering::AcqRel)
     }

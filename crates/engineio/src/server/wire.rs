@@ -192,7 +192,7 @@ fn scratch() -> Box<[u8]> {
 }
 
 /// Bytes read at once.
-const READ: usize = 32 << 10;
+const READ: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,7 @@ use futures_util::FutureExt as _;
 use super::Socket;
 use crate::proto::{Args, Encoded};
 use crate::server::broadcast::read_args;
-use crate::server::handlers::{
-    EventHandler, EventMiddleware, Events, Found, Listener, event_middleware,
-};
+use crate::server::handlers::{EventHandler, EventMiddleware, Events, Found, event_middleware};
 use crate::server::{Event, Handler, HandlerError};
 
 impl Socket {
@@ -99,8 +97,8 @@ impl Socket {
             let own = socket.own_events();
             let own = own.map(|events| events.read(|handlers| handlers.outgoing.clone()));
             let own = own.unwrap_or_default();
-            let listeners: Vec<&Listener> = of_namespace.iter().chain(&own).collect();
-            if listeners.is_empty() {
+            let mut listeners = of_namespace.iter().chain(&own).peekable();
+            if listeners.peek().is_none() {
                 continue;
             }
             let Some(args) = args.get_or_insert_with(|| read_args(packet)) else { return };
