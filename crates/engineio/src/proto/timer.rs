@@ -34,7 +34,11 @@ impl Add<Duration> for Time {
 
 /// The timers of a session, each a deadline or unset.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Time>; Timer::COUNT]);
+pub(crate) struct Timers {
+    /// The earliest, for it is asked far more often than set.
+    next: Option<Time>,
+    table: [Option<Time>; Timer::COUNT],
+}
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +60,13 @@ impl Timer {
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Time) {
-        self.0[timer as usize] = Some(at);
+        self.table[timer as usize] = Some(at);
+        self.update();
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        self.table[timer as usize] = None;
+        self.update();
     }
 
     pub(crate) fn stop_all(&mut self) {
@@ -69,14 +75,20 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     /// Takes one timer that has expired, in the order of the table, with its deadline.
     pub(crate) fn expired(&mut self, now: Time) -> Option<(Timer, Time)> {
-        Timer::ALL.into_iter().find_map(|timer| {
-            let at = self.0[timer as usize].take_if(|at| *at <= now)?;
+        let expired = Timer::ALL.into_iter().find_map(|timer| {
+            let at = self.table[timer as usize].take_if(|at| *at <= now)?;
             Some((timer, at))
-        })
+        })?;
+        self.update();
+        Some(expired)
+    }
+
+    fn update(&mut self) {
+        self.next = self.table.iter().flatten().min().copied();
     }
 }

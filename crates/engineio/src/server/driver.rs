@@ -22,8 +22,8 @@ pub(crate) struct Driver {
     server: Arc<Inner>,
     shared: Arc<Shared>,
     websocket: Option<WebSocket>,
-    /// What the websocket is polled with, and whether it was woken: one that was not has nothing to
-    /// read. Shared with whatever waits on the connection.
+    /// What the websocket and the clock are polled with, and whether they were woken: a websocket
+    /// that was not has nothing to read, and no deadline has passed.
     wire: Arc<Turn>,
     wire_waker: Waker,
     /// The websocket may have more to read.
@@ -71,7 +71,8 @@ impl Driver {
         let turn = self.shared.turn();
         turn.set_task(cx.waker());
         self.wire.set_task(cx.waker());
-        self.readable |= self.wire.take();
+        let woken = self.wire.take();
+        self.readable |= woken;
         let mut state = self.shared.lock();
         state.driving = true;
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -85,7 +86,7 @@ impl Driver {
         drop(state);
         let runs = turn.take() || runs;
         // The clock is read when a deadline may have passed, and with frames.
-        match self.sleep.is_elapsed() {
+        match woken && self.sleep.is_elapsed() {
             true => self.shared.drive(|state, now| {
                 let rings = state.end_alarm(now);
                 (state.wants_frame(), runs || rings)
@@ -281,6 +282,7 @@ impl Driver {
         if let Some(at) = next {
             self.sleep.as_mut().reset(self.shared.instant(at));
             // One that is due already wakes this task at once.
+            let cx = &mut Context::from_waker(&self.wire_waker);
             if self.sleep.as_mut().poll(cx).is_ready() {
                 cx.waker().wake_by_ref();
             }

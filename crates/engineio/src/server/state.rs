@@ -72,9 +72,9 @@ impl State {
     /// Takes the wakers of those who have something to do now.
     pub(super) fn ready(&mut self) -> [Option<Waker>; 4] {
         let session = &self.session;
-        let get = if session.has_payload() { self.get.take() } else { None };
-        let post =
-            if session.wants_input() || !session.is_open() { self.post.take() } else { None };
+        // Mostly there is none, and its session is not asked.
+        let get = self.get.take_if(|_| session.has_payload());
+        let post = self.post.take_if(|_| session.wants_input() || !session.is_open());
         let app = if self.wakes_app() {
             self.waits = Waits::No;
             self.app.take()
@@ -142,17 +142,18 @@ impl State {
 
     /// Whether the driver has something to do.
     pub(super) fn has_work(&self) -> bool {
-        let earlier = match (self.deadline(), self.armed) {
+        let earlier = || match (self.deadline(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
         };
-        earlier
-            || self.upgrade.is_some()
-            || self.session.has_transmit()
-            || (self.stalled && self.wants_frame())
+        // What is usual first.
+        self.session.has_transmit()
             || (self.waits == Waits::Here && self.session.has_event())
+            || self.upgrade.is_some()
+            || (self.stalled && self.wants_frame())
             || self.is_over()
+            || earlier()
     }
 
     /// When the driver is to look again, if nothing happens before.

@@ -240,6 +240,12 @@ impl Namespace {
         listeners
     }
 
+    /// Whether somebody listens to what leaves to any of its sockets.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        self.inner.template.as_ref().is_some_and(Self::has_outgoing)
+            || self.events().read(|handlers| !handlers.outgoing.is_empty())
+    }
+
     pub(crate) fn events(&self) -> &Events {
         &self.inner.events
     }

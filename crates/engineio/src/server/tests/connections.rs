@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,10 +16,29 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use super::endings::frame;
 use super::*;
 
-/// A connection that keeps each write that it took.
+/// A connection that keeps each write that it took, counts reads, and looks at what comes while it
+/// writes, as encrypted ones may: whoever wrote last is woken then.
 struct Kept {
     io: DuplexStream,
     writes: Arc<Mutex<Vec<String>>>,
+    reads: Arc<AtomicUsize>,
+    ahead: Vec<u8>,
+}
+
+impl Kept {
+    fn new(io: DuplexStream) -> Self {
+        Self { io, writes: Arc::default(), reads: Arc::default(), ahead: Vec::new() }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) {
+        let mut buffer = [0; 64];
+        let mut buffer = ReadBuf::new(&mut buffer);
+        let looked = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
+        self.ahead.extend_from_slice(buffer.filled());
+        if looked.is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
 }
 
 impl AsyncRead for Kept {
@@ -27,7 +47,13 @@ impl AsyncRead for Kept {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buffer);
+        }
+        let len = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead.drain(..len).collect::<Vec<_>>());
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -38,6 +64,7 @@ impl AsyncWrite for Kept {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.writes.lock().unwrap().push(String::from_utf8_lossy(bytes).into_owned());
+        self.look(cx);
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
@@ -124,14 +151,52 @@ async fn and_on_a_unix_socket() {
 
 #[tokio::test]
 async fn a_corked_101_leaves_with_the_open_packet() {
-    let writes: Arc<Mutex<Vec<String>>> = Arc::default();
     let (io, far) = duplex(1 << 10);
-    visit((Cork::new(Kept { io, writes: Arc::clone(&writes) }), far)).await;
+    let io = Kept::new(io);
+    let writes = Arc::clone(&io.writes);
+    visit((Cork::new(io), far)).await;
     let writes = writes.lock().unwrap();
     assert!(
         writes[0].starts_with("HTTP/1.1 101 ") && writes[0].contains("0{\"sid\""),
         "{writes:?}"
     );
+}
+
+#[tokio::test]
+async fn a_connection_is_read_when_it_was_woken_whoever_asked_it_last() {
+    let (tell, mut senders) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::new(Config::default(), move |socket: Socket| {
+        let _ = tell.send(socket.sender());
+        echo(socket)
+    });
+    let (io, mut far) = duplex(1 << 10);
+    let io = Kept::new(io);
+    let reads = Arc::clone(&io.reads);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(io), server.service());
+    tokio::spawn(connection.with_upgrades());
+    far.write_all(format!("{}\r\n\r\n", upgrade_request("")).as_bytes()).await.unwrap();
+    let mut read = async |end: &str| {
+        let mut seen = Vec::new();
+        while !seen.ends_with(end.as_bytes()) {
+            let byte = tokio::time::timeout(Duration::from_secs(10), far.read_u8()).await;
+            seen.push(byte.unwrap().unwrap());
+        }
+    };
+    read("}").await;
+    let sender = senders.recv().await.unwrap();
+    sender.send("first").unwrap();
+    read("4first").await;
+    let before = reads.load(Ordering::Relaxed);
+    for number in 0..9 {
+        sender.send(&*number.to_string()).unwrap();
+        read(&format!("4{number}")).await;
+    }
+    assert_eq!(reads.load(Ordering::Relaxed), before);
+    far.write_all(&frame(0x81, b"4late")).await.unwrap();
+    let mut seen = [0; 7];
+    let read = far.read_exact(&mut seen);
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap().unwrap();
+    assert_eq!(&seen[2..], b"4late");
 }
 
 #[tokio::test]

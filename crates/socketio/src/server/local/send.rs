@@ -16,12 +16,19 @@ impl Local {
     pub fn broadcast(&self, packet: &Encoded, target: &Target) {
         let Flags { volatile, compress, .. } = target.flags;
         let mut state = self.lock();
-        let sockets = state.index.select(target);
+        let mut sockets = state.index.select(target);
         match state.stamp(&self.inner.name, packet, volatile) {
             None => {
                 drop(state);
                 let wire = self.inner.context.wire(packet).compress(compress);
-                sockets.iter().for_each(|socket| socket.deliver(&wire, volatile));
+                let Some(first) = sockets.first() else { return };
+                let all_listen = first.namespace().has_outgoing();
+                // Each is let go at once, but for those who are told below: of many, each is far
+                // from the processor.
+                sockets.retain(|socket| {
+                    socket.deliver(&wire, volatile);
+                    all_listen || socket.has_own_outgoing()
+                });
             }
             // Offsets must reach every socket in their order: nobody else sends meanwhile.
             Some(stamped) => {

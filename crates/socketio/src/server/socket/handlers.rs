@@ -83,9 +83,13 @@ impl Socket {
 
     /// Whether [`Socket::notify_outgoing`] has anybody to tell.
     pub(crate) fn has_outgoing(&self) -> bool {
+        self.has_own_outgoing() || self.namespace().has_outgoing()
+    }
+
+    /// Whether listeners of this socket's own are among those.
+    pub(crate) fn has_own_outgoing(&self) -> bool {
         let own = self.own_events();
         own.is_some_and(|events| events.read(|handlers| !handlers.outgoing.is_empty()))
-            || !self.namespace().listeners(|handlers| &handlers.outgoing).is_empty()
     }
 
     /// Tells listeners of `sockets` what leaves. Their panics end here: who sends is not at fault.

@@ -33,23 +33,26 @@ pub struct Socket {
     inner: Arc<Inner>,
 }
 
+/// What a delivery looks at is first and together: of a broadcast to many, each socket is far from
+/// the processor.
+#[repr(C)]
 struct Inner {
+    namespace: Namespace,
+    engine: Sender,
+    gone: AtomicBool,
+    /// Handlers of its own; made when there are some.
+    events: OnceLock<Box<Events>>,
     /// Its own, unless it recovers another's.
     fresh: Identity,
     recovered: OnceLock<Box<Identity>>,
-    namespace: Namespace,
-    engine: Sender,
     auth: Option<RawJson>,
     issued: SystemTime,
     /// Made when somebody asks.
     handshake: OnceLock<Box<Handshake>>,
     mailbox: Arc<Mailbox>,
-    gone: AtomicBool,
     disconnected: SetOnce<DisconnectReason>,
     /// Made when the first is asked for.
     acks: Mutex<Option<Box<Acks<Waiter>>>>,
-    /// Handlers of its own; made when there are some.
-    events: OnceLock<Box<Events>>,
     /// What the application keeps here; made when it does.
     kept: Mutex<Option<Box<Kept>>>,
     place: Mutex<Place>,
