@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the events measured.
-pub const SIZES: [usize; 2] = [300, 16 << 10];
+pub const SIZES: [usize; 3] = [300, 16 << 10, 64 << 10];
 
 /// Its name on the wire.
 pub const NAME: &str = "oh_event";

@@ -7,6 +7,8 @@ use std::hint::black_box;
 
 pub mod data;
 pub mod engine;
+pub mod kinds;
+pub mod msgpack;
 pub mod peers;
 pub mod session;
 pub mod socket;
@@ -61,6 +63,11 @@ pub fn framing() -> Vec<Operation> {
         all.extend(peers::encode(size));
         all.extend(socket::encode(size));
     }
+    for size in data::SIZES {
+        all.extend(msgpack::events(size));
+    }
+    all.extend(kinds::decode());
+    all.extend(kinds::encode());
     for size in data::SIZES {
         all.extend(engine::packets(size));
     }
