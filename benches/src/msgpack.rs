@@ -1,7 +1,7 @@
 //! Events as MessagePack, by ours and by the parser of socketioxide.
 
 use engineio::proto::Text;
-use socketio::proto::{Body, Config, Namespace, encode, msgpack, parse};
+use socketio::proto::{Body, Config, Namespace, encode, msgpack};
 use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
@@ -33,9 +33,7 @@ pub fn events(size: usize) -> Vec<Operation> {
             (decode.clone(), OURS),
             len,
             move || {
-                let (text, attachments) = msgpack::decode(&wire, &config).expect("a packet");
-                assert!(attachments.is_empty());
-                let packet = parse(&text, &config).expect("an event").packet;
+                let packet = msgpack::parse(&wire, &config).expect("an event");
                 let Body::Event { args, ack_id: None } = packet.body else { panic!("an event") };
                 assert_eq!(args.name(), NAME);
                 args.parse::<OhEvent>().expect("its type")

@@ -1,79 +1,74 @@
-//! Arguments of an event or ack: raw JSON until a handler asks for a type. [spec: EVENT, ACK]
+//! Arguments of an event or ack: as they came until a handler asks for a type. [spec: EVENT, ACK]
 
+mod array;
 mod placeholder;
 mod spread;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::fmt;
+#[cfg(feature = "msgpack")]
+use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use serde::Deserialize;
 
-use self::spread::Spread;
+pub(super) use self::array::Array;
+pub(super) use self::placeholder::{MARK, NUM};
+#[cfg(feature = "msgpack")]
+pub(super) use self::spread::Missing;
 use super::json::{self, ArrayHead};
+#[cfg(feature = "msgpack")]
+use super::msgpack::Packed;
 use super::packet::reserved;
 use super::{ArgsError, PeerError};
-
-pub(super) use self::placeholder::{MARK, NUM};
 
 /// The arguments of one event or ack, as they came, with their attachments.
 ///
 /// Key order, number text and white space inside stay what the peer wrote. Cloning copies no
-/// bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Args {
-    /// The array, from bracket to bracket.
-    json: Bytes,
-    /// The event's name in it; empty for an ack.
-    name: Range<usize>,
-    /// The name is not what stands in `name` without its quotes.
-    is_escaped: bool,
-    /// Where the first argument begins.
-    start: usize,
-    len: usize,
-    attachments: Vec<Bytes>,
+/// bytes. Those that came as MessagePack become JSON when somebody asks for it; a type is read without.
+#[derive(Clone)]
+pub struct Args(Form);
+
+#[derive(Clone)]
+enum Form {
+    Json(Array),
+    #[cfg(feature = "msgpack")]
+    Packed(Arc<Packed>),
 }
 
 impl Args {
     /// None when the first element is neither string nor number.
     pub(crate) fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
-        match json[head.first.clone()].first() {
-            Some(b'"' | b'-' | b'0'..=b'9') => {}
-            _ => return None,
-        }
-        let ArrayHead { first, rest_at, end, len } = head;
-        Some(Self::between(json, first, rest_at, end, len - 1))
+        Array::of_event(json, head).map(Form::Json).map(Self)
     }
 
     pub(crate) fn of_ack(json: Bytes, head: ArrayHead) -> Self {
-        let start = head.first.start;
-        Self::between(json, start..start, start, head.end, head.len)
+        Self(Form::Json(Array::of_ack(json, head)))
     }
 
-    /// Cuts away the white space around the array.
-    fn between(mut json: Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
-        let open = json.iter().position(|byte| *byte == b'[').unwrap_or_default();
-        let is_escaped =
-            json[name.clone()].first() != Some(&b'"') || json[name.clone()].contains(&b'\\');
-        json.truncate(end + 1);
-        json.advance(open);
-        Self {
-            json,
-            is_escaped,
-            name: name.start - open..name.end - open,
-            start: start - open,
-            len,
-            attachments: Vec::new(),
+    #[cfg(feature = "msgpack")]
+    pub(super) fn packed(packed: Packed) -> Self {
+        Self(Form::Packed(Arc::new(packed)))
+    }
+
+    fn array(&self) -> &Array {
+        match &self.0 {
+            Form::Json(array) => array,
+            #[cfg(feature = "msgpack")]
+            Form::Packed(packed) => packed.array(),
         }
     }
 
     /// Completes the arguments. Every placeholder must name one of `attachments`.
     pub(crate) fn attach(&mut self, attachments: Vec<Bytes>) -> Result<(), PeerError> {
-        placeholder::check(&self.json, attachments.len())?;
-        self.attachments = attachments;
-        Ok(())
+        match &mut self.0 {
+            Form::Json(array) => array.attach(attachments),
+            // Binary data is not apart there.
+            #[cfg(feature = "msgpack")]
+            Form::Packed(_) => Ok(()),
+        }
     }
 
     /// The event's name; empty for an ack.
@@ -106,35 +101,44 @@ impl Args {
     }
 
     fn name_text(&self) -> Cow<'_, [u8]> {
-        match self.is_escaped {
-            true => placeholder::unescape(&self.json[self.name.clone()]),
-            false => self.json[self.name.start + 1..self.name.end - 1].into(),
+        match &self.0 {
+            Form::Json(array) => array.name_text(),
+            #[cfg(feature = "msgpack")]
+            Form::Packed(packed) => packed.name().into(),
         }
     }
 
     /// The arguments exactly as they came: JSON values with commas between, no brackets.
     pub fn raw(&self) -> &[u8] {
-        json::trim(&self.json[self.start..self.json.len() - 1])
+        self.array().raw()
     }
 
     /// As [`Args::raw`], sharing the frame it came in.
     pub fn to_raw(&self) -> Bytes {
-        self.json.slice_ref(self.raw())
+        self.array().json.slice_ref(self.raw())
     }
 
     /// Number of arguments.
     pub fn len(&self) -> usize {
-        self.len
+        match &self.0 {
+            Form::Json(array) => array.len,
+            #[cfg(feature = "msgpack")]
+            Form::Packed(packed) => packed.len(),
+        }
     }
 
     /// Bytes of the whole array, as it came, and of the attachments.
     pub fn size(&self) -> usize {
-        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        match &self.0 {
+            Form::Json(array) => array.size(),
+            #[cfg(feature = "msgpack")]
+            Form::Packed(packed) => packed.size(),
+        }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Each argument as raw JSON.
@@ -144,7 +148,11 @@ impl Args {
 
     /// The attachments, by the number that placeholders give.
     pub fn attachments(&self) -> &[Bytes] {
-        &self.attachments
+        match &self.0 {
+            Form::Json(array) => &array.attachments,
+            #[cfg(feature = "msgpack")]
+            Form::Packed(_) => &[],
+        }
     }
 
     /// Reads the arguments as a `T`.
@@ -175,18 +183,31 @@ impl Args {
     /// # Ok::<(), ArgsError>(())
     /// ```
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
-        let (raw, len) = (self.raw(), self.len);
-        match T::deserialize(Spread::new(raw, len, &self.attachments)) {
-            // What is wrong with it, and where, is said by `serde_json`.
-            Err(ArgsError::Type { .. }) if self.attachments.is_empty() => {
-                T::deserialize(Spread::by_serde_json(raw, len))
-            }
-            read => read,
+        match &self.0 {
+            Form::Json(array) => array.parse(),
+            // What it does not read, and every error, is as for JSON.
+            #[cfg(feature = "msgpack")]
+            Form::Packed(packed) => packed.parse().map_or_else(|| packed.array().parse(), Ok),
         }
     }
 
     /// The whole array.
     pub(crate) fn json(&self) -> &[u8] {
-        &self.json
+        &self.array().json
+    }
+}
+
+impl PartialEq for Args {
+    /// Whether both say the same in the same bytes of JSON.
+    fn eq(&self, other: &Self) -> bool {
+        self.array() == other.array()
+    }
+}
+
+impl Eq for Args {}
+
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Args").field(self.array()).finish()
     }
 }

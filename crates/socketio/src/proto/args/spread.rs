@@ -158,9 +158,9 @@ impl<'de> SeqAccess<'de> for Fields<'de> {
 }
 
 /// An argument that did not come: None for an option, an error for the rest.
-struct Missing {
-    index: usize,
-    len: usize,
+pub(in crate::proto) struct Missing {
+    pub(in crate::proto) index: usize,
+    pub(in crate::proto) len: usize,
 }
 
 impl<'de> Deserializer<'de> for Missing {

@@ -32,7 +32,7 @@ use engineio::proto::{Message, Text, Time};
 pub use self::event::{Event, Events};
 use self::states::States;
 pub use self::version::Version;
-use super::parser::parse_with;
+use super::parser::{Announced, parse_with};
 use super::{
     Body, Config, Encoded, Error, Misuse, Namespace, Packet, PeerError, RawJson, Reassembly, encode,
 };
@@ -244,6 +244,11 @@ impl Connection {
     /// A whole packet in one message.
     #[cfg(feature = "msgpack")]
     fn packed(&mut self, now: Time, packet: &Bytes) -> Result<Events, PeerError> {
+        let (known, limits) = (&self.namespaces, self.limits.as_deref().unwrap_or(&self.config));
+        let name = |name: &str| known.known(name).unwrap_or_else(|| Namespace::from_checked(name));
+        if let Some(packet) = msgpack::plain(packet, limits, name) {
+            return self.announced(now, Announced { packet, attachments: 0 });
+        }
         let (text, attachments) = msgpack::decode(packet, &self.config)?;
         let mut events = self.text(now, &text)?;
         for attachment in attachments {
@@ -260,6 +265,10 @@ impl Connection {
         let announced = parse_with(text, limits, |name| {
             known.known(name).unwrap_or_else(|| Namespace::from_checked(name))
         })?;
+        self.announced(now, announced)
+    }
+
+    fn announced(&mut self, now: Time, announced: Announced) -> Result<Events, PeerError> {
         let Packet { namespace, body } = &announced.packet;
         let is_event = matches!(body, Body::Event { .. });
         let implicit = self.fresh && self.config.implicit_connect;

@@ -22,7 +22,7 @@ use self::control::control;
 pub use self::control::{
     connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
 };
-use self::strings::write_string;
+pub(super) use self::strings::write_string;
 use super::packet::reserved;
 use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::proto::json::marks::{BLOCK, lane_marks, look};
 
 /// Appends `text` as a JSON string.
-pub(super) fn write_string(wire: &mut Vec<u8>, text: &str) {
+pub(in crate::proto) fn write_string(wire: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     wire.reserve(bytes.len() + 2);
     wire.push(b'"');

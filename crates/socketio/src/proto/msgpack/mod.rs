@@ -1,24 +1,51 @@
 //! Packets as MessagePack, as `socket.io-msgpack-parser` writes them: one binary message each, a
 //! map of `type`, `nsp`, `data`, `id` and `options`, with binary data inside.
 //!
-//! Pure. A packet that comes is rewritten as the text and the attachments it would have been in
-//! the default parser, and read as those: the same rules and limits hold, and handlers do not know
-//! the difference. One that leaves is rewritten the other way.
+//! Pure. An event or ack of plain data is read as it is. Any other packet that comes is rewritten as
+//! the text and the attachments it would have been in the default parser, and read as those: the same
+//! rules and limits hold, and handlers do not know the difference. One that leaves is rewritten the
+//! other way.
 //!
 //! What MessagePack can say and JSON cannot: `undefined` and numbers that are not finite come as
 //! `null`, a `Date` as the text that JSON gives it, an `ArrayBuffer` as an attachment.
 
 mod date;
+mod packed;
+mod parts;
+mod plain;
 mod read;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod write;
 
 use bytes::Bytes;
-use engineio::proto::Text;
+use engineio::proto::{Text, Time};
 
+pub(super) use self::packed::Packed;
+pub(super) use self::plain::packet as plain;
 pub use self::write::encode;
-use super::{Config, PeerError};
+use super::{Config, Namespace, Packet, PeerError, Reassembly};
+
+/// Reads a packet, its binary data included.
+///
+/// The arguments of events and acks with plain data stay as they are until somebody asks for their
+/// JSON; types are read from them without.
+///
+/// # Errors
+/// Those of [`decode`] and [`parse`](super::parse).
+pub fn parse(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
+    if let Some(packet) = plain(packet, config, Namespace::from_checked) {
+        return Ok(packet);
+    }
+    let (text, attachments) = decode(packet, config)?;
+    let mut parts = Reassembly::default();
+    let mut whole = parts.handle_text(Time::ZERO, super::parse(&text, config)?, config)?;
+    for attachment in attachments {
+        whole = parts.handle_binary(attachment, config)?;
+    }
+    whole.ok_or(PeerError::MessagePack { what: "it ends too early", at: packet.len() })
+}
 
 /// Rewrites a packet as its text and attachments.
 ///

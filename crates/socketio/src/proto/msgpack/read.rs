@@ -5,6 +5,8 @@ use rmp::Marker;
 
 use super::date;
 use crate::proto::args::{MARK, NUM};
+use crate::proto::encode::write_string;
+use crate::proto::json::DEEPEST;
 use crate::proto::{Config, PeerError};
 
 /// The fields of a packet.
@@ -56,6 +58,17 @@ pub(super) fn fields<'a>(packet: &'a Bytes, config: &'a Config) -> Result<Fields
     Ok(fields)
 }
 
+/// Data that was checked, as JSON.
+pub(super) fn to_json(checked: &Bytes) -> Bytes {
+    let config = Config { max_json_depth: DEEPEST, ..Config::default() };
+    let attachments = Vec::new();
+    let mut reader = Reader { packet: checked, at: 0, config: &config, attachments };
+    let mut json = Vec::with_capacity(checked.len() + checked.len() / 4);
+    let written = reader.value(&mut json, 0);
+    debug_assert!(written.is_ok());
+    json.into()
+}
+
 struct Reader<'a> {
     packet: &'a Bytes,
     at: usize,
@@ -83,10 +96,10 @@ impl<'a> Reader<'a> {
             // Not finite becomes null, as JSON.stringify has it.
             Marker::F32 => write(json, &f32::from_be_bytes(self.array()?)),
             Marker::F64 => write(json, &f64::from_be_bytes(self.array()?)),
-            Marker::FixStr(len) => write(json, self.string(len.into())?),
-            Marker::Str8 => write(json, self.string_behind::<1>()?),
-            Marker::Str16 => write(json, self.string_behind::<2>()?),
-            Marker::Str32 => write(json, self.string_behind::<4>()?),
+            Marker::FixStr(len) => write_string(json, self.string(len.into())?),
+            Marker::Str8 => write_string(json, self.string_behind::<1>()?),
+            Marker::Str16 => write_string(json, self.string_behind::<2>()?),
+            Marker::Str32 => write_string(json, self.string_behind::<4>()?),
             Marker::Bin8 => self.binary_behind::<1>(json)?,
             Marker::Bin16 => self.binary_behind::<2>(json)?,
             Marker::Bin32 => self.binary_behind::<4>(json)?,
@@ -129,7 +142,7 @@ impl<'a> Reader<'a> {
             if index > 0 {
                 json.push(b',');
             }
-            write(json, self.key()?);
+            write_string(json, self.key()?);
             json.push(b':');
             self.value(json, depth + 1)?;
         }
@@ -149,7 +162,7 @@ impl<'a> Reader<'a> {
                 json.extend_from_slice(b"null");
             }
             8 => match date::text(i64::from_be_bytes(self.array()?)) {
-                Some(text) => write(json, &text),
+                Some(text) => write_string(json, &text),
                 None => json.extend_from_slice(b"null"),
             },
             len => self.binary(len, json)?,
@@ -199,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     fn check_depth(&self, depth: usize) -> Result<(), PeerError> {
-        if depth >= self.config.max_json_depth.min(crate::proto::json::DEEPEST) {
+        if depth >= self.config.max_json_depth.min(DEEPEST) {
             return Err(self.fault("nested too deeply"));
         }
         Ok(())

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use engineio::proto::{Text, Time};
 
-use super::{decode, encode};
-use crate::proto::{Codec, Config, Connection, Encoded, Event, Namespace, PeerError};
+use super::{decode, encode, plain};
+use crate::proto::{
+    Body, Codec, Config, Connection, Encoded, Event, Namespace, Packet, PeerError, Reassembly,
+};
 use crate::proto::{encode as text, parse};
 
 fn decoded(packet: &[u8]) -> (String, Vec<Bytes>) {
@@ -135,20 +137,66 @@ fn what_is_no_packet_is_refused() {
     assert_eq!(refused, Err(PeerError::TooManyAttachments { declared: 2, max: 1 }));
 }
 
+/// A packet by way of its text.
+fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
+    let (text, attachments) = decode(packet, config)?;
+    let mut parts = Reassembly::default();
+    let mut whole = parts.handle_text(Time::ZERO, parse(&text, config)?, config)?;
+    for attachment in attachments {
+        whole = parts.handle_binary(attachment, config)?;
+    }
+    Ok(whole.unwrap())
+}
+
 #[test]
-fn any_bytes_give_a_packet_or_an_error() {
-    let whole = event(b"\x94\xa1e\xc4\x02ab\x81\xa1k\xc5\x00\x01c\xc7\x03\x00xyz");
-    for cut in 0..whole.len() {
-        assert!(decode(&whole[..cut].to_vec().into(), &Config::default()).is_err());
-        for byte in 0..=255 {
-            let mut changed = whole.clone();
-            changed[cut] = byte;
-            if let Ok((text, _)) = decode(&changed.into(), &Config::default()) {
-                // The rules of packets are those of the default parser.
-                let _ = parse(&text, &Config::default());
+fn any_bytes_give_a_packet_or_an_error_and_the_same_that_their_text_does() {
+    let config = Config { max_json_depth: 4, max_ack_digits: 3, ..Config::default() };
+    let mixed = event(b"\x94\xa1e\xc4\x02ab\x81\xa1k\xc5\x00\x01c\xc7\x03\x00xyz");
+    let some = b"\x95\xa3tap\xd9\x01a\x82\xa1k\x92\xcd\x01\x00\xcb\x3f\xf8\0\0\0\0\0\0\xa1l\x81\xa1m\xc0\xd1\xff\x00\xc3";
+    let ack = b"\x84\xa4type\x03\xa3nsp\xa2/a\xa2id\xcd\x03\xe7\xa4data\x91\x05";
+    let mut taken = 0;
+    for whole in [mixed, event(some), ack.to_vec()] {
+        let same = |packet: &[u8]| {
+            let packet = Bytes::copy_from_slice(packet);
+            let text = rewritten(&packet, &config);
+            assert_eq!(super::parse(&packet, &config), text, "{packet:?}");
+            plain(&packet, &config, Namespace::from_checked).is_some()
+        };
+        assert!(rewritten(&whole.clone().into(), &config).is_ok());
+        for cut in 0..whole.len() {
+            assert!(!same(&whole[..cut]));
+            for byte in 0..=255 {
+                let mut changed = whole.clone();
+                changed[cut] = byte;
+                taken += usize::from(same(&changed));
             }
         }
+        same(&[&whole[..], b"\xc0"].concat());
     }
+    assert!(taken > 1_000, "{taken}");
+}
+
+#[test]
+fn arguments_that_stay_as_they_came_are_the_same_arguments() {
+    let packet = event(b"\x93\xa2\"e\x01\x81\xa1k\xa2a\n");
+    let packet = super::parse(&packet.into(), &Config::default()).unwrap();
+    let Body::Event { args, ack_id: None } = &packet.body else { panic!("{packet:?}") };
+    assert_eq!((&*args.name(), args.len(), args.is_empty()), ("\"e", 2, false));
+    assert_eq!(args.parse::<(u8, serde_json::Value)>().unwrap().1["k"], "a\n");
+    // Borrowed from the packet, where nothing is escaped.
+    #[derive(serde::Deserialize)]
+    struct Borrowed<'a> {
+        k: &'a str,
+    }
+    let (first, second, third): (u8, Borrowed<'_>, Option<u8>) = args.parse().unwrap();
+    assert_eq!((first, second.k, third), (1, "a\n", None));
+    assert_eq!(args.parse::<(u8, u8)>().unwrap_err().to_string(), "argument 1 is of another type");
+    assert_eq!(args.parse::<String>().unwrap_err().to_string(), "argument 0 is of another type");
+    assert_eq!(args.raw(), br#"1,{"k":"a\n"}"#);
+    assert_eq!(args.iter().collect::<Vec<_>>(), [&b"1"[..], br#"{"k":"a\n"}"#]);
+    assert_eq!(args.to_raw(), args.raw());
+    assert_eq!(text::packet(&packet).text().as_str(), r#"2["\"e",1,{"k":"a\n"}]"#);
+    assert_eq!((args.size(), args.attachments().len()), (11, 0));
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn fault() -> Error {
 }
 
 /// As `serde_json` counts: the last bracket is refused.
-const DEPTH: u8 = 128;
+pub(in crate::proto) const DEPTH: u8 = 128;
 
 /// How `serde_json` asks itself for a value's text.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
+pub(in crate::proto) const RAW_VALUE: &str = "$serde_json::private::RawValue";

@@ -1,5 +1,7 @@
 //! Types from JSON, with `serde_json` as the oracle.
 
+#[cfg(feature = "msgpack")]
+mod packed;
 mod texts;
 mod types;
 
@@ -36,9 +38,13 @@ fn same<'de, T: Deserialize<'de> + Debug>(text: &'de str) {
 }
 
 macro_rules! same_types {
-    ($text:expr; $($type:ty),* $(,)?) => {$(
-        same::<$type>($text);
-    )*};
+    ($text:expr; $($type:ty),* $(,)?) => {
+        $(same::<$type>($text);)*
+        #[cfg(feature = "msgpack")]
+        if let Some(packed) = packed::Both::of($text) {
+            $(packed.same::<$type>();)*
+        }
+    };
 }
 
 /// All the types there are.
