@@ -61,6 +61,44 @@ pub fn packets(size: usize) -> Vec<Operation> {
     ]
 }
 
+/// The packets of the protocol itself, both ways, as frames of a websocket.
+pub fn control() -> Vec<Operation> {
+    let open =
+        r#"0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    let kinds = [
+        ("open", open),
+        ("close", "1"),
+        ("ping", "2"),
+        ("ping probe", "2probe"),
+        ("pong", "3"),
+        ("pong probe", "3probe"),
+        ("upgrade", "5"),
+        ("noop", "6"),
+    ];
+    let both = kinds.map(|(name, wire)| {
+        let wire = Bytes::from_static(wire.as_bytes());
+        let packet = Packet::decode(wire.clone()).expect("a packet");
+        assert_eq!(packet.name(), name.split(' ').next().unwrap_or_default());
+        let (framed, written) = (Frame::Text(wire.clone()), Frame::Text(wire.clone()));
+        let (read, sent) = (packet.clone(), packet);
+        [
+            Operation::new(
+                (format!("decode packet, {name}"), BY),
+                wire.len(),
+                move || framed.clone().into_packet(),
+                move |packet| *packet == Ok(read.clone()),
+            ),
+            Operation::new(
+                (format!("encode packet, {name}"), BY),
+                wire.len(),
+                move || sent.clone().into_frame(),
+                move |frame| *frame == written,
+            ),
+        ]
+    });
+    both.into_iter().flatten().collect()
+}
+
 /// A payload of 32 events of 300 B, both ways.
 pub fn payloads() -> Vec<Operation> {
     const COUNT: usize = 32;

@@ -71,6 +71,7 @@ pub fn framing() -> Vec<Operation> {
     for size in data::SIZES {
         all.extend(engine::packets(size));
     }
+    all.extend(engine::control());
     all.extend(engine::payloads());
     // Those that do the same work stand together.
     all.sort_by_key(|operation| operation.work.clone());
