@@ -49,21 +49,38 @@ pub(crate) fn parse_with(
     config: &Config,
     name: impl FnOnce(&str) -> Namespace,
 ) -> Result<Announced, PeerError> {
-    let wire = text.as_bytes();
-    let (json, head) = head(wire).map_err(|fault| fault_of(fault, wire))?;
-    if head.namespace.len() > config.max_namespace_len {
-        let len = head.namespace.len();
-        return Err(PeerError::NamespaceTooLong { len, max: config.max_namespace_len });
-    }
-    let attachments = head.attachments.map_or(Ok(0), |n| attachments(n, config))?;
-    let ack_id = head.ack_id.map_or(Ok(None), |digits| ack_id(digits, config))?;
-    let body = body(&head, ack_id, text.wire().slice_ref(json), config.max_json_depth)?;
-    let namespace = match head.namespace {
+    let Opening { kind, attachments, namespace, ack_id, json } = opening(text.as_bytes(), config)?;
+    let body = body(kind, ack_id, text.wire().slice_ref(json), config.max_json_depth)?;
+    let namespace = match namespace {
         ROOT => Namespace::ROOT,
         // Text is UTF-8, and the name was cut at ASCII.
         other => name(std::str::from_utf8(other).unwrap_or_default()),
     };
     Ok(Announced { packet: Packet { namespace, body }, attachments })
+}
+
+/// A packet but for its JSON, which nobody has looked at.
+pub(super) struct Opening<'a> {
+    pub(super) kind: Kind,
+    /// Announced; 0 for a plain packet.
+    pub(super) attachments: usize,
+    pub(super) namespace: &'a [u8],
+    pub(super) ack_id: Option<u64>,
+    pub(super) json: &'a [u8],
+}
+
+/// Reads what stands before the JSON, within the limits.
+#[inline(always)]
+pub(super) fn opening<'a>(wire: &'a [u8], config: &Config) -> Result<Opening<'a>, PeerError> {
+    let (json, head) = head(wire).map_err(|fault| fault_of(fault, wire))?;
+    let Head { kind, namespace, .. } = head;
+    if namespace.len() > config.max_namespace_len {
+        let len = namespace.len();
+        return Err(PeerError::NamespaceTooLong { len, max: config.max_namespace_len });
+    }
+    let attachments = head.attachments.map_or(Ok(0), |n| attachments(n, config))?;
+    let ack_id = head.ack_id.map_or(Ok(None), |digits| ack_id(digits, config))?;
+    Ok(Opening { kind, attachments, namespace, ack_id, json })
 }
 
 /// What stands before the JSON.
@@ -77,7 +94,7 @@ struct Head<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Connect,
     Disconnect,
     Event,
@@ -171,13 +188,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-fn body(
-    head: &Head<'_>,
-    ack_id: Option<u64>,
-    data: Bytes,
-    max_depth: usize,
-) -> Result<Body, PeerError> {
-    let packet = head.kind.name();
+fn body(kind: Kind, ack_id: Option<u64>, data: Bytes, max_depth: usize) -> Result<Body, PeerError> {
+    let packet = kind.name();
     let needs = |needs| PeerError::Payload { packet, needs };
     let json = |error| PeerError::Json { packet, error };
     let checked = |data: &Bytes| {
@@ -186,7 +198,7 @@ fn body(
     };
     // White space alone is no data: a line typed into a terminal ends in a newline.
     let first = data.iter().find(|byte| !json::space(**byte)).copied();
-    match head.kind {
+    match kind {
         Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),
         Kind::Connect if first == Some(b'{') => Ok(Body::Connect { auth: Some(checked(&data)?) }),
         Kind::Connect => Err(needs("an object, or nothing")),

@@ -5,7 +5,7 @@
 
 pub(super) mod marks;
 pub(super) mod read;
-mod scan;
+pub(super) mod scan;
 mod skip;
 #[cfg(test)]
 pub(super) mod tests;

@@ -6,10 +6,10 @@ use super::marks::{BLOCK, find};
 use super::{ArrayHead, DEEPEST, JsonError, space};
 
 /// Walks over bytes that should be JSON.
-pub(super) struct Scanner<'a> {
-    pub(super) bytes: &'a [u8],
+pub(in crate::proto) struct Scanner<'a> {
+    pub(in crate::proto) bytes: &'a [u8],
     /// Never beyond the end.
-    pub(super) at: usize,
+    pub(in crate::proto) at: usize,
     /// Where the block begins that was looked at last.
     block: usize,
     /// Its bytes that end or interrupt a string, one bit each, the first lowest.
@@ -17,18 +17,18 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::proto) fn new(bytes: &'a [u8]) -> Self {
         // Far from any position: no block was looked at.
         Self { bytes, at: 0, block: usize::MAX / 2, marks: 0 }
     }
 
     /// One whole text.
-    pub(super) fn text(self, max_depth: usize) -> Result<(), JsonError> {
+    pub(in crate::proto) fn text(self, max_depth: usize) -> Result<(), JsonError> {
         self.value(0, max_depth.min(DEEPEST))?.end()
     }
 
     /// One whole text that is an array.
-    pub(super) fn array(mut self, max_depth: usize) -> Result<ArrayHead, JsonError> {
+    pub(in crate::proto) fn array(mut self, max_depth: usize) -> Result<ArrayHead, JsonError> {
         let max = max_depth.min(DEEPEST);
         self.byte(b'[').ok_or_else(|| self.fault())?;
         if max == 0 {
@@ -151,7 +151,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(in crate::proto) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
@@ -160,7 +160,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn space(&mut self) {
+    pub(in crate::proto) fn space(&mut self) {
         // Most texts have none.
         if self.peek().is_some_and(|byte| byte <= b' ') {
             self.skip_space();
@@ -169,20 +169,20 @@ impl<'a> Scanner<'a> {
 
     /// Apart, and asked last: what is compared beforehand stays a comparison each.
     #[inline(always)]
-    pub(super) fn skip_space(&mut self) {
+    pub(in crate::proto) fn skip_space(&mut self) {
         cold_path();
         self.at = behind_space(self.bytes, self.at);
     }
 
     /// `None`: something else stands here, the fault is at `at`. So in all that follow.
     #[inline(always)]
-    pub(super) fn next(&mut self, byte: u8) -> Option<()> {
+    pub(in crate::proto) fn next(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
     /// As [`Scanner::next`], behind white space.
     #[inline(always)]
-    pub(super) fn byte(&mut self, byte: u8) -> Option<()> {
+    pub(in crate::proto) fn byte(&mut self, byte: u8) -> Option<()> {
         if self.next(byte).is_some() {
             return Some(());
         }
@@ -191,13 +191,13 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn literal(&mut self, text: &[u8]) -> Option<()> {
+    pub(in crate::proto) fn literal(&mut self, text: &[u8]) -> Option<()> {
         self.bytes[self.at..].starts_with(text).then(|| self.at += text.len())
     }
 
     /// From behind the opening quote to behind the closing one.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Option<()> {
+    pub(in crate::proto) fn string(&mut self) -> Option<()> {
         loop {
             self.plain();
             match self.peek()? {
@@ -215,7 +215,7 @@ impl<'a> Scanner<'a> {
     ///
     /// A block is looked at once, however many strings and escapes it holds. The end is a mark.
     #[inline(always)]
-    pub(super) fn plain(&mut self) {
+    pub(in crate::proto) fn plain(&mut self) {
         let within = self.at.wrapping_sub(self.block);
         if within < BLOCK {
             let ahead = self.marks >> within;
@@ -242,7 +242,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Option<()> {
+    pub(in crate::proto) fn number(&mut self) -> Option<()> {
         let end = number_end(self.bytes, self.at);
         self.at = end.unwrap_or_else(|fault| fault);
         end.is_ok().then_some(())

@@ -5,11 +5,11 @@
 //! never a panic.
 
 mod binary;
-mod numbers;
+pub(in crate::proto) mod numbers;
 #[cfg(test)]
 mod oracle;
 mod parts;
-mod strings;
+pub(in crate::proto) mod strings;
 mod typed;
 
 use std::convert::Infallible;

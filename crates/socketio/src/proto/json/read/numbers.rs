@@ -6,10 +6,11 @@ use serde::de::Visitor;
 use serde_json::{Error, Number};
 
 use super::{Json, Reader};
+use crate::proto::json::scan::Scanner;
 
 /// What a type asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::proto) enum Kind {
     /// An integer, or what `serde_json` rounds in a way of its own.
     Other,
     /// A float of 64 bits.
@@ -19,9 +20,12 @@ pub(super) enum Kind {
 }
 
 /// What is read here.
-enum Plain {
+pub(in crate::proto) enum Plain {
+    /// From 0 on.
     Unsigned(u64),
+    /// Below 0.
     Signed(i64),
+    /// With a point.
     Float(f64),
 }
 
@@ -35,23 +39,26 @@ impl<'de> Reader<'de> {
         other: impl FnOnce(&mut Json<'de>, V) -> Result<V::Value, Error>,
     ) -> Result<V::Value, Error> {
         self.scan.space();
-        match self.plain_number(kind) {
+        match self.scan.plain_number(kind) {
             Some(Plain::Unsigned(value)) => visitor.visit_u64(value),
             Some(Plain::Signed(value)) => visitor.visit_i64(value),
             Some(Plain::Float(value)) => visitor.visit_f64(value),
             None => self.by_serde_json(|json| other(json, visitor)),
         }
     }
+}
 
-    /// None, and nothing is read, if it is none or `serde_json` has to look at it.
+impl Scanner<'_> {
+    /// The number that begins here. None, and nothing is read, if it is none or `serde_json` has to
+    /// look at it.
     #[inline]
-    fn plain_number(&mut self, kind: Kind) -> Option<Plain> {
+    pub(in crate::proto) fn plain_number(&mut self, kind: Kind) -> Option<Plain> {
         if kind == Kind::Any && *KEEPS_TEXT {
             return None;
         }
-        let bytes = self.scan.bytes;
-        let is_negative = self.scan.peek()? == b'-';
-        let start = self.scan.at + usize::from(is_negative);
+        let bytes = self.bytes;
+        let is_negative = self.peek()? == b'-';
+        let start = self.at + usize::from(is_negative);
         let (value, end) = digits(bytes, start, 0);
         // A key that is read as a number was not checked to be one.
         let is_whole = end == start + 1 || end > start && bytes[start] != b'0';
@@ -73,7 +80,7 @@ impl<'de> Reader<'de> {
                 (end, Plain::Signed(value))
             }
         };
-        self.scan.at = end;
+        self.at = end;
         Some(number)
     }
 }

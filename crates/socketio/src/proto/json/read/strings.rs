@@ -80,7 +80,7 @@ impl<'de> Reader<'de> {
 
 /// The character of `\uXXXX`, or of a pair of them.
 #[inline(never)]
-fn unicode(rest: &[u8]) -> Option<(char, usize)> {
+pub(in crate::proto) fn unicode(rest: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = rest.get(at..at + 6)?.strip_prefix(b"\\u")?;
         let digit =
@@ -96,7 +96,7 @@ fn unicode(rest: &[u8]) -> Option<(char, usize)> {
 }
 
 /// What a letter behind a backslash stands for, but for `u`.
-const LETTERS: [u8; 256] = {
+pub(in crate::proto) const LETTERS: [u8; 256] = {
     let mut letters = [0; 256];
     let mut pairs: &[[u8; 2]] =
         &[*b"\"\"", *b"\\\\", *b"//", *b"b\x08", *b"f\x0c", *b"n\n", *b"r\r", *b"t\t"];

@@ -1,23 +1,19 @@
-//! Writes packets as MessagePack.
+//! Writes packets by way of a tree of their data: what a single pass leaves, and all errors.
 
 use bytes::Bytes;
+use engineio::proto::Text;
 use rmp::encode as put;
 use serde_json::{Number, Value};
 
+use super::unlimited;
 use crate::proto::args::{MARK, NUM};
 use crate::proto::json;
-use crate::proto::{Args, Body, Config, EncodeError, Encoded, Misuse, Packet, PeerError, parse};
+use crate::proto::{Args, Body, EncodeError, Misuse, Packet, PeerError, parse};
 
-/// Rewrites an encoded packet as one binary message.
-///
-/// # Errors
-/// [`EncodeError::Json`] for data nested deeper than 128, and [`EncodeError::Misuse`] for a packet
-/// that was put together by hand and is none.
-pub fn encode(packet: &Encoded) -> Result<Bytes, EncodeError> {
-    // Limits are for peers; this is our own.
-    let config =
-        Config { max_attachments: usize::MAX, max_namespace_len: usize::MAX, ..Config::default() };
-    let announced = parse(packet.text(), &config).map_err(|error| match error {
+/// As [`super::encode`].
+#[cold]
+pub(super) fn encode(text: &Text, attachments: &[Bytes]) -> Result<Bytes, EncodeError> {
+    let announced = parse(text, &unlimited()).map_err(|error| match error {
         PeerError::Json { error, .. } => Misuse::Json(error),
         _ => Misuse::NoPacket,
     })?;
@@ -30,7 +26,7 @@ pub fn encode(packet: &Encoded) -> Result<Bytes, EncodeError> {
         Body::ConnectError { data } => (4, data.parse().map(Some), None),
     };
     let data: Option<Value> = data.map_err(EncodeError::Json)?;
-    let mut wire = Vec::with_capacity(packet.size() + 48);
+    let mut wire = Vec::with_capacity(text.len());
     let fields = 3 + u32::from(data.is_some()) + u32::from(id.is_some());
     write(&mut wire, |wire| {
         put::write_map_len(wire, fields)?;
@@ -38,7 +34,7 @@ pub fn encode(packet: &Encoded) -> Result<Bytes, EncodeError> {
         put::write_uint(wire, kind)?;
         if let Some(data) = &data {
             put::write_str(wire, "data")?;
-            value(wire, data, packet.attachments())?;
+            value(wire, data, attachments)?;
         }
         put::write_str(wire, "options")?;
         put::write_map_len(wire, 1)?;
@@ -87,7 +83,7 @@ fn value(wire: &mut Vec<u8>, json: &Value, attachments: &[Bytes]) -> Written {
     }
 }
 
-fn number(wire: &mut Vec<u8>, number: &Number) -> Written {
+pub(super) fn number(wire: &mut Vec<u8>, number: &Number) -> Written {
     if let Some(number) = number.as_u64() {
         put::write_uint(wire, number).map(drop)
     } else if let Some(number) = number.as_i64() {

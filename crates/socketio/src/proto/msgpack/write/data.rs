@@ -1,0 +1,339 @@
+//! Writes JSON as MessagePack, as it reads it.
+//!
+//! A length stands before what it counts, and is known behind it: one byte is kept free, and what
+//! follows moves when that does not suffice.
+
+use std::hash::{BuildHasher, Hasher};
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use rmp::encode as put;
+
+use super::{FIX_MAP, tree};
+use crate::proto::args::{MARK, NUM};
+use crate::proto::json::read::numbers::{Kind, Plain};
+use crate::proto::json::read::strings::{LETTERS, unicode};
+use crate::proto::json::scan::Scanner;
+use crate::proto::json::space;
+use crate::proto::packet::reserved;
+
+/// Reads values one after the other, and writes each. `None` where it cannot: this is no JSON, or
+/// for [`tree`] to write.
+pub(super) struct Writer<'a> {
+    scan: Scanner<'a>,
+    wire: Vec<u8>,
+    attachments: &'a [Bytes],
+    /// Brackets that may still be opened, one more than that.
+    room: u8,
+    /// Hashes of the keys of all open objects.
+    keys: Vec<u64>,
+    hasher: RandomState,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes behind what `wire` holds.
+    pub(super) fn new(json: &'a [u8], wire: Vec<u8>, attachments: &'a [Bytes]) -> Self {
+        let scan = Scanner::new(json);
+        let (keys, hasher) = (Vec::new(), RandomState::default());
+        Self { scan, wire, attachments, room: DEPTH, keys, hasher }
+    }
+
+    /// What was written, if nothing is left to read.
+    pub(super) fn end(mut self) -> Option<Vec<u8>> {
+        self.scan.space();
+        (self.scan.at == self.scan.bytes.len()).then_some(self.wire)
+    }
+
+    /// An array that begins with an event's name.
+    pub(super) fn event(&mut self) -> Option<()> {
+        self.scan.space();
+        let at = self.open(FIX_ARRAY)?;
+        match self.scan.peek()? {
+            b'"' => {
+                self.scan.at += 1;
+                self.string()?;
+                // Those that are reserved are short, with one byte before them.
+                if reserved(&self.wire[at + 2..]).is_some() {
+                    return None;
+                }
+            }
+            _ => self.number()?,
+        }
+        self.elements(at)
+    }
+
+    /// Any value.
+    pub(super) fn value(&mut self) -> Option<()> {
+        match self.scan.peek()? {
+            b'"' => {
+                self.scan.at += 1;
+                self.string()
+            }
+            b'{' => self.object(),
+            b'[' => self.array(),
+            b't' => self.literal(b"true", TRUE),
+            b'f' => self.literal(b"false", FALSE),
+            b'n' => self.literal(b"null", NIL),
+            byte if space(byte) => {
+                self.scan.skip_space();
+                self.value()
+            }
+            _ => self.number(),
+        }
+    }
+
+    fn array(&mut self) -> Option<()> {
+        let at = self.open(FIX_ARRAY)?;
+        if self.scan.next(b']').is_some() {
+            self.room += 1;
+            return Some(());
+        }
+        self.value()?;
+        self.elements(at)
+    }
+
+    /// What stands behind the first element of the array that was opened `at`.
+    fn elements(&mut self, at: usize) -> Option<()> {
+        let mut len = 1;
+        loop {
+            self.scan.space();
+            if self.scan.next(b',').is_none() {
+                break;
+            }
+            self.value()?;
+            len += 1;
+        }
+        self.scan.next(b']')?;
+        self.room += 1;
+        self.count(at, len, put::write_array_len)
+    }
+
+    fn object(&mut self) -> Option<()> {
+        let at = self.open(FIX_MAP)?;
+        if self.scan.next(b'}').is_some() {
+            self.room += 1;
+            return Some(());
+        }
+        let around = self.keys.len();
+        let (mut seen, mut is_doubtful) = (0_u64, false);
+        let mut placeholder = Placeholder::default();
+        loop {
+            self.scan.byte(b'"')?;
+            let key = self.wire.len();
+            self.string()?;
+            let mut hasher = self.hasher.build_hasher();
+            hasher.write(&self.wire[key..]);
+            let hash = hasher.finish();
+            self.keys.push(hash);
+            let bit = 1 << (hash % 64);
+            is_doubtful |= seen & bit != 0;
+            seen |= bit;
+            self.scan.byte(b':')?;
+            if self.attachments.is_empty() {
+                self.value()?;
+            } else {
+                self.part(key, &mut placeholder)?;
+            }
+            self.scan.space();
+            if self.scan.next(b',').is_none() {
+                break;
+            }
+        }
+        self.scan.next(b'}')?;
+        self.room += 1;
+        let len = self.keys.len() - around;
+        if is_doubtful {
+            let keys = &mut self.keys[around..];
+            keys.sort_unstable();
+            if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+                return None;
+            }
+        }
+        self.keys.truncate(around);
+        if let Some(data) = placeholder.of(self.attachments) {
+            self.wire.truncate(at);
+            return put::write_bin(&mut self.wire, data).ok();
+        }
+        self.count(at, len, put::write_map_len)
+    }
+
+    /// A value, which may be of a placeholder; its key was written at `key`.
+    #[inline(never)]
+    fn part(&mut self, key: usize, placeholder: &mut Placeholder) -> Option<()> {
+        // Both keys are short, with one byte before them.
+        let name = self.wire.get(key + 1..).unwrap_or_default();
+        let (is_mark, is_num) = (name == MARK.as_bytes(), name == NUM.as_bytes());
+        let (value, start) = (self.wire.len(), self.scan.at);
+        self.value()?;
+        if is_mark {
+            placeholder.is_marked = self.wire[value..] == [TRUE];
+        } else if is_num {
+            let text = str::from_utf8(&self.scan.bytes[start..self.scan.at]).ok()?;
+            placeholder.num = text.trim_ascii().parse().ok();
+        }
+        Some(())
+    }
+
+    /// Opens the bracket that is next.
+    #[inline(always)]
+    fn open(&mut self, fix: u8) -> Option<usize> {
+        if self.room <= 1 {
+            return None;
+        }
+        self.room -= 1;
+        let at = self.wire.len();
+        self.wire.push(fix);
+        self.scan.at += 1;
+        self.scan.space();
+        Some(at)
+    }
+
+    /// Says at the byte that [`Writer::open`] wrote how much is open.
+    #[inline(always)]
+    fn count(
+        &mut self,
+        at: usize,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>, u32) -> Result<rmp::Marker, put::ValueWriteError>,
+    ) -> Option<()> {
+        if len < 16 {
+            self.wire[at] |= len as u8;
+            return Some(());
+        }
+        self.head(at, len, |head, len| write(head, len).is_ok())
+    }
+
+    /// Writes a head in place of the byte `at`.
+    #[inline(never)]
+    fn head(
+        &mut self,
+        at: usize,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>, u32) -> bool,
+    ) -> Option<()> {
+        let mut head = Vec::with_capacity(5);
+        write(&mut head, u32::try_from(len).ok()?).then_some(())?;
+        self.wire.splice(at..=at, head);
+        Some(())
+    }
+
+    /// A string, behind its opening quote.
+    #[inline]
+    fn string(&mut self) -> Option<()> {
+        let start = self.scan.at;
+        self.scan.plain();
+        let len = self.scan.at - start;
+        if self.scan.peek()? != b'"' {
+            return self.escaped(start);
+        }
+        if len < 32 {
+            self.wire.push(FIX_STR | len as u8);
+        } else {
+            put::write_str_len(&mut self.wire, u32::try_from(len).ok()?).ok()?;
+        }
+        self.run(start);
+        self.scan.at += 1;
+        Some(())
+    }
+
+    /// A string that begins at `start`, read as far as it is plain.
+    #[inline(never)]
+    fn escaped(&mut self, start: usize) -> Option<()> {
+        let at = self.wire.len();
+        self.wire.push(FIX_STR);
+        self.run(start);
+        while self.scan.next(b'"').is_none() {
+            match &self.scan.bytes[self.scan.at..] {
+                [b'\\', letter, ..] if LETTERS[usize::from(*letter)] != 0 => {
+                    self.wire.push(LETTERS[usize::from(*letter)]);
+                    self.scan.at += 2;
+                }
+                rest => {
+                    let (character, len) = unicode(rest)?;
+                    self.wire.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    self.scan.at += len;
+                }
+            }
+            let start = self.scan.at;
+            self.scan.plain();
+            self.run(start);
+        }
+        let len = self.wire.len() - at - 1;
+        if len < 32 {
+            self.wire[at] |= len as u8;
+            return Some(());
+        }
+        self.head(at, len, |head, len| put::write_str_len(head, len).is_ok())
+    }
+
+    /// Copies what was read from `start` on.
+    #[inline(always)]
+    fn run(&mut self, start: usize) {
+        let rest = &self.scan.bytes[start..];
+        let len = self.scan.at - start;
+        let end = self.wire.len() + len;
+        // A copy of a fixed size needs no call, and what is too much of it goes again.
+        if len <= 32
+            && let Some(block) = rest.first_chunk::<32>()
+        {
+            self.wire.extend_from_slice(block);
+            self.wire.truncate(end);
+        } else if len <= 64
+            && let Some(block) = rest.first_chunk::<64>()
+        {
+            self.wire.extend_from_slice(block);
+            self.wire.truncate(end);
+        } else {
+            self.wire.extend_from_slice(&rest[..len]);
+        }
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, text: &[u8], written: u8) -> Option<()> {
+        self.scan.literal(text)?;
+        self.wire.push(written);
+        Some(())
+    }
+
+    #[inline(never)]
+    fn number(&mut self) -> Option<()> {
+        match self.scan.plain_number(Kind::Float) {
+            Some(Plain::Unsigned(number @ 0..128)) => {
+                self.wire.push(number as u8);
+                Some(())
+            }
+            Some(Plain::Unsigned(number)) => put::write_uint(&mut self.wire, number).ok().map(drop),
+            Some(Plain::Signed(number)) => put::write_sint(&mut self.wire, number).ok().map(drop),
+            Some(Plain::Float(number)) => put::write_f64(&mut self.wire, number).ok(),
+            None => {
+                let start = self.scan.at;
+                self.scan.number()?;
+                let text = self.scan.bytes.get(start..self.scan.at)?;
+                let number = serde_json::from_slice(text).ok()?;
+                tree::number(&mut self.wire, &number).ok()
+            }
+        }
+    }
+}
+
+/// What is known of an object that may be one.
+#[derive(Default)]
+struct Placeholder {
+    is_marked: bool,
+    num: Option<u64>,
+}
+
+impl Placeholder {
+    fn of<'a>(&self, attachments: &'a [Bytes]) -> Option<&'a Bytes> {
+        let num = self.num.filter(|_| self.is_marked)?;
+        attachments.get(usize::try_from(num).ok()?)
+    }
+}
+
+/// As `serde_json` counts: the last bracket is refused.
+const DEPTH: u8 = 128;
+const FIX_ARRAY: u8 = 0x90;
+const FIX_STR: u8 = 0xa0;
+const NIL: u8 = 0xc0;
+const FALSE: u8 = 0xc2;
+const TRUE: u8 = 0xc3;
