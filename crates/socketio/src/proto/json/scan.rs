@@ -6,6 +6,7 @@ use super::marks::{BLOCK, find};
 use super::{ArrayHead, DEEPEST, JsonError, space};
 
 /// Walks over bytes that should be JSON.
+#[derive(Clone)]
 pub(in crate::proto) struct Scanner<'a> {
     pub(in crate::proto) bytes: &'a [u8],
     /// Never beyond the end.

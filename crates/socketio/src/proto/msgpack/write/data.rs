@@ -9,10 +9,10 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use rmp::encode as put;
 
+use super::strings::{self, WriteHead, put_head};
 use super::{FIX_MAP, tree};
 use crate::proto::args::{MARK, NUM};
 use crate::proto::json::read::numbers::{Kind, Plain};
-use crate::proto::json::read::strings::{LETTERS, unicode};
 use crate::proto::json::scan::Scanner;
 use crate::proto::json::space;
 use crate::proto::packet::reserved;
@@ -51,7 +51,7 @@ impl<'a> Writer<'a> {
         match self.scan.peek()? {
             b'"' => {
                 self.scan.at += 1;
-                self.string()?;
+                strings::string(&mut self.scan, &mut self.wire)?;
                 // Those that are reserved are short, with one byte before them.
                 if reserved(&self.wire[at + 2..]).is_some() {
                     return None;
@@ -67,7 +67,7 @@ impl<'a> Writer<'a> {
         match self.scan.peek()? {
             b'"' => {
                 self.scan.at += 1;
-                self.string()
+                strings::string(&mut self.scan, &mut self.wire)
             }
             b'{' => self.object(),
             b'[' => self.array(),
@@ -115,12 +115,15 @@ impl<'a> Writer<'a> {
             return Some(());
         }
         let around = self.keys.len();
+        if self.keys.is_empty() {
+            self.keys.reserve(TYPICAL_KEYS);
+        }
         let (mut seen, mut is_doubtful) = (0_u64, false);
         let mut placeholder = Placeholder::default();
         loop {
             self.scan.byte(b'"')?;
             let key = self.wire.len();
-            self.string()?;
+            strings::string(&mut self.scan, &mut self.wire)?;
             let mut hasher = self.hasher.build_hasher();
             hasher.write(&self.wire[key..]);
             let hash = hasher.finish();
@@ -190,102 +193,12 @@ impl<'a> Writer<'a> {
 
     /// Says at the byte that [`Writer::open`] wrote how much is open.
     #[inline(always)]
-    fn count(
-        &mut self,
-        at: usize,
-        len: usize,
-        write: impl FnOnce(&mut Vec<u8>, u32) -> Result<rmp::Marker, put::ValueWriteError>,
-    ) -> Option<()> {
+    fn count(&mut self, at: usize, len: usize, write: WriteHead) -> Option<()> {
         if len < 16 {
             self.wire[at] |= len as u8;
             return Some(());
         }
-        self.head(at, len, |head, len| write(head, len).is_ok())
-    }
-
-    /// Writes a head in place of the byte `at`.
-    #[inline(never)]
-    fn head(
-        &mut self,
-        at: usize,
-        len: usize,
-        write: impl FnOnce(&mut Vec<u8>, u32) -> bool,
-    ) -> Option<()> {
-        let mut head = Vec::with_capacity(5);
-        write(&mut head, u32::try_from(len).ok()?).then_some(())?;
-        self.wire.splice(at..=at, head);
-        Some(())
-    }
-
-    /// A string, behind its opening quote.
-    #[inline]
-    fn string(&mut self) -> Option<()> {
-        let start = self.scan.at;
-        self.scan.plain();
-        let len = self.scan.at - start;
-        if self.scan.peek()? != b'"' {
-            return self.escaped(start);
-        }
-        if len < 32 {
-            self.wire.push(FIX_STR | len as u8);
-        } else {
-            put::write_str_len(&mut self.wire, u32::try_from(len).ok()?).ok()?;
-        }
-        self.run(start);
-        self.scan.at += 1;
-        Some(())
-    }
-
-    /// A string that begins at `start`, read as far as it is plain.
-    #[inline(never)]
-    fn escaped(&mut self, start: usize) -> Option<()> {
-        let at = self.wire.len();
-        self.wire.push(FIX_STR);
-        self.run(start);
-        while self.scan.next(b'"').is_none() {
-            match &self.scan.bytes[self.scan.at..] {
-                [b'\\', letter, ..] if LETTERS[usize::from(*letter)] != 0 => {
-                    self.wire.push(LETTERS[usize::from(*letter)]);
-                    self.scan.at += 2;
-                }
-                rest => {
-                    let (character, len) = unicode(rest)?;
-                    self.wire.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                    self.scan.at += len;
-                }
-            }
-            let start = self.scan.at;
-            self.scan.plain();
-            self.run(start);
-        }
-        let len = self.wire.len() - at - 1;
-        if len < 32 {
-            self.wire[at] |= len as u8;
-            return Some(());
-        }
-        self.head(at, len, |head, len| put::write_str_len(head, len).is_ok())
-    }
-
-    /// Copies what was read from `start` on.
-    #[inline(always)]
-    fn run(&mut self, start: usize) {
-        let rest = &self.scan.bytes[start..];
-        let len = self.scan.at - start;
-        let end = self.wire.len() + len;
-        // A copy of a fixed size needs no call, and what is too much of it goes again.
-        if len <= 32
-            && let Some(block) = rest.first_chunk::<32>()
-        {
-            self.wire.extend_from_slice(block);
-            self.wire.truncate(end);
-        } else if len <= 64
-            && let Some(block) = rest.first_chunk::<64>()
-        {
-            self.wire.extend_from_slice(block);
-            self.wire.truncate(end);
-        } else {
-            self.wire.extend_from_slice(&rest[..len]);
-        }
+        put_head(&mut self.wire, at..at + 1, len, write)
     }
 
     #[inline(always)]
@@ -332,8 +245,9 @@ impl Placeholder {
 
 /// As `serde_json` counts: the last bracket is refused.
 const DEPTH: u8 = 128;
+/// Keys of objects that are open at a time.
+const TYPICAL_KEYS: usize = 24;
 const FIX_ARRAY: u8 = 0x90;
-const FIX_STR: u8 = 0xa0;
 const NIL: u8 = 0xc0;
 const FALSE: u8 = 0xc2;
 const TRUE: u8 = 0xc3;

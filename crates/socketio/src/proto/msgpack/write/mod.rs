@@ -1,6 +1,7 @@
 //! Writes packets as MessagePack, in one pass over their text.
 
 mod data;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod tree;
