@@ -66,7 +66,7 @@ fn run(
     let server = Server::start(kind)?;
     let visit = |target: &Target| target.close(open(target, at_once)?);
     // A pass is short, but for those that take their time to become warm.
-    let visits = scale.of(if kind.is_foreign() { 3_000 } else { 1_200 }).div_ceil(at_once);
+    let visits = scale.of(if kind.is_foreign() { 1_000 } else { 1_200 }).div_ceil(at_once);
     (0..visits.div_ceil(2)).try_for_each(|_| visit(&server.target))?;
     let seconds = server.cpu(|target| (0..visits).try_for_each(|_| visit(target)))?;
     // Milliseconds per thousand are microseconds each.
