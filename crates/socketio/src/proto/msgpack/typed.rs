@@ -175,7 +175,7 @@ impl<'de> Deserializer<'de> for &mut Values<'de> {
         Text string: deserialize_str deserialize_string deserialize_char deserialize_identifier;
         Number number: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
             deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
-            deserialize_f32 deserialize_f64;
+            deserialize_f64;
         Array array: deserialize_seq;
         Map map: deserialize_map;
     }
@@ -197,6 +197,14 @@ impl<'de> Deserializer<'de> for &mut Values<'de> {
         self.at.at += 1;
         let read = visitor.visit_bool(flag);
         self.seen(read)
+    }
+
+    // How a fraction is rounded to 32 bits depends on how `serde_json` was built.
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
+        match (Kind::of(self.peek()), self.peek()) {
+            (Kind::Number, marker) if marker != Marker::F64 => self.number(visitor),
+            _ => self.refuse(),
+        }
     }
 
     // Numbers beyond 64 bits are read from text.
