@@ -23,7 +23,11 @@ impl Both {
         let (json, attachments) = msgpack::decode(&wire, &Config::default()).unwrap();
         assert!(attachments.is_empty());
         let mut tokens = json.as_str().split(|c: char| !c.is_ascii_digit() && !"+-.e".contains(c));
-        if tokens.any(|token| token.contains(['.', 'e']) && token.len() > 15) {
+        let is_rounded = |token: &str| {
+            let is_number = token.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+            is_number && (token.contains('e') || token.contains('.') && token.len() > 15)
+        };
+        if tokens.any(is_rounded) {
             return None;
         }
         let json = parse(&json, &Config::default()).unwrap().packet;
