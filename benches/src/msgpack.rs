@@ -13,7 +13,8 @@ use crate::data::{self, NAME, OhEvent};
 const OURS: &str = "ours";
 const OXIDE: &str = "socketioxide";
 
-/// An event read to its type, and written from it.
+/// An event read to its type, and written from it: to one socket, and as a broadcast leaves, which
+/// is encoded before it is known for whom.
 ///
 /// # Panics
 /// When ours cannot write it.
@@ -26,8 +27,9 @@ pub fn events(size: usize) -> Vec<Operation> {
     let (config, root) = (Config::default(), Namespace::default());
     let (their_config, state) = (ParseConfig::default(), ParserState::default());
     let (len, wire, same) = (packet.len(), packet.clone(), packet.clone());
+    let same_packet = packet.clone();
     let (read, also_read) = (event.clone(), event.clone());
-    let (written, also_written) = (event.clone(), event);
+    let (written, rewritten, also_written) = (event.clone(), event.clone(), event);
     vec![
         Operation::new(
             (decode.clone(), OURS),
@@ -56,11 +58,17 @@ pub fn events(size: usize) -> Vec<Operation> {
         Operation::new(
             (write.clone(), OURS),
             len,
-            move || {
-                let encoded = encode::event(&root, None, NAME, &written).expect("JSON");
-                msgpack::encode(&encoded).expect("an event")
-            },
+            move || msgpack::event(&root, None, NAME, &written).expect("an event"),
             move |wire| *wire == packet,
+        ),
+        Operation::new(
+            (format!("{write}, by way of JSON"), OURS),
+            len,
+            move || {
+                let encoded = encode::event(&Namespace::default(), None, NAME, &rewritten);
+                msgpack::encode(&encoded.expect("JSON")).expect("an event")
+            },
+            move |wire| *wire == same_packet,
         ),
         Operation::new(
             (write, OXIDE),

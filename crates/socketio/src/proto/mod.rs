@@ -17,6 +17,7 @@ mod namespace;
 mod packet;
 mod parser;
 mod raw;
+mod ser;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{EmitError, HandlerError, Socket};
-use crate::proto::{Args, encode};
+use crate::proto::Args;
 
 /// Answers one event. Sends at most one ack; without a request for one it sends nothing. Dropped, it
 /// never answers: the client waits for its own timeout. Dropped by a panic, it answers
@@ -40,7 +40,7 @@ impl AckSender {
     /// As [`Socket::emit`].
     pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), EmitError> {
         let Some(id) = self.id else { return Ok(()) };
-        let packet = encode::ack(self.socket.namespace_name(), id, args);
+        let packet = self.socket.ack(id, args);
         self.id = None;
         self.socket.answer(packet?)
     }
@@ -51,10 +51,7 @@ impl AckSender {
     /// As [`Socket::emit`].
     pub fn send_args(mut self, args: &Args) -> Result<(), EmitError> {
         match self.id.take() {
-            Some(id) => {
-                let packet = encode::ack_args(self.socket.namespace_name(), id, args);
-                self.socket.answer(packet)
-            }
+            Some(id) => self.socket.answer(self.socket.ack_args(id, args)?),
             None => Ok(()),
         }
     }

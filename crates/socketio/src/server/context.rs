@@ -8,6 +8,7 @@ use engineio::proto::{Message, SendError};
 use engineio::server::Sender;
 
 use super::hooks::Hooks;
+use super::single::Single;
 use super::{Config, EmitError, Socket};
 use crate::proto::{self, Encoded};
 
@@ -69,11 +70,24 @@ impl Context {
         Wire { messages: self.messages(packet.clone()), compress: true }
     }
 
+    /// As [`Context::wire`], of a packet for one receiver.
+    pub(crate) fn wire_of(&self, packet: &Single) -> Wire {
+        Wire { messages: self.single(packet.clone()), compress: true }
+    }
+
     /// Sends a packet to one receiver, who gets its bytes unshared.
-    pub(crate) fn send(&self, engine: &Sender, packet: Encoded) -> Result<(), SendError> {
-        match self.messages(packet) {
+    pub(crate) fn send(&self, engine: &Sender, packet: Single) -> Result<(), SendError> {
+        match self.single(packet) {
             Messages::One(message) => engine.send(message),
             Messages::Several(messages) => engine.send_owned(messages),
+        }
+    }
+
+    fn single(&self, packet: Single) -> Messages {
+        match packet {
+            Single::Encoded(packet) => self.messages(packet),
+            #[cfg(feature = "msgpack")]
+            Single::Packed(packet) => Messages::One(packet.into()),
         }
     }
 

@@ -99,6 +99,7 @@ mod room;
 mod server_side;
 mod session;
 mod shortcuts;
+mod single;
 mod socket;
 
 use std::any::Any;

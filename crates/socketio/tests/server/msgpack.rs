@@ -1,8 +1,11 @@
 //! Clients that speak MessagePack: what handlers see is the same.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use socketio::proto::{Codec, Config as Limits, encode, msgpack};
-use socketio::server::{Ack, Config, Data, Server};
+use socketio::proto::{Codec, Config as Limits, Namespace, encode, msgpack};
+use socketio::server::{Ack, Config, Data, EmitError, Recovery, Server, Socket};
+use tokio::sync::mpsc;
 
 use crate::common::{Client, connected, next, serve};
 
@@ -12,22 +15,69 @@ async fn recv(client: &mut Client) -> (String, Vec<Bytes>) {
     (text.as_str().to_owned(), attachments)
 }
 
-#[tokio::test]
-async fn events_acks_and_broadcasts_travel_packed() {
+/// A server of this parser, its address, and a client that has joined.
+async fn joined(recovery: Option<Recovery>) -> (Server, Client, Socket) {
     let mut config = Config::default();
+    config.recovery = recovery;
     config.connection.codec = Codec::MessagePack;
     let server = Server::new(config);
     let mut sockets = connected(&server);
+    let mut client = Client::open(&serve(&server).await).await;
+    client.send_binary(&b"\x82\xa4type\x00\xa3nsp\xa1/"[..]).await;
+    let (answer, _) = recv(&mut client).await;
+    let socket = next(&mut sockets).await;
+    assert!(answer.starts_with(&format!(r#"0{{"sid":"{}""#, socket.id())), "{answer}");
+    (server, client, socket)
+}
+
+#[tokio::test]
+async fn events_to_one_socket_are_the_same_whoever_else_looks_at_them() {
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    for (listens, recovers) in [(false, false), (true, false), (false, true)] {
+        let (_server, mut client, socket) = joined(recovers.then(Recovery::default)).await;
+        let (told, mut outgoing) = mpsc::unbounded_channel();
+        if listens {
+            socket.on_outgoing(move |_, args| drop(told.send(args.name().into_owned())));
+        }
+        let offset = |at: u64| match recovers {
+            true => format!(",\"{at}\""),
+            false => String::new(),
+        };
+        socket.emit("one", &(1, Bytes::from("b"))).unwrap();
+        let first = format!(r#"51-["one",1,{placeholder}{}]"#, offset(1));
+        assert_eq!(recv(&mut client).await, (first, vec!["b".into()]));
+        socket.compress(false).emit("two", &()).unwrap();
+        assert_eq!(recv(&mut client).await, (format!(r#"2["two"{}]"#, offset(2)), vec![]));
+        // A client that waits for nothing else: it is writable.
+        while !socket.is_writable() {
+            tokio::task::yield_now().await;
+        }
+        socket.volatile().emit("three", &[0.5]).unwrap();
+        assert_eq!(recv(&mut client).await, (r#"2["three",0.5]"#.into(), vec![]));
+        let asking = socket.clone();
+        let asked = tokio::spawn(async move { asking.emit_with_ack("four", "?").await });
+        let (question, _) = recv(&mut client).await;
+        let id = question.strip_prefix('2').unwrap().strip_suffix(r#"["four","?"]"#).unwrap();
+        let answer = msgpack::ack(&Namespace::default(), id.parse().unwrap(), "!").unwrap();
+        client.send_binary(answer).await;
+        assert_eq!(asked.await.unwrap().unwrap().parse::<String>().unwrap(), "!");
+        let error = socket.emit("five", &BTreeMap::from([((), 1)])).unwrap_err();
+        assert!(matches!(error, EmitError::Encode(_)), "{error:?}");
+        if listens {
+            for name in ["one", "two", "three", "four"] {
+                assert_eq!(outgoing.try_recv().as_deref(), Ok(name));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_acks_and_broadcasts_travel_packed() {
+    let (server, mut client, socket) = joined(None).await;
     server
         .of("/")
         .unwrap()
         .on("echo", |Data((n, bytes)): Data<(u8, Bytes)>| async move { Ack((bytes, n)) });
-    let address = serve(&server).await;
-    let mut client = Client::open(&address).await;
-    client.send_binary(&b"\x82\xa4type\x00\xa3nsp\xa1/"[..]).await;
-    let (answer, _) = recv(&mut client).await;
-    let socket = next(&mut sockets).await;
-    assert_eq!(answer, format!(r#"0{{"sid":"{}"}}"#, socket.id()));
     let packet = encode::event(&"/".parse().unwrap(), Some(5), "echo", &(7, Bytes::from("b")));
     client.send_binary(msgpack::encode(&packet.unwrap()).unwrap()).await;
     let placeholder = r#"{"_placeholder":true,"num":0}"#;

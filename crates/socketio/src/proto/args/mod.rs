@@ -53,6 +53,15 @@ impl Args {
         Self(Form::Packed(Arc::new(packed)))
     }
 
+    /// Those that are MessagePack still.
+    #[cfg(feature = "msgpack")]
+    pub(super) fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Form::Json(_) => None,
+            Form::Packed(packed) => Some(packed),
+        }
+    }
+
     fn array(&self) -> &Array {
         match &self.0 {
             Form::Json(array) => array,

@@ -1,288 +1,124 @@
 //! Writes JSON as `serde_json` does, and takes the bytes out of it: each becomes an attachment, in
 //! order of appearance, and a placeholder in its place.
 //!
-//! Structure and strings are written here; numbers, keys of maps and all that is rare by
-//! `serde_json` itself.
+//! Structure and strings are written here; numbers and all that is rare by `serde_json` itself.
 
 use std::fmt;
 
 use bytes::Bytes;
-use serde::ser::{
-    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant, Serializer,
-};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use serde_json::Error;
 
 use super::strings::write_string;
 use crate::proto::args::{MARK, NUM};
+use crate::proto::ser::{Format, Shape};
 
-/// Appends values to `wire`.
-pub(super) struct Json<'a> {
-    pub(super) wire: &'a mut Vec<u8>,
+/// Appends values to a packet.
+pub(super) struct Json {
+    pub(super) wire: Vec<u8>,
     /// Those so far.
-    pub(super) attachments: &'a mut Vec<Bytes>,
+    pub(super) attachments: Vec<Bytes>,
 }
 
-/// An array or object that is open.
-pub(super) struct Open<'a> {
-    json: Json<'a>,
-    is_empty: bool,
-    /// What ends it.
-    end: &'static str,
-    /// Its name, of a struct by which `serde_json` tells itself what to write.
-    private: Option<&'static str>,
-}
-
-impl<'a> Json<'a> {
-    pub(super) fn again(&mut self) -> Json<'_> {
-        Json { wire: self.wire, attachments: self.attachments }
-    }
-
-    fn open(self, start: u8, end: &'static str) -> Open<'a> {
-        self.wire.push(start);
-        Open { json: self, is_empty: true, end, private: None }
-    }
-
-    /// `{"name":`
-    fn variant(self, name: &str) -> Self {
-        self.wire.push(b'{');
-        write_string(self.wire, name);
-        self.wire.push(b':');
-        self
-    }
-}
-
-/// What `serde_json` writes itself.
-macro_rules! scalar {
-    ($($method:ident($($value:ident: $type:ty)?);)*) => {$(
-        fn $method(self, $($value: $type)?) -> Result<(), Error> {
-            serde_json::Serializer::new(self.wire).$method($($value)?)
+/// What `serde_json` writes itself; it does not fail for these, and a vector takes all.
+macro_rules! scalars {
+    ($($method:ident($($value:ident: $type:ty)?) by $by:ident;)*) => {$(
+        #[inline]
+        fn $method(&mut self, $($value: $type)?) {
+            let written = serde_json::Serializer::new(&mut self.wire).$by($($value)?);
+            debug_assert!(written.is_ok());
         }
     )*};
 }
 
-impl<'a> Serializer for Json<'a> {
-    type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Open<'a>;
-    type SerializeTuple = Open<'a>;
-    type SerializeTupleStruct = Open<'a>;
-    type SerializeTupleVariant = Open<'a>;
-    type SerializeMap = Open<'a>;
-    type SerializeStruct = Open<'a>;
-    type SerializeStructVariant = Open<'a>;
+impl Format for Json {
+    type Place = ();
 
-    scalar! {
-        serialize_bool(value: bool);
-        serialize_i8(value: i8);
-        serialize_i16(value: i16);
-        serialize_i32(value: i32);
-        serialize_i64(value: i64);
-        serialize_i128(value: i128);
-        serialize_u8(value: u8);
-        serialize_u16(value: u16);
-        serialize_u32(value: u32);
-        serialize_u64(value: u64);
-        serialize_u128(value: u128);
-        serialize_f32(value: f32);
-        serialize_f64(value: f64);
-        serialize_char(value: char);
-        serialize_none();
-        serialize_unit();
+    scalars! {
+        null() by serialize_unit;
+        bool(flag: bool) by serialize_bool;
+        unsigned(number: u64) by serialize_u64;
+        signed(number: i64) by serialize_i64;
+        wide_unsigned(number: u128) by serialize_u128;
+        wide_signed(number: i128) by serialize_i128;
+        float32(number: f32) by serialize_f32;
+        float64(number: f64) by serialize_f64;
     }
 
-    fn serialize_str(self, text: &str) -> Result<(), Error> {
-        write_string(self.wire, text);
+    fn string(&mut self, text: &str) -> Result<(), Error> {
+        write_string(&mut self.wire, text);
         Ok(())
     }
 
-    fn serialize_bytes(mut self, bytes: &[u8]) -> Result<(), Error> {
-        let num = self.attachments.len();
+    fn display<T: fmt::Display + ?Sized>(&mut self, text: &T) -> Result<(), Error> {
+        serde_json::Serializer::new(&mut self.wire).collect_str(text)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.open(Shape::Object, None)?;
+        write_string(&mut self.wire, MARK);
+        self.colon();
+        self.bool(true);
+        self.separate(false);
+        write_string(&mut self.wire, NUM);
+        self.colon();
+        self.unsigned(self.attachments.len() as u64);
         self.attachments.push(Bytes::copy_from_slice(bytes));
-        let mut placeholder = self.again().open(b'{', "}");
-        SerializeStruct::serialize_field(&mut placeholder, MARK, &true)?;
-        SerializeStruct::serialize_field(&mut placeholder, NUM, &num)?;
-        SerializeStruct::end(placeholder)
+        self.close(Shape::Object, (), 2)
     }
 
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Error> {
-        self.serialize_unit()
+    fn private<T>(&mut self, name: &'static str, value: &T) -> Result<(), Error>
+    where
+        T: Serialize + ?Sized,
+    {
+        write_private(&mut self.wire, name, value)
     }
 
-    fn serialize_unit_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-    ) -> Result<(), Error> {
-        self.serialize_str(variant)
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _name: &'static str,
-        value: &T,
-    ) -> Result<(), Error> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-        value: &T,
-    ) -> Result<(), Error> {
-        let mut json = self.variant(variant);
-        value.serialize(json.again())?;
-        json.wire.push(b'}');
-        Ok(())
-    }
-
-    fn serialize_seq(self, _len: Option<usize>) -> Result<Open<'a>, Error> {
-        Ok(self.open(b'[', "]"))
-    }
-
-    fn serialize_tuple(self, _len: usize) -> Result<Open<'a>, Error> {
-        Ok(self.open(b'[', "]"))
-    }
-
-    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Open<'a>, Error> {
-        Ok(self.open(b'[', "]"))
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-        _len: usize,
-    ) -> Result<Open<'a>, Error> {
-        Ok(self.variant(variant).open(b'[', "]}"))
-    }
-
-    fn serialize_map(self, _len: Option<usize>) -> Result<Open<'a>, Error> {
-        Ok(self.open(b'{', "}"))
-    }
-
-    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Open<'a>, Error> {
-        if name.starts_with(PRIVATE) {
-            return Ok(Open { json: self, is_empty: true, end: "", private: Some(name) });
-        }
-        Ok(self.open(b'{', "}"))
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-        _len: usize,
-    ) -> Result<Open<'a>, Error> {
-        Ok(self.variant(variant).open(b'{', "}}"))
-    }
-
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
-        serde_json::Serializer::new(self.wire).collect_str(value)
-    }
-}
-
-impl Open<'_> {
     #[inline]
-    fn separate(&mut self) {
-        if !std::mem::replace(&mut self.is_empty, false) {
-            self.json.wire.push(b',');
-        }
-    }
-
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.separate();
-        value.serialize(self.json.again())
-    }
-
-    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        if let Some(name) = self.private {
-            let mut json = serde_json::Serializer::new(&mut *self.json.wire);
-            let mut open = json.serialize_struct(name, 1)?;
-            SerializeStruct::serialize_field(&mut open, key, value)?;
-            return SerializeStruct::end(open);
-        }
-        self.separate();
-        write_string(self.json.wire, key);
-        self.json.wire.push(b':');
-        value.serialize(self.json.again())
-    }
-
-    fn close(self) -> Result<(), Error> {
-        self.json.wire.extend_from_slice(self.end.as_bytes());
+    fn open(&mut self, shape: Shape, _len: Option<usize>) -> Result<(), Error> {
+        self.wire.push(if shape == Shape::Array { b'[' } else { b'{' });
         Ok(())
     }
-}
 
-macro_rules! parts {
-    ($($part:ident: $method:ident($($key:ident: $type:ty)?) by $by:ident;)*) => {$(
-        impl $part for Open<'_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn $method<T: Serialize + ?Sized>(
-                &mut self,
-                $($key: $type,)?
-                value: &T,
-            ) -> Result<(), Error> {
-                self.$by($($key,)? value)
-            }
-
-            fn end(self) -> Result<(), Error> {
-                self.close()
-            }
-        }
-    )*};
-}
-
-parts! {
-    SerializeSeq: serialize_element() by element;
-    SerializeTuple: serialize_element() by element;
-    SerializeTupleStruct: serialize_field() by element;
-    SerializeTupleVariant: serialize_field() by element;
-    SerializeStruct: serialize_field(key: &'static str) by field;
-    SerializeStructVariant: serialize_field(key: &'static str) by field;
-}
-
-impl SerializeMap for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    // A key is never an attachment: `serde_json` refuses bytes as keys.
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let is_first = std::mem::replace(&mut self.is_empty, false);
-        if is_first {
-            self.json.wire.pop();
-        }
-        let start = self.json.wire.len();
-        // A map of its own, which is not ended: its bracket is ours, or makes room for a comma.
-        let mut json = serde_json::Serializer::new(&mut *self.json.wire);
-        json.serialize_map(None)?.serialize_key(key)?;
+    #[inline]
+    fn separate(&mut self, is_first: bool) {
         if !is_first {
-            self.json.wire[start] = b',';
+            self.wire.push(b',');
         }
+    }
+
+    #[inline]
+    fn colon(&mut self) {
+        self.wire.push(b':');
+    }
+
+    #[inline]
+    fn close(&mut self, shape: Shape, _place: (), _len: usize) -> Result<(), Error> {
+        self.wire.push(if shape == Shape::Array { b']' } else { b'}' });
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.json.wire.push(b':');
-        value.serialize(self.json.again())
+    fn open_variant(&mut self, variant: &'static str) -> Result<(), Error> {
+        self.wire.push(b'{');
+        write_string(&mut self.wire, variant);
+        self.wire.push(b':');
+        Ok(())
     }
 
-    fn end(self) -> Result<(), Error> {
-        self.close()
+    fn close_variant(&mut self) {
+        self.wire.push(b'}');
     }
 }
 
-/// How the names begin of structs that `serde_json` makes of raw values, and of numbers of any
-/// length: it writes them as what they hold.
-const PRIVATE: &str = "$serde_json::private::";
+/// Appends what `serde_json` writes of a struct of its own, which has one field of the same name.
+pub(in crate::proto) fn write_private<T: Serialize + ?Sized>(
+    wire: &mut Vec<u8>,
+    name: &'static str,
+    value: &T,
+) -> Result<(), Error> {
+    let mut json = serde_json::Serializer::new(wire);
+    let mut open = json.serialize_struct(name, 1)?;
+    open.serialize_field(name, value)?;
+    open.end()
+}

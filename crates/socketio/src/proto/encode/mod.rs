@@ -7,7 +7,6 @@ mod control;
 mod json;
 #[cfg(test)]
 mod oracle;
-mod spread;
 mod strings;
 #[cfg(test)]
 mod tests;
@@ -22,8 +21,12 @@ use self::control::control;
 pub use self::control::{
     connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
 };
+use self::json::Json;
+#[cfg(feature = "msgpack")]
+pub(super) use self::json::write_private;
 pub(super) use self::strings::write_string;
 use super::packet::reserved;
+use super::ser::spread;
 use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
 
 /// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
@@ -92,7 +95,7 @@ pub fn event<T: Serialize + ?Sized>(
     check_name(name)?;
     let mut wire = open(EVENT, 0, namespace, ack_id, TYPICAL_SIZE);
     write_string(&mut wire, name);
-    spread::write(args, wire, true)
+    finish_with(wire, args, 1)
 }
 
 /// Encodes an ack: the answer to the event that carried `id`. Arguments are as in [`event`].
@@ -104,7 +107,7 @@ pub fn ack<T: Serialize + ?Sized>(
     id: u64,
     args: &T,
 ) -> Result<Encoded, EncodeError> {
-    spread::write(args, open(ACK, 0, namespace, Some(id), TYPICAL_SIZE), false)
+    finish_with(open(ACK, 0, namespace, Some(id), TYPICAL_SIZE), args, 0)
 }
 
 /// Encodes an event whose arguments are JSON already, such as stored events; they are framed
@@ -157,6 +160,18 @@ pub fn event_args(
 pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
     let (attachments, raw) = (args.attachments().len(), args.raw());
     finish(open(ACK, attachments, namespace, Some(id), raw.len() + 1), raw, args)
+}
+
+/// Appends arguments, and closes a packet whose array has `len` elements.
+fn finish_with<T: Serialize + ?Sized>(
+    wire: Vec<u8>,
+    args: &T,
+    len: usize,
+) -> Result<Encoded, EncodeError> {
+    let mut json = Json { wire, attachments: Vec::new() };
+    spread(args, &mut json, len).map_err(EncodeError::Json)?;
+    json.wire.push(b']');
+    Ok(close(json.wire, json.attachments))
 }
 
 fn finish(mut wire: Vec<u8>, raw: &[u8], args: &Args) -> Encoded {
@@ -252,7 +267,7 @@ fn plain(wire: Vec<u8>) -> Encoded {
     Encoded { text: share(wire), attachments: None }
 }
 
-fn check_name(name: &str) -> Result<(), Misuse> {
+pub(super) fn check_name(name: &str) -> Result<(), Misuse> {
     reserved(name.as_bytes()).map_or(Ok(()), |name| Err(Misuse::ReservedName { name }))
 }
 

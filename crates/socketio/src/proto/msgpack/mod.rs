@@ -24,7 +24,7 @@ use engineio::proto::{Text, Time};
 
 pub(super) use self::packed::Packed;
 pub(super) use self::plain::packet as plain;
-pub use self::write::encode;
+pub use self::write::{ack, ack_args, encode, event, event_args};
 use super::{Config, Namespace, Packet, PeerError, Reassembly};
 
 /// Reads a packet, its binary data included.

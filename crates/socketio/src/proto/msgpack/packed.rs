@@ -41,6 +41,11 @@ impl Packed {
         &self.wire[self.name.0..self.name.1]
     }
 
+    /// The arguments, one behind the other.
+    pub(super) fn elements(&self) -> &[u8] {
+        &self.wire[self.start..]
+    }
+
     pub(in crate::proto) fn len(&self) -> usize {
         self.len
     }

@@ -184,7 +184,7 @@ impl Local {
             let head = state.recovery.as_ref().map_or(0, Recovery::head);
             let (mut stays, mut started) = (Vec::new(), head);
             let sent = match restored {
-                None => context.send(socket.engine(), answer).map_err(EmitError::from),
+                None => context.send(socket.engine(), answer.into()).map_err(EmitError::from),
                 Some(Restored { session, missed, upto }) => {
                     let mut packets = vec![answer];
                     packets.extend(missed);

@@ -88,7 +88,7 @@ impl Session {
 
     fn send(&self, packet: Option<Encoded>) {
         let Some(packet) = packet else { return };
-        if let Err(error) = self.server.send(&self.engine, packet) {
+        if let Err(error) = self.server.send(&self.engine, packet.into()) {
             tracing::debug!(sid = %self.engine.sid(), %error, "answer not sent");
             // A client that does not even read the answers to its own packets is closed.
             self.engine.close();

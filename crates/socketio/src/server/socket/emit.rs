@@ -7,10 +7,11 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::Socket;
-use crate::proto::{Acks, Args, EncodeError, Encoded, encode};
+use crate::proto::{Acks, Args, EncodeError, Encoded};
 use crate::server::acks::Waiter;
 use crate::server::context::Wire;
 use crate::server::hooks::Hooks;
+use crate::server::single::Single;
 use crate::server::{AckError, EmitError, SlowConsumer};
 
 impl Socket {
@@ -35,7 +36,7 @@ impl Socket {
     /// # Errors
     /// [`EmitError::Full`] when the client does not read: nothing was queued.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
-        self.send(&encode::event(self.namespace_name(), None, event, args)?)
+        Emission::new(self).emit(event, args)
     }
 
     /// Sends an event with arguments that were received, byte for byte, with their attachments.
@@ -43,8 +44,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit_args(&self, event: &str, args: &Args) -> Result<(), EmitError> {
-        let packet = encode::event_args(self.namespace_name(), None, event, args);
-        self.send(&packet.map_err(EncodeError::from)?)
+        Emission::new(self).emit_args(event, args)
     }
 
     /// Sends a packet that is encoded already, such as one that many sockets receive.
@@ -135,7 +135,7 @@ impl Socket {
     }
 
     /// Queues a packet for this socket alone, whatever it is.
-    pub(crate) fn answer(&self, packet: Encoded) -> Result<(), EmitError> {
+    pub(crate) fn answer(&self, packet: Single) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
@@ -198,15 +198,17 @@ impl Socket {
         &self,
         within: Duration,
         compress: bool,
-        encode: impl FnOnce(u64) -> Result<Encoded, EncodeError>,
+        encode: impl FnOnce(u64) -> Result<Single, EncodeError>,
     ) -> Result<Args, AckError> {
         let id = self.namespace().node().next_ack_id();
         let packet = encode(id).map_err(EmitError::from)?;
         let (waiter, ack) = oneshot::channel();
         let _forget = Forget { socket: self, id };
-        let wire = self.context().wire(&packet).compress(compress);
+        let wire = self.context().wire_of(&packet).compress(compress);
         self.ask(id, Waiter::One(waiter), &wire)?;
-        Self::notify_outgoing(std::slice::from_ref(self), &packet);
+        if let Some(packet) = packet.encoded() {
+            Self::notify_outgoing(std::slice::from_ref(self), packet);
+        }
         match tokio::time::timeout(within, ack).await {
             Ok(Ok(args)) => Ok(args),
             Ok(Err(_)) => Err(AckError::Disconnected),
@@ -250,7 +252,7 @@ impl<'a> Emission<'a> {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
-        self.send(&encode::event(self.socket.namespace_name(), None, event, args)?)
+        self.send_single(&self.socket.event(None, event, args)?)
     }
 
     /// As [`Emission::emit`], with arguments that were received.
@@ -258,8 +260,7 @@ impl<'a> Emission<'a> {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
-        let packet = encode::event_args(self.socket.namespace_name(), None, event, args);
-        self.send(&packet.map_err(EncodeError::from)?)
+        self.send_single(&self.socket.event_args(None, event, args)?)
     }
 
     /// As [`Emission::emit`], of a packet that is encoded already.
@@ -277,6 +278,18 @@ impl<'a> Emission<'a> {
         Ok(())
     }
 
+    fn send_single(self, packet: &Single) -> Result<(), EmitError> {
+        if let Some(packet) = packet.encoded() {
+            return self.send(packet);
+        }
+        let wire = self.socket.context().wire_of(packet).compress(self.compress);
+        match self.volatile {
+            true => self.socket.deliver(&wire, true),
+            false => self.socket.transmit(&wire)?,
+        }
+        Ok(())
+    }
+
     /// Sends an event and waits for the client's ack. The ack of a volatile event that was dropped
     /// does not come in time.
     ///
@@ -290,8 +303,7 @@ impl<'a> Emission<'a> {
         event: &str,
         args: &T,
     ) -> Result<Args, AckError> {
-        let name = self.socket.namespace_name();
-        self.await_ack(|id| encode::event(name, Some(id), event, args)).await
+        self.await_ack(|id| self.socket.event(Some(id), event, args)).await
     }
 
     /// As [`Emission::emit_with_ack`], with arguments that were received.
@@ -299,13 +311,12 @@ impl<'a> Emission<'a> {
     /// # Errors
     /// As [`Socket::emit_with_ack`].
     pub async fn emit_args_with_ack(self, event: &str, args: &Args) -> Result<Args, AckError> {
-        let name = self.socket.namespace_name();
-        self.await_ack(|id| Ok(encode::event_args(name, Some(id), event, args)?)).await
+        self.await_ack(|id| self.socket.event_args(Some(id), event, args)).await
     }
 
     async fn await_ack(
         self,
-        encode: impl FnOnce(u64) -> Result<Encoded, EncodeError>,
+        encode: impl FnOnce(u64) -> Result<Single, EncodeError>,
     ) -> Result<Args, AckError> {
         let within = self.timeout.unwrap_or(self.socket.context().config.ack_timeout);
         if self.volatile && !self.socket.is_writable() {

@@ -3,39 +3,32 @@
 //! A length stands before what it counts, and is known behind it: one byte is kept free, and what
 //! follows moves when that does not suffice.
 
-use std::hash::{BuildHasher, Hasher};
-
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use rmp::encode as put;
+use serde_json::Number;
 
+use super::FIX_MAP;
 use super::strings::{self, WriteHead, put_head};
-use super::{FIX_MAP, tree};
 use crate::proto::args::{MARK, NUM};
 use crate::proto::json::read::numbers::{Kind, Plain};
 use crate::proto::json::scan::Scanner;
 use crate::proto::json::space;
 use crate::proto::packet::reserved;
 
-/// Reads values one after the other, and writes each. `None` where it cannot: this is no JSON, or
-/// for [`tree`] to write.
+/// Reads values one after the other, and writes each. `None` where it cannot: this is no JSON, it is
+/// nested too deeply, or a number or a text in it cannot be.
 pub(super) struct Writer<'a> {
     scan: Scanner<'a>,
     wire: Vec<u8>,
     attachments: &'a [Bytes],
     /// Brackets that may still be opened, one more than that.
     room: u8,
-    /// Hashes of the keys of all open objects.
-    keys: Vec<u64>,
-    hasher: RandomState,
 }
 
 impl<'a> Writer<'a> {
-    /// Writes behind what `wire` holds.
-    pub(super) fn new(json: &'a [u8], wire: Vec<u8>, attachments: &'a [Bytes]) -> Self {
-        let scan = Scanner::new(json);
-        let (keys, hasher) = (Vec::new(), RandomState::default());
-        Self { scan, wire, attachments, room: DEPTH, keys, hasher }
+    /// Writes behind what `wire` holds, `room` brackets deep and one less.
+    pub(super) fn new(json: &'a [u8], wire: Vec<u8>, attachments: &'a [Bytes], room: u8) -> Self {
+        Self { scan: Scanner::new(json), wire, attachments, room }
     }
 
     /// What was written, if nothing is left to read.
@@ -114,23 +107,13 @@ impl<'a> Writer<'a> {
             self.room += 1;
             return Some(());
         }
-        let around = self.keys.len();
-        if self.keys.is_empty() {
-            self.keys.reserve(TYPICAL_KEYS);
-        }
-        let (mut seen, mut is_doubtful) = (0_u64, false);
+        let mut len = 0;
         let mut placeholder = Placeholder::default();
         loop {
             self.scan.byte(b'"')?;
             let key = self.wire.len();
             strings::string(&mut self.scan, &mut self.wire)?;
-            let mut hasher = self.hasher.build_hasher();
-            hasher.write(&self.wire[key..]);
-            let hash = hasher.finish();
-            self.keys.push(hash);
-            let bit = 1 << (hash % 64);
-            is_doubtful |= seen & bit != 0;
-            seen |= bit;
+            len += 1;
             self.scan.byte(b':')?;
             if self.attachments.is_empty() {
                 self.value()?;
@@ -144,15 +127,6 @@ impl<'a> Writer<'a> {
         }
         self.scan.next(b'}')?;
         self.room += 1;
-        let len = self.keys.len() - around;
-        if is_doubtful {
-            let keys = &mut self.keys[around..];
-            keys.sort_unstable();
-            if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-                return None;
-            }
-        }
-        self.keys.truncate(around);
         if let Some(data) = placeholder.of(self.attachments) {
             self.wire.truncate(at);
             return put::write_bin(&mut self.wire, data).ok();
@@ -222,8 +196,12 @@ impl<'a> Writer<'a> {
                 let start = self.scan.at;
                 self.scan.number()?;
                 let text = self.scan.bytes.get(start..self.scan.at)?;
-                let number = serde_json::from_slice(text).ok()?;
-                tree::number(&mut self.wire, &number).ok()
+                let number: Number = serde_json::from_slice(text).ok()?;
+                match (number.as_u64(), number.as_i64()) {
+                    (Some(number), _) => put::write_uint(&mut self.wire, number).ok().map(drop),
+                    (_, Some(number)) => put::write_sint(&mut self.wire, number).ok().map(drop),
+                    _ => put::write_f64(&mut self.wire, number.as_f64()?).ok(),
+                }
             }
         }
     }
@@ -244,10 +222,8 @@ impl Placeholder {
 }
 
 /// As `serde_json` counts: the last bracket is refused.
-const DEPTH: u8 = 128;
-/// Keys of objects that are open at a time.
-const TYPICAL_KEYS: usize = 24;
-const FIX_ARRAY: u8 = 0x90;
-const NIL: u8 = 0xc0;
-const FALSE: u8 = 0xc2;
-const TRUE: u8 = 0xc3;
+pub(super) const DEPTH: u8 = 128;
+pub(super) const FIX_ARRAY: u8 = 0x90;
+pub(super) const NIL: u8 = 0xc0;
+pub(super) const FALSE: u8 = 0xc2;
+pub(super) const TRUE: u8 = 0xc3;

@@ -106,4 +106,4 @@ pub(super) fn put_head(
     Some(())
 }
 
-const FIX_STR: u8 = 0xa0;
+pub(super) const FIX_STR: u8 = 0xa0;

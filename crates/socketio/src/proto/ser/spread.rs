@@ -3,68 +3,64 @@
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
+use serde_json::Error;
 
-use super::json::{Json, Open};
-use super::{Encoded, close};
-use crate::proto::EncodeError;
+use super::Format;
+use super::value::{Open, Value};
 
-/// Appends `args` and the closing bracket to a packet that is open; `behind` says whether an
-/// element stands before them. Whatever they are, they are asked once.
-pub(super) fn write<T: Serialize + ?Sized>(
+/// Writes `args` as elements of an array that is open and has `len` of them. How many it has then.
+/// Whatever they are, they are asked once.
+pub(in crate::proto) fn spread<T: Serialize + ?Sized, F: Format>(
     args: &T,
-    mut wire: Vec<u8>,
-    behind: bool,
-) -> Result<Encoded, EncodeError> {
-    let mut attachments = Vec::new();
-    let json = Json { wire: &mut wire, attachments: &mut attachments };
-    args.serialize(Spread { json, behind }).map_err(EncodeError::Json)?;
-    wire.push(b']');
-    Ok(close(wire, attachments))
+    format: &mut F,
+    mut len: usize,
+) -> Result<usize, Error> {
+    args.serialize(Spread { format, len: &mut len })?;
+    Ok(len)
 }
 
 /// Takes a type by its shape: the fields of a tuple are an argument each, and every other type but
 /// a unit is one as a whole.
-struct Spread<'a> {
-    json: Json<'a>,
-    behind: bool,
+struct Spread<'a, F> {
+    format: &'a mut F,
+    len: &'a mut usize,
 }
 
-impl<'a> Spread<'a> {
-    fn one(mut self) -> Json<'a> {
+impl<'a, F: Format> Spread<'a, F> {
+    fn one(mut self) -> Value<'a, F> {
         self.separate();
-        self.json
+        Value::new(self.format)
     }
 
-    fn field<T: Serialize + ?Sized>(&mut self, field: &T) -> Result<(), serde_json::Error> {
+    fn field<T: Serialize + ?Sized>(&mut self, field: &T) -> Result<(), Error> {
         self.separate();
-        field.serialize(self.json.again())
+        self.format.value(field)
     }
 
     fn separate(&mut self) {
-        if std::mem::replace(&mut self.behind, true) {
-            self.json.wire.push(b',');
-        }
+        self.format.separate(*self.len == 0);
+        *self.len += 1;
     }
 }
 
 macro_rules! one {
     ($($method:ident($($arg:ident: $type:ty),*) -> $ok:ty;)*) => {$(
-        fn $method(self, $($arg: $type),*) -> Result<$ok, serde_json::Error> {
+        fn $method(self, $($arg: $type),*) -> Result<$ok, Error> {
             self.one().$method($($arg),*)
         }
     )*};
 }
 
-impl<'a> Serializer for Spread<'a> {
+impl<'a, F: Format> Serializer for Spread<'a, F> {
     type Ok = ();
-    type Error = serde_json::Error;
-    type SerializeSeq = Open<'a>;
+    type Error = Error;
+    type SerializeSeq = Open<'a, F>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Open<'a>;
-    type SerializeMap = Open<'a>;
-    type SerializeStruct = Open<'a>;
-    type SerializeStructVariant = Open<'a>;
+    type SerializeTupleVariant = Open<'a, F>;
+    type SerializeMap = Open<'a, F>;
+    type SerializeStruct = Open<'a, F>;
+    type SerializeStructVariant = Open<'a, F>;
 
     one! {
         serialize_bool(value: bool) -> ();
@@ -94,15 +90,15 @@ impl<'a> Serializer for Spread<'a> {
             -> Self::SerializeStructVariant;
     }
 
-    fn serialize_unit(self) -> Result<(), serde_json::Error> {
+    fn serialize_unit(self) -> Result<(), Error> {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), serde_json::Error> {
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Error> {
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), serde_json::Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
         self.one().serialize_some(value)
     }
 
@@ -110,7 +106,7 @@ impl<'a> Serializer for Spread<'a> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), Error> {
         self.one().serialize_newtype_struct(name, value)
     }
 
@@ -120,55 +116,45 @@ impl<'a> Serializer for Spread<'a> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), Error> {
         self.one().serialize_newtype_variant(name, index, variant, value)
     }
 
-    fn serialize_tuple(self, _len: usize) -> Result<Self, serde_json::Error> {
+    fn serialize_tuple(self, _len: usize) -> Result<Self, Error> {
         Ok(self)
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _name: &'static str,
-        _len: usize,
-    ) -> Result<Self, serde_json::Error> {
+    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self, Error> {
         Ok(self)
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), serde_json::Error> {
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
         self.one().collect_str(value)
     }
 }
 
-impl SerializeTuple for Spread<'_> {
+impl<F: Format> SerializeTuple for Spread<'_, F> {
     type Ok = ();
-    type Error = serde_json::Error;
+    type Error = Error;
 
-    fn serialize_element<T: Serialize + ?Sized>(
-        &mut self,
-        value: &T,
-    ) -> Result<(), serde_json::Error> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.field(value)
     }
 
-    fn end(self) -> Result<(), serde_json::Error> {
+    fn end(self) -> Result<(), Error> {
         Ok(())
     }
 }
 
-impl SerializeTupleStruct for Spread<'_> {
+impl<F: Format> SerializeTupleStruct for Spread<'_, F> {
     type Ok = ();
-    type Error = serde_json::Error;
+    type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        value: &T,
-    ) -> Result<(), serde_json::Error> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.field(value)
     }
 
-    fn end(self) -> Result<(), serde_json::Error> {
+    fn end(self) -> Result<(), Error> {
         Ok(())
     }
 }

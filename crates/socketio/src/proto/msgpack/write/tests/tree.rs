@@ -1,17 +1,16 @@
-//! Writes packets by way of a tree of their data: what a single pass leaves, and all errors.
+//! Writes packets by way of a tree of their data.
 
 use bytes::Bytes;
 use engineio::proto::Text;
 use rmp::encode as put;
 use serde_json::{Number, Value};
 
-use super::unlimited;
+use super::super::unlimited;
 use crate::proto::args::{MARK, NUM};
 use crate::proto::json;
 use crate::proto::{Args, Body, EncodeError, Misuse, Packet, PeerError, parse};
 
-/// As [`super::encode`].
-#[cold]
+/// As [`super::super::encode`].
 pub(super) fn encode(text: &Text, attachments: &[Bytes]) -> Result<Bytes, EncodeError> {
     let announced = parse(text, &unlimited()).map_err(|error| match error {
         PeerError::Json { error, .. } => Misuse::Json(error),
@@ -83,7 +82,7 @@ fn value(wire: &mut Vec<u8>, json: &Value, attachments: &[Bytes]) -> Written {
     }
 }
 
-pub(super) fn number(wire: &mut Vec<u8>, number: &Number) -> Written {
+fn number(wire: &mut Vec<u8>, number: &Number) -> Written {
     if let Some(number) = number.as_u64() {
         put::write_uint(wire, number).map(drop)
     } else if let Some(number) = number.as_i64() {
