@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use serde::Deserialize;
 
 use super::placeholder;
-use super::spread::Spread;
+use super::spread::{Json, Spread};
 use crate::proto::json::{self, ArrayHead};
 use crate::proto::{ArgsError, PeerError};
 
@@ -89,10 +89,10 @@ impl Array {
 
     pub(super) fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
         let (raw, len) = (self.raw(), self.len);
-        match T::deserialize(Spread::new(raw, len, &self.attachments)) {
+        match T::deserialize(Spread::of(Json::new(raw, &self.attachments), len)) {
             // What is wrong with it, and where, is said by `serde_json`.
             Err(ArgsError::Type { .. }) if self.attachments.is_empty() => {
-                T::deserialize(Spread::by_serde_json(raw, len))
+                T::deserialize(Spread::of(Json::SerdeJson(raw), len))
             }
             read => read,
         }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub(super) use self::array::Array;
 pub(super) use self::placeholder::{MARK, NUM};
 #[cfg(feature = "msgpack")]
-pub(super) use self::spread::Missing;
+pub(super) use self::spread::{Source, Spread};
 use super::json::{self, ArrayHead};
 #[cfg(feature = "msgpack")]
 use super::msgpack::Packed;

@@ -8,39 +8,57 @@ use serde::forward_to_deserialize_any;
 use crate::proto::json::read::Reader;
 use crate::proto::{ArgsError, json};
 
+/// Arguments in the form in which they came.
+pub(in crate::proto) trait Source<'de> {
+    type Error: Error;
+
+    /// Reads the next argument, of which this is the index.
+    fn next<T>(&mut self, index: usize, seed: T) -> Result<T::Value, Self::Error>
+    where
+        T: DeserializeSeed<'de>;
+
+    /// Reads the first argument and no other.
+    fn first<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Self::Error>;
+
+    /// Refuses, since an argument did not come.
+    fn missing<T>(&mut self, error: ArgsError) -> Result<T, Self::Error>;
+}
+
 /// Arguments that are still to be read.
-pub(super) struct Spread<'de> {
-    rest: Rest<'de>,
+pub(in crate::proto) struct Spread<S> {
+    source: S,
     index: usize,
     len: usize,
 }
 
-/// Who reads them.
-enum Rest<'de> {
+impl<S> Spread<S> {
+    pub(in crate::proto) fn of(source: S, len: usize) -> Self {
+        Self { source, index: 0, len }
+    }
+}
+
+/// JSON, and who reads it.
+pub(super) enum Json<'de> {
     Ours(Reader<'de>),
     /// Without attachments, for the errors.
     SerdeJson(&'de [u8]),
 }
 
-impl<'de> Spread<'de> {
-    pub(super) fn new(raw: &'de [u8], len: usize, attachments: &'de [Bytes]) -> Self {
-        let ours = Reader::new(raw, attachments).map(Rest::Ours);
-        Self { rest: ours.unwrap_or(Rest::SerdeJson(raw)), index: 0, len }
+impl<'de> Json<'de> {
+    pub(super) fn new(raw: &'de [u8], attachments: &'de [Bytes]) -> Self {
+        Reader::new(raw, attachments).map_or(Self::SerdeJson(raw), Self::Ours)
     }
+}
 
-    /// As [`Spread::new`], read by `serde_json`, which knows nothing of attachments.
-    pub(super) fn by_serde_json(raw: &'de [u8], len: usize) -> Self {
-        Self { rest: Rest::SerdeJson(raw), index: 0, len }
-    }
+impl<'de> Source<'de> for Json<'de> {
+    type Error = ArgsError;
 
-    fn next<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ArgsError> {
-        let index = self.index;
-        self.index += 1;
-        if index >= self.len {
-            return seed.deserialize(Missing { index, len: self.len });
-        }
-        let value = match &mut self.rest {
-            Rest::Ours(reader) => {
+    fn next<T>(&mut self, index: usize, seed: T) -> Result<T::Value, ArgsError>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        let value = match self {
+            Self::Ours(reader) => {
                 let start = reader.offset();
                 let value = seed.deserialize(&mut *reader);
                 // A type that looks at nothing, or not at all of it, still takes its argument.
@@ -50,7 +68,7 @@ impl<'de> Spread<'de> {
                 reader.next_element();
                 value
             }
-            Rest::SerdeJson(rest) => {
+            Self::SerdeJson(rest) => {
                 let mut json = serde_json::Deserializer::from_slice(rest);
                 let value = seed.deserialize(&mut json);
                 let read = match json.into_iter::<IgnoredAny>().byte_offset() {
@@ -63,28 +81,50 @@ impl<'de> Spread<'de> {
         };
         value.map_err(|source| ArgsError::Type { index, source })
     }
+
+    fn first<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ArgsError> {
+        match self {
+            Self::Ours(mut reader) => seed.deserialize(&mut reader),
+            Self::SerdeJson(rest) => {
+                seed.deserialize(&mut serde_json::Deserializer::from_slice(rest))
+            }
+        }
+        .map_err(|source| ArgsError::Type { index: 0, source })
+    }
+
+    fn missing<T>(&mut self, error: ArgsError) -> Result<T, ArgsError> {
+        Err(error)
+    }
 }
 
 /// Methods of types that take the first argument.
 macro_rules! first {
     ($($method:ident($($arg:ident: $type:ty),*))*) => {$(
-        fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, ArgsError> {
-            if self.len == 0 {
-                return Missing { index: 0, len: 0 }.$method($($arg,)* visitor);
-            }
-            match self.rest {
-                Rest::Ours(mut reader) => reader.$method($($arg,)* visitor),
-                Rest::SerdeJson(rest) => {
-                    serde_json::Deserializer::from_slice(rest).$method($($arg,)* visitor)
+        fn $method<V: Visitor<'de>>(mut self, $($arg: $type,)* visitor: V) -> Result<V::Value, S::Error> {
+            struct First<V>(V, $($type),*);
+            impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for First<V> {
+                type Value = V::Value;
+
+                fn deserialize<D: Deserializer<'de>>(self, of: D) -> Result<V::Value, D::Error> {
+                    let Self(visitor, $($arg),*) = self;
+                    of.$method($($arg,)* visitor)
                 }
             }
-            .map_err(|source| ArgsError::Type { index: 0, source })
+
+            let seed = First(visitor, $($arg),*);
+            match self.len {
+                0 => {
+                    let missing = seed.deserialize(Missing { index: 0, len: 0 });
+                    missing.or_else(|error| self.source.missing(error))
+                }
+                _ => self.source.first(seed),
+            }
         }
     )*};
 }
 
-impl<'de> Deserializer<'de> for Spread<'de> {
-    type Error = ArgsError;
+impl<'de, S: Source<'de>> Deserializer<'de> for Spread<S> {
+    type Error = S::Error;
 
     first! {
         deserialize_any()
@@ -104,7 +144,7 @@ impl<'de> Deserializer<'de> for Spread<'de> {
         self,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, ArgsError> {
+    ) -> Result<V::Value, S::Error> {
         visitor.visit_seq(Fields { arguments: self, left: len })
     }
 
@@ -113,11 +153,11 @@ impl<'de> Deserializer<'de> for Spread<'de> {
         _name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, ArgsError> {
+    ) -> Result<V::Value, S::Error> {
         self.deserialize_tuple(len, visitor)
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, S::Error> {
         visitor.visit_unit()
     }
 
@@ -125,31 +165,38 @@ impl<'de> Deserializer<'de> for Spread<'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ArgsError> {
+    ) -> Result<V::Value, S::Error> {
         visitor.visit_unit()
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, S::Error> {
         visitor.visit_unit()
     }
 }
 
 /// The fields of a tuple, one argument each.
-struct Fields<'de> {
-    arguments: Spread<'de>,
+struct Fields<S> {
+    arguments: Spread<S>,
     left: usize,
 }
 
-impl<'de> SeqAccess<'de> for Fields<'de> {
-    type Error = ArgsError;
+impl<'de, S: Source<'de>> SeqAccess<'de> for Fields<S> {
+    type Error = S::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, ArgsError> {
+    ) -> Result<Option<T::Value>, S::Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        self.arguments.next(seed).map(Some)
+        let Spread { source, index: next, len } = &mut self.arguments;
+        let (index, len) = (*next, *len);
+        *next += 1;
+        if index < len {
+            return source.next(index, seed).map(Some);
+        }
+        let missing = seed.deserialize(Missing { index, len });
+        missing.or_else(|error| source.missing(error)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -158,9 +205,9 @@ impl<'de> SeqAccess<'de> for Fields<'de> {
 }
 
 /// An argument that did not come: None for an option, an error for the rest.
-pub(in crate::proto) struct Missing {
-    pub(in crate::proto) index: usize,
-    pub(in crate::proto) len: usize,
+struct Missing {
+    index: usize,
+    len: usize,
 }
 
 impl<'de> Deserializer<'de> for Missing {

@@ -11,114 +11,40 @@ use serde::forward_to_deserialize_any;
 
 use super::plain::Cursor;
 use super::typed::{Other, Values};
-use crate::proto::args::Missing;
+use crate::proto::ArgsError;
+use crate::proto::args::{Source, Spread};
 use crate::proto::json::read::RAW_VALUE;
 
 /// Reads arguments as a `T`: a tuple takes one per field, any other type the first. None as soon as
 /// anything is refused.
 pub(super) fn arguments<'de, T: Deserialize<'de>>(at: Cursor<'de>, len: usize) -> Option<T> {
     let mut values = Values::new(at);
-    let read = T::deserialize(Arguments { values: &mut values, left: len });
+    let read = T::deserialize(Spread::of(&mut values, len));
     read.ok().filter(|_| !values.has_failed())
 }
 
-/// Arguments that are still to be read.
-struct Arguments<'a, 'de> {
-    values: &'a mut Values<'de>,
-    left: usize,
-}
-
-/// Methods of types that take the first argument.
-macro_rules! first {
-    ($($method:ident($($arg:ident: $type:ty),*))*) => {$(
-        fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, Other> {
-            match self.left {
-                0 => self.values.refuse(),
-                _ => self.values.$method($($arg,)* visitor),
-            }
-        }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for Arguments<'_, 'de> {
+impl<'de> Source<'de> for &mut Values<'de> {
     type Error = Other;
 
-    first! {
-        deserialize_any()
-        deserialize_bool()
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64()
-        deserialize_char() deserialize_str() deserialize_string()
-        deserialize_bytes() deserialize_byte_buf()
-        deserialize_option() deserialize_seq() deserialize_map() deserialize_identifier()
-        deserialize_newtype_struct(name: &'static str)
-        deserialize_struct(name: &'static str, fields: &'static [&'static str])
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Other> {
-        visitor.visit_seq(Fields { arguments: self, left: len })
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Other> {
-        self.deserialize_tuple(len, visitor)
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Other> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
-        visitor.visit_unit()
-    }
-}
-
-/// The fields of a tuple, one argument each.
-struct Fields<'a, 'de> {
-    arguments: Arguments<'a, 'de>,
-    left: usize,
-}
-
-impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
-    type Error = Other;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Other> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        let values = &mut *self.arguments.values;
-        let Some(came) = self.arguments.left.checked_sub(1) else {
-            let missing = seed.deserialize(Missing { index: 0, len: 0 });
-            return missing.map(Some).or_else(|_| values.refuse());
-        };
-        self.arguments.left = came;
-        let start = values.at.at;
-        let value = seed.deserialize(&mut *values)?;
+    fn next<T>(&mut self, _index: usize, seed: T) -> Result<T::Value, Other>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        let start = self.at.at;
+        let value = seed.deserialize(&mut **self)?;
         // A type that looks at nothing still takes its argument.
-        if values.at.at == start && values.at.check(usize::MAX).is_none() {
-            return values.refuse();
+        if self.at.at == start && self.at.check(usize::MAX).is_none() {
+            return self.refuse();
         }
-        Ok(Some(value))
+        Ok(value)
     }
 
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+    fn first<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Other> {
+        seed.deserialize(self)
+    }
+
+    fn missing<T>(&mut self, _error: ArgsError) -> Result<T, Other> {
+        self.refuse()
     }
 }
 
