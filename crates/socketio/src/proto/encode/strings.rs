@@ -7,7 +7,10 @@ use crate::proto::json::marks::{BLOCK, lane_marks, look};
 /// Appends `text` as a JSON string.
 pub(in crate::proto) fn write_string(wire: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    wire.reserve(bytes.len() + 2);
+    // Of a long one with room for some escapes and for what stands behind: a large buffer that is
+    // full is copied whole.
+    let spare = if bytes.len() < BLOCK { 0 } else { bytes.len() / SPARE };
+    wire.reserve(bytes.len() + 2 + spare);
     wire.push(b'"');
     if bytes.len() < BLOCK && is_plain(bytes) {
         wire.extend_from_slice(bytes);
@@ -63,6 +66,8 @@ fn write_escape(wire: &mut Vec<u8>, byte: u8) {
     wire.extend_from_slice(&[b'\\', letter]);
 }
 
+/// Of so many bytes one more is made room for: lines of code have an escape in each.
+const SPARE: usize = 16;
 /// What a string may not hold as it is.
 const ESCAPED: [bool; 256] = {
     let mut escaped = [false; 256];

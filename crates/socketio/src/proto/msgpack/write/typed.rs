@@ -152,6 +152,8 @@ impl Format for Packer {
             len @ 0..32 => self.wire.push(FIX_STR | len as u8),
             len => {
                 let at = self.wire.len();
+                // With some for what stands behind: a large buffer that is full is copied whole.
+                self.wire.reserve(len + len / SPARE);
                 put_head(&mut self.wire, at..at, len, put::write_str_len).ok_or_else(too_long)?;
             }
         }
@@ -228,6 +230,9 @@ impl Format for Packer {
         self.room += 1;
     }
 }
+
+/// Of so many bytes one more is made room for.
+const SPARE: usize = 16;
 
 fn head_of(shape: Shape) -> (u8, WriteHead) {
     match shape {
