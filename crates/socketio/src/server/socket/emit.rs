@@ -6,7 +6,7 @@ use engineio::proto::Message;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::Socket;
+use super::{Emission, Socket};
 use crate::proto::{Acks, Args, EncodeError, Encoded};
 use crate::server::acks::Waiter;
 use crate::server::context::Wire;
@@ -102,19 +102,19 @@ impl Socket {
     /// An emission that is dropped when it cannot leave at once: something waits already, the
     /// client has no GET here, or its websocket does not take more.
     pub fn volatile(&self) -> Emission<'_> {
-        Emission { volatile: true, ..Emission::new(self) }
+        Emission::new(self).volatile()
     }
 
     /// An emission that transports may compress or, with `false`, may not. By itself one that may:
     /// answers to a client that polls are compressed if the engine's configuration says so, frames
     /// of a websocket never are.
     pub fn compress(&self, compress: bool) -> Emission<'_> {
-        Emission { compress, ..Emission::new(self) }
+        Emission::new(self).compress(compress)
     }
 
     /// An emission whose ack may take this time.
     pub fn timeout(&self, within: Duration) -> Emission<'_> {
-        Emission { timeout: Some(within), ..Emission::new(self) }
+        Emission::new(self).timeout(within)
     }
 
     /// Waits until the outbox is at most half full and has room for what it refused last, or the
@@ -194,7 +194,7 @@ impl Socket {
         }
     }
 
-    async fn await_ack(
+    pub(super) async fn await_ack(
         &self,
         within: Duration,
         compress: bool,
@@ -214,117 +214,6 @@ impl Socket {
             Ok(Err(_)) => Err(AckError::Disconnected),
             Err(_) => Err(AckError::Timeout(within)),
         }
-    }
-}
-
-/// How one event is sent to one socket.
-#[derive(Clone, Copy, Debug)]
-#[must_use = "sends nothing by itself"]
-pub struct Emission<'a> {
-    socket: &'a Socket,
-    volatile: bool,
-    compress: bool,
-    timeout: Option<Duration>,
-}
-
-impl<'a> Emission<'a> {
-    fn new(socket: &'a Socket) -> Self {
-        Self { socket, volatile: false, compress: true, timeout: None }
-    }
-
-    /// As [`Socket::volatile`].
-    pub fn volatile(self) -> Self {
-        Self { volatile: true, ..self }
-    }
-
-    /// As [`Socket::compress`].
-    pub fn compress(self, compress: bool) -> Self {
-        Self { compress, ..self }
-    }
-
-    /// As [`Socket::timeout`].
-    pub fn timeout(self, within: Duration) -> Self {
-        Self { timeout: Some(within), ..self }
-    }
-
-    /// Sends an event. A volatile one that is dropped is no error.
-    ///
-    /// # Errors
-    /// As [`Socket::emit`].
-    pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
-        self.send_single(&self.socket.event(None, event, args)?)
-    }
-
-    /// As [`Emission::emit`], with arguments that were received.
-    ///
-    /// # Errors
-    /// As [`Socket::emit`].
-    pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
-        self.send_single(&self.socket.event_args(None, event, args)?)
-    }
-
-    /// As [`Emission::emit`], of a packet that is encoded already.
-    ///
-    /// # Errors
-    /// As [`Socket::emit`].
-    pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
-        let Self { socket, volatile, compress, .. } = self;
-        let node = socket.namespace().node();
-        match volatile {
-            true => node.emit_volatile(socket, packet, compress),
-            false => node.emit(socket, packet, compress)?,
-        }
-        Socket::notify_outgoing(std::slice::from_ref(socket), packet);
-        Ok(())
-    }
-
-    fn send_single(self, packet: &Single) -> Result<(), EmitError> {
-        if let Some(packet) = packet.encoded() {
-            return self.send(packet);
-        }
-        let wire = self.socket.context().wire_of(packet).compress(self.compress);
-        match self.volatile {
-            true => self.socket.deliver(&wire, true),
-            false => self.socket.transmit(&wire)?,
-        }
-        Ok(())
-    }
-
-    /// Sends an event and waits for the client's ack. The ack of a volatile event that was dropped
-    /// does not come in time.
-    ///
-    /// # Errors
-    /// As [`Socket::emit_with_ack`].
-    ///
-    /// # Cancel safety
-    /// As [`Socket::emit_with_ack`].
-    pub async fn emit_with_ack<T: Serialize + ?Sized>(
-        self,
-        event: &str,
-        args: &T,
-    ) -> Result<Args, AckError> {
-        self.await_ack(|id| self.socket.event(Some(id), event, args)).await
-    }
-
-    /// As [`Emission::emit_with_ack`], with arguments that were received.
-    ///
-    /// # Errors
-    /// As [`Socket::emit_with_ack`].
-    pub async fn emit_args_with_ack(self, event: &str, args: &Args) -> Result<Args, AckError> {
-        self.await_ack(|id| self.socket.event_args(Some(id), event, args)).await
-    }
-
-    async fn await_ack(
-        self,
-        encode: impl FnOnce(u64) -> Result<Single, EncodeError>,
-    ) -> Result<Args, AckError> {
-        let within = self.timeout.unwrap_or(self.socket.context().config.ack_timeout);
-        if self.volatile && !self.socket.is_writable() {
-            Hooks::count(&self.socket.context().hooks.volatile_dropped);
-            tokio::time::sleep(within).await;
-            return Err(AckError::Timeout(within));
-        }
-        self.socket.await_ack(within, self.compress, encode).await
     }
 }
 

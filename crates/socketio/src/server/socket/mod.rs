@@ -1,5 +1,6 @@
 //! A socket: one client in one namespace.
 
+mod emission;
 mod emit;
 mod handlers;
 mod rooms;
@@ -17,7 +18,7 @@ use engineio::server::{Parts, Sender};
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
-pub use self::emit::Emission;
+pub use self::emission::Emission;
 use self::rooms::Place;
 use super::acks::Waiter;
 use super::context::Context;
