@@ -157,6 +157,41 @@ fn keys_of_maps() {
     same(&BTreeMap::from([(Some(1), 1)]));
 }
 
+/// A map of one key, whatever that is.
+struct Under<K>(K);
+
+impl<K: Serialize> Serialize for Under<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(&self.0, 1)])
+    }
+}
+
+#[test]
+fn keys_that_few_types_have() {
+    for float in [0.5, -0.0, 1e300, f64::NAN, f64::NEG_INFINITY] {
+        same(&Under(float));
+        same(&Under(float as f32));
+    }
+    same(&Under(Newtype("\"")));
+    same(&Under(Some(Newtype('é'))));
+    same(&Under(format_args!("{}\n", 1)));
+    same(&(Under(i8::MIN), Under(u8::MAX), Under(i16::MIN), Under(u16::MAX)));
+    same(&(Under(i32::MIN), Under(u32::MAX), Under(i64::MIN), Under(u128::MAX)));
+    // These are refused.
+    same(&Under(Unit));
+    same(&Under(bytes::Bytes::from("x")));
+    same(&Under(Pair(1, None)));
+    same(&Under(External::Tuple(1, 'a')));
+    same(&Under(Fields {
+        renamed: true,
+        skipped: None,
+        _never: (),
+        flat: BTreeMap::new(),
+        last: 7,
+    }));
+    same(&Under(BTreeMap::from([(1, 1)])));
+}
+
 /// Short and long ones, with and without what must be escaped.
 const TEXT: &str = "([a-y]{0,70}|[\\x00-\\x7fé\u{1f600}]){0,4}";
 

@@ -16,7 +16,7 @@ impl<F: Format> Key<'_, F> {
     fn finite(self, is_finite: bool, number: &impl Serialize) -> Result<(), Error> {
         match is_finite {
             true => self.format.string(&serde_json::to_string(number)?),
-            false => Err(Error::custom("float key must be finite (got NaN or +/-inf)")),
+            false => Err(Error::custom("a float is a key only if it is finite")),
         }
     }
 }
@@ -131,4 +131,4 @@ impl<F: Format> Serializer for Key<'_, F> {
     }
 }
 
-const NO_STRING: &str = "key must be a string";
+const NO_STRING: &str = "a key of a map becomes a string, and this does not";
