@@ -17,6 +17,12 @@ async fn stuffed(server: &Server) -> (Client, Socket) {
     let address = serve(server).await;
     let (client, _) = Client::join(&address).await;
     let socket = next(&mut sockets).await;
+    fill(&socket).await;
+    (client, socket)
+}
+
+/// Sends to a client that reads nothing until the outbox is full.
+pub(crate) async fn fill(socket: &Socket) {
     let filler = "x".repeat(64 << 10);
     let mut full = 0;
     // The system's own buffers take some; the driver must have had its turns.
@@ -31,7 +37,6 @@ async fn stuffed(server: &Server) -> (Client, Socket) {
         }
         tokio::task::yield_now().await;
     }
-    (client, socket)
 }
 
 fn server(slow_consumer: SlowConsumer) -> Server {

@@ -7,6 +7,7 @@ use socketio::proto::{Codec, Config as Limits, Namespace, encode, msgpack};
 use socketio::server::{Ack, Config, Data, EmitError, Recovery, Server, Socket};
 use tokio::sync::mpsc;
 
+use crate::backpressure::fill;
 use crate::common::{Client, connected, next, serve};
 
 async fn recv(client: &mut Client) -> (String, Vec<Bytes>) {
@@ -69,6 +70,16 @@ async fn events_to_one_socket_are_the_same_whoever_else_looks_at_them() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_has_no_room_is_refused_and_if_volatile_dropped() {
+    let (server, _client, socket) = joined(None).await;
+    fill(&socket).await;
+    let error = socket.emit("e", &"x".repeat(64 << 10)).unwrap_err();
+    assert!(matches!(error, EmitError::Full(_)), "{error:?}");
+    socket.volatile().emit("v", &1).unwrap();
+    assert_eq!(server.counts().volatile_dropped, 1);
 }
 
 #[tokio::test]
