@@ -3,8 +3,8 @@
 //!
 //! Pure. An event or ack of plain data is read as it is. Any other packet that comes is rewritten as
 //! the text and the attachments it would have been in the default parser, and read as those: the same
-//! rules and limits hold, and handlers do not know the difference. One that leaves is rewritten the
-//! other way.
+//! rules and limits hold, and handlers do not know the difference. One that leaves is written from its
+//! type, or rewritten the other way if it is encoded already.
 //!
 //! What MessagePack can say and JSON cannot: `undefined` and numbers that are not finite come as
 //! `null`, a `Date` as the text that JSON gives it, an `ArrayBuffer` as an attachment.

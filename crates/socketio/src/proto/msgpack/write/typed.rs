@@ -190,7 +190,9 @@ impl Format for Packer {
     #[inline]
     fn open(&mut self, shape: Shape, len: Option<usize>) -> Result<Place, Error> {
         self.enter()?;
-        let (at, len) = (self.wire.len(), len.unwrap_or_default());
+        // A hint may say anything.
+        let len = len.filter(|len| u32::try_from(*len).is_ok()).unwrap_or_default();
+        let at = self.wire.len();
         self.head(shape, len)?;
         Ok(Place { at, len })
     }

@@ -65,7 +65,7 @@ fn lengths_have_their_shortest_form_whatever_the_type_says() {
     }
 
     let lens = [0, 1, 15, 16, 65_535, 65_536];
-    for hint in lens.map(Some).into_iter().chain([None]) {
+    for hint in lens.map(Some).into_iter().chain([None, Some(usize::MAX)]) {
         for len in lens {
             for is_map in [false, true] {
                 let args = [Hinted(hint, len, is_map), Hinted(None, 1, is_map)];
