@@ -73,7 +73,7 @@ impl Socket {
     ) -> Result<Single, EncodeError> {
         let name = self.namespace_name();
         #[cfg(feature = "msgpack")]
-        if self.context().connection.codec == Codec::MessagePack {
+        if self.is_packed() {
             return msgpack::ack(name, id, args).map(Single::Packed);
         }
         encode::ack(name, id, args).map(Single::Encoded)
@@ -83,19 +83,21 @@ impl Socket {
     pub(crate) fn ack_args(&self, id: u64, args: &Args) -> Result<Single, EncodeError> {
         let name = self.namespace_name();
         #[cfg(feature = "msgpack")]
-        if self.context().connection.codec == Codec::MessagePack {
+        if self.is_packed() {
             return msgpack::ack_args(name, id, args).map(Single::Packed);
         }
         Ok(encode::ack_args(name, id, args).into())
+    }
+
+    #[cfg(feature = "msgpack")]
+    fn is_packed(&self) -> bool {
+        self.context().connection.codec == Codec::MessagePack
     }
 
     /// Whether an event goes to this socket as MessagePack and nowhere else: no listener is told of
     /// it, and no log keeps it.
     #[cfg(feature = "msgpack")]
     fn is_alone(&self) -> bool {
-        let context = self.context();
-        context.connection.codec == Codec::MessagePack
-            && context.config.recovery.is_none()
-            && !self.has_outgoing()
+        self.is_packed() && self.context().config.recovery.is_none() && !self.has_outgoing()
     }
 }

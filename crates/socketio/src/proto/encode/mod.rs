@@ -24,6 +24,8 @@ pub use self::control::{
 use self::json::Json;
 #[cfg(feature = "msgpack")]
 pub(super) use self::json::write_private;
+#[cfg(feature = "msgpack")]
+pub(super) use self::strings::SPARE;
 pub(super) use self::strings::write_string;
 use super::packet::reserved;
 use super::ser::spread;
@@ -284,4 +286,4 @@ const CONNECT_ERROR: u8 = b'4';
 /// Type of a binary event; a binary ack is as far from an ack.
 const BINARY: u8 = b'5';
 /// First room for arguments of unknown size, in bytes; most events of a chat or an agent fit.
-const TYPICAL_SIZE: usize = 224;
+pub(super) const TYPICAL_SIZE: usize = 224;

@@ -67,7 +67,7 @@ fn write_escape(wire: &mut Vec<u8>, byte: u8) {
 }
 
 /// Of so many bytes one more is made room for: lines of code have an escape in each.
-const SPARE: usize = 16;
+pub(in crate::proto) const SPARE: usize = 16;
 /// What a string may not hold as it is.
 const ESCAPED: [bool; 256] = {
     let mut escaped = [false; 256];

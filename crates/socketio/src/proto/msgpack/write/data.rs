@@ -26,7 +26,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes behind what `wire` holds, `room` brackets deep and one less.
+    /// Writes behind what `wire` holds; fewer than `room` brackets may be open at a time.
     pub(super) fn new(json: &'a [u8], wire: Vec<u8>, attachments: &'a [Bytes], room: u8) -> Self {
         Self { scan: Scanner::new(json), wire, attachments, room }
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use self::data::{DEPTH, Writer};
 use self::typed::Packer;
-use crate::proto::encode::{self as json_encode, check_name};
+use crate::proto::encode::{self as json_encode, TYPICAL_SIZE, check_name};
 use crate::proto::msgpack::Packed;
 use crate::proto::parser::{Kind, Opening, opening};
 use crate::proto::{
@@ -24,8 +24,8 @@ use crate::proto::{
 };
 
 /// Encodes an event as one binary message. Arguments are as in
-/// [`encode::event`](crate::proto::encode::event), and so is what they mean: of a type as
-/// MessagePack everything is what it is as JSON. Bytes stay inside.
+/// [`encode::event`](crate::proto::encode::event), and whoever reads them gets what their JSON would
+/// have given. Bytes stay inside.
 ///
 /// # Errors
 /// [`Misuse::ReservedName`]; [`EncodeError::Json`] for data that does not become JSON, or is nested
@@ -62,7 +62,7 @@ pub fn ack<T: Serialize + ?Sized>(
 }
 
 /// Encodes an event with arguments that were received: byte for byte if they came as MessagePack and
-/// nobody has to know them.
+/// hold plain data, else by way of their JSON.
 ///
 /// # Errors
 /// As [`event`].
@@ -208,5 +208,3 @@ const ACK: u8 = 3;
 const FIX_MAP: u8 = 0x80;
 /// For what is written around the data, and beyond it for a moment, in bytes.
 const ROOM: usize = 112;
-/// First room for arguments of unknown size, in bytes.
-const TYPICAL_SIZE: usize = 224;

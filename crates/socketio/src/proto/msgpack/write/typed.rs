@@ -13,7 +13,7 @@ use serde_json::Error;
 use super::FIX_MAP;
 use super::data::{DEPTH, FALSE, FIX_ARRAY, NIL, TRUE, Writer};
 use super::strings::{FIX_STR, WriteHead, put_head};
-use crate::proto::encode::write_private;
+use crate::proto::encode::{SPARE, write_private};
 use crate::proto::msgpack::Packed;
 use crate::proto::ser::{Format, Shape, spread};
 
@@ -232,9 +232,6 @@ impl Format for Packer {
         self.room += 1;
     }
 }
-
-/// Of so many bytes one more is made room for.
-const SPARE: usize = 16;
 
 fn head_of(shape: Shape) -> (u8, WriteHead) {
     match shape {
