@@ -8,7 +8,7 @@ use engineio::proto::{Message, SendError};
 use engineio::server::Sender;
 
 use super::hooks::Hooks;
-use super::single::Single;
+use super::socket::Single;
 use super::{Config, EmitError, Socket};
 use crate::proto::{self, Encoded};
 

@@ -1,11 +1,11 @@
 //! Errors of the server's API, and why sockets disconnect.
 
 use std::fmt;
+use std::time::Duration;
 
 use engineio::proto::{CloseReason, Full, SendError};
 use serde::Serialize;
 
-use super::adapter::AdapterError;
 use crate::proto::{self, EncodeError, RawJson, TooManyAcks};
 
 /// The refusal of a CONNECT, as the client sees it: `44{"message":…,"data":…}`.
@@ -66,6 +66,25 @@ impl From<SendError> for EmitError {
     }
 }
 
+/// Why other nodes were not told, or did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// Some nodes did not answer in time.
+    #[error("{received} of {expected} nodes answered within {within:?}")]
+    Timeout {
+        /// Answers that came.
+        received: usize,
+        /// Answers that were awaited.
+        expected: usize,
+        /// The time they had.
+        within: Duration,
+    },
+    /// The network of the adapter failed.
+    #[error("the adapter cannot reach other nodes")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
 /// Why an ack did not come.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,7 +97,7 @@ pub enum AckError {
     TooMany(#[from] TooManyAcks),
     /// The client did not ack in time.
     #[error("no ack within {0:?}")]
-    Timeout(std::time::Duration),
+    Timeout(Duration),
     /// The socket disconnected first.
     #[error("the socket disconnected before it acked")]
     Disconnected,

@@ -76,9 +76,7 @@
 //! | its [`AckSender`] is dropped | none: the client waits for its own timeout |
 
 mod ack;
-mod acks;
 pub mod adapter;
-mod beside;
 mod broadcast;
 mod client_files;
 mod config;
@@ -88,18 +86,9 @@ mod handler;
 mod handlers;
 mod handshake;
 mod hooks;
-mod joined;
 mod local;
-mod mailbox;
 mod namespace;
-mod namespaces;
-mod pattern;
-mod remote;
-mod room;
-mod server_side;
 mod session;
-mod shortcuts;
-mod single;
 mod socket;
 
 use std::any::Any;
@@ -108,24 +97,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ack::{Ack, AckSender, Reply};
-pub use acks::{Acks, BroadcastAck, BroadcastAcks};
-pub use broadcast::Broadcast;
+pub use broadcast::{Broadcast, RemoteSocket, SocketInfo};
 pub use client_files::{ClientFiles, ClientFilesError, WithClientFiles};
 pub use config::{Config, Recovery, SlowConsumer};
 pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
 pub use handler::{Data, Event, FromEvent, Handler, State};
 pub use handshake::{Handshake, Peer};
 pub use hooks::{Counts, HandlerError};
-pub use local::{Local, Restored, StoredSession};
+pub use local::{
+    Acks, BroadcastAck, BroadcastAcks, Local, Restored, Room, RoomEvent, Rooms, StoredSession,
+    TooManyRooms,
+};
 pub use namespace::Namespace;
-pub use remote::{RemoteSocket, SocketInfo};
-pub use room::{Room, RoomEvent, Rooms, TooManyRooms};
 pub use socket::{Emission, Socket};
 
 use crate::proto::{Misuse, RawJson, encode};
 use context::Context;
-use namespaces::Namespaces;
-use pattern::{Matcher, Pattern};
+use namespace::pattern::{Matcher, Pattern};
+use namespace::registry::Namespaces;
 use session::Session;
 
 /// A Socket.IO server. Clones are handles to the same one.

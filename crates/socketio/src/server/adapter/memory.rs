@@ -10,8 +10,8 @@ use futures_util::stream::BoxStream;
 
 use super::{Adapter, AdapterError, Target};
 use crate::proto::{Args, Encoded, RawJson};
-use crate::server::local::{Local, Restored, StoredSession};
-use crate::server::{BroadcastAck, Room, SocketInfo, TooManyRooms};
+use crate::server::SocketInfo;
+use crate::server::local::{BroadcastAck, Local, Restored, Room, StoredSession, TooManyRooms};
 
 /// One node: everything is here.
 #[derive(Debug)]

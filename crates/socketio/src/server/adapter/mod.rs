@@ -13,11 +13,12 @@ use std::time::Duration;
 use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use serde::{Deserialize, Serialize};
 
 pub use self::memory::Memory;
-use super::local::{Local, Restored, StoredSession};
-use super::{BroadcastAck, Room, SocketInfo, TooManyRooms};
+use super::SocketInfo;
+pub use super::error::AdapterError;
+use super::local::{BroadcastAck, Local, Restored, Room, StoredSession, TooManyRooms};
+pub use super::local::{Flags, Target};
 use crate::proto::{Args, Encoded, RawJson};
 
 /// The sockets of one namespace on all nodes.
@@ -107,57 +108,6 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
 
     /// The namespace is closed.
     fn close(&self) -> BoxFuture<'static, ()>;
-}
-
-/// Which sockets, and how.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Target {
-    /// Sockets in any of these rooms; all sockets if there are none.
-    pub rooms: Vec<Room>,
-    /// But none in these.
-    pub except: Vec<Room>,
-    /// How.
-    #[serde(default)]
-    pub flags: Flags,
-}
-
-/// How an event is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Flags {
-    /// To sockets of this node only.
-    pub local: bool,
-    /// Sockets to which it cannot leave at once do not get it.
-    pub volatile: bool,
-    /// Whether transports may compress it.
-    pub compress: bool,
-}
-
-impl Default for Flags {
-    fn default() -> Self {
-        Self { local: false, volatile: false, compress: true }
-    }
-}
-
-/// Why other nodes were not told, or did not answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AdapterError {
-    /// Some nodes did not answer in time.
-    #[error("{received} of {expected} nodes answered within {within:?}")]
-    Timeout {
-        /// Answers that came.
-        received: usize,
-        /// Answers that were awaited.
-        expected: usize,
-        /// The time they had.
-        within: Duration,
-    },
-    /// The network of the adapter failed.
-    #[error("the adapter cannot reach other nodes")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Makes the adapter of each namespace.

@@ -7,8 +7,9 @@ use foldhash::fast::RandomState;
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
 
-use crate::server::adapter::Target;
-use crate::server::{Room, RoomEvent, Socket, TooManyRooms};
+use super::options::Target;
+use super::room::{Room, RoomEvent, TooManyRooms};
+use crate::server::Socket;
 
 /// The sockets of one namespace on this node, and their rooms.
 ///

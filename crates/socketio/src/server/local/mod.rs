@@ -1,8 +1,12 @@
 //! This node's part of a namespace: its sockets, their rooms, and what they may have missed.
 
+mod acks;
 mod index;
+mod options;
 mod recovery;
+mod room;
 mod send;
+mod server_side;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -11,14 +15,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
 
+pub(crate) use self::acks::Waiter;
+pub use self::acks::{Acks, BroadcastAck, BroadcastAcks};
 use self::index::{Index, Member};
+pub use self::options::{Flags, Target};
 use self::recovery::Recovery;
 pub(crate) use self::recovery::Values;
 pub use self::recovery::{Restored, StoredSession};
-use super::adapter::Target;
+pub use self::room::{Room, RoomEvent, Rooms, TooManyRooms};
+use self::server_side::ServerSide;
 use super::context::Context;
-use super::server_side::ServerSide;
-use super::{EmitError, Room, RoomEvent, Socket, SocketInfo, TooManyRooms};
+use super::{EmitError, Socket, SocketInfo};
 use crate::proto::{self, Args, Encoded, RawJson};
 
 /// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches

@@ -14,9 +14,10 @@ use engineio::proto::Sid;
 use tokio::time::Instant;
 
 use super::index::{Member, Stay};
+use super::options::Target;
+use super::room::Room;
 use crate::proto::{Encoded, RawJson};
-use crate::server::adapter::Target;
-use crate::server::{Recovery as Config, Room};
+use crate::server::config::Recovery as Config;
 
 /// Values of a socket by their types.
 pub(crate) type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use engineio::proto::Sid;
 
+use super::acks::BroadcastAcks;
+use super::options::{Flags, Target};
 use super::{Local, State};
 use crate::proto::{self, Encoded};
-use crate::server::adapter::{Flags, Target};
-use crate::server::{BroadcastAcks, EmitError, Socket};
+use crate::server::{EmitError, Socket};
 
 impl Local {
     /// Sends an event to the sockets of this node that `target` names. What it is on the wire is

@@ -1,8 +1,8 @@
 //! What other tasks asked of a connection.
 
 use super::Session;
-use crate::server::joined::Joined;
-use crate::server::mailbox::Command;
+use super::lane::Joined;
+use crate::server::socket::mailbox::Command;
 use crate::server::{DisconnectReason, Socket};
 
 impl Session {

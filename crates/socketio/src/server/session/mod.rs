@@ -2,7 +2,9 @@
 
 mod authorize;
 mod commands;
+mod lane;
 mod receive;
+mod tasks;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -14,12 +16,12 @@ use engineio::proto::{CloseReason, Message, Protocol, Time};
 use engineio::server::{Socket as Engine, random_sid};
 
 use self::authorize::authorize;
+use self::lane::{Joined, Running, Step, part};
 use self::receive::Received;
-use super::joined::{Joined, Running, Step, part};
 use super::local::Restored;
-use super::mailbox::Mailbox;
-use super::namespaces::Namespaces;
+use super::namespace::registry::Namespaces;
 use super::socket::Origin;
+use super::socket::mailbox::Mailbox;
 use super::{ConnectError, DisconnectReason, Socket};
 use crate::proto::encode::INVALID_NAMESPACE;
 use crate::proto::{self, Connection, Encoded, RawJson, Version};

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use engineio::proto::{CloseReason, Time};
 
 use super::Session;
+use super::lane::Joined;
 use crate::server::DisconnectReason;
-use crate::server::joined::Joined;
 
 /// What came of taking messages.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Socket;
+use super::single::Single;
 use crate::proto::{Args, EncodeError, Encoded};
 use crate::server::hooks::Hooks;
-use crate::server::single::Single;
 use crate::server::{AckError, EmitError};
 
 /// How one event is sent to one socket.

@@ -6,12 +6,12 @@ use engineio::proto::Message;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::single::Single;
 use super::{Emission, Socket};
 use crate::proto::{Acks, Args, EncodeError, Encoded};
-use crate::server::acks::Waiter;
 use crate::server::context::Wire;
 use crate::server::hooks::Hooks;
-use crate::server::single::Single;
+use crate::server::local::Waiter;
 use crate::server::{AckError, EmitError, SlowConsumer};
 
 impl Socket {

@@ -3,7 +3,9 @@
 mod emission;
 mod emit;
 mod handlers;
+pub(crate) mod mailbox;
 mod rooms;
+mod single;
 mod values;
 
 use std::borrow::Cow;
@@ -19,12 +21,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
 pub use self::emission::Emission;
+use self::mailbox::{Command, Mailbox};
 use self::rooms::Place;
-use super::acks::Waiter;
+pub(crate) use self::single::Single;
 use super::context::Context;
 use super::handlers::Events;
-use super::local::{StoredSession, Values};
-use super::mailbox::{Command, Mailbox};
+use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Handshake, Namespace, Room};
 use crate::proto::{self, Acks, RawJson};
 

@@ -117,6 +117,12 @@ impl Socket {
     }
 }
 
+impl Rooms for &Socket {
+    fn into_rooms(self) -> Vec<Room> {
+        self.id().into_rooms()
+    }
+}
+
 /// Where the rooms of a socket stand.
 pub(super) enum Place {
     /// Here until it is in: those that it will be put into.

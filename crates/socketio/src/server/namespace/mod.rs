@@ -1,5 +1,8 @@
 //! A namespace: its handlers and its sockets.
 
+pub(crate) mod pattern;
+pub(crate) mod registry;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +11,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use super::adapter::{Adapter, Memory, Target};
-use super::context::Context;
-use super::handlers::{Erased, EventHandlers, Events, Found, Listener};
-use super::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
 use crate::proto::{self, Args};
+use crate::server::adapter::{Adapter, Memory};
+use crate::server::context::Context;
+use crate::server::handlers::{Erased, EventHandlers, Events, Found, Listener};
+use crate::server::local::Target;
+use crate::server::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
 
 /// A channel of its own in each connection, with its own handlers. Clones are handles to the same
 /// one.

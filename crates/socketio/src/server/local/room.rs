@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use engineio::proto::Sid;
 
-use super::Socket;
-
 /// The name of a room. Every socket is in the room of its own id.
 pub type Room = Arc<str>;
 
@@ -21,13 +19,13 @@ pub trait Rooms {
 pub struct TooManyRooms {
     /// Rooms, with those that were too many.
     pub rooms: usize,
-    /// [`Config::max_rooms`](super::Config::max_rooms).
+    /// [`Config::max_rooms`](crate::server::Config::max_rooms).
     pub max: usize,
 }
 
 /// A change of a namespace's rooms on this node, as [`Namespace::on_room`] is told.
 ///
-/// [`Namespace::on_room`]: super::Namespace::on_room
+/// [`Namespace::on_room`]: crate::server::Namespace::on_room
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoomEvent {
@@ -68,12 +66,6 @@ impl Rooms for Room {
 impl Rooms for Sid {
     fn into_rooms(self) -> Vec<Room> {
         self.as_str().into_rooms()
-    }
-}
-
-impl Rooms for &Socket {
-    fn into_rooms(self) -> Vec<Room> {
-        self.id().into_rooms()
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::Socket;
+use crate::server::Socket;
 
 #[derive(Default)]
 pub(super) struct Beside {

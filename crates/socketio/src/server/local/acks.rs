@@ -12,9 +12,9 @@ use futures_util::stream::{BoxStream, Stream, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
-use super::context::Wire;
-use super::{AckError, Socket};
 use crate::proto::Args;
+use crate::server::context::Wire;
+use crate::server::{AckError, Socket};
 
 /// What one socket answered to a broadcast.
 #[derive(Debug)]

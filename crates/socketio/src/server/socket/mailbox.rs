@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use futures_util::future::BoxFuture;
 
-use super::{DisconnectReason, Socket};
+use crate::server::{DisconnectReason, Socket};
 
 pub(crate) enum Command {
     /// Runs a task beside the handlers.

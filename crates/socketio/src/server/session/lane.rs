@@ -14,13 +14,13 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::beside::Beside;
-use super::handlers::Found;
-use super::local::Restored;
-use super::namespace::OnLeave;
-use super::namespaces::Visit;
-use super::{AckSender, ConnectError, DisconnectReason, Event, Socket};
+use super::tasks::Beside;
 use crate::proto::Args;
+use crate::server::handlers::Found;
+use crate::server::local::Restored;
+use crate::server::namespace::OnLeave;
+use crate::server::namespace::registry::Visit;
+use crate::server::{AckSender, ConnectError, DisconnectReason, Event, Socket};
 
 pub(crate) type Authorizing = BoxFuture<'static, Result<Option<Box<Restored>>, ConnectError>>;
 

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::Socket;
 use crate::proto::{Args, EncodeError, Encoded, encode};
 #[cfg(feature = "msgpack")]
 use crate::proto::{Codec, msgpack};
+use crate::server::Socket;
 
 /// A packet for one socket. Cloning copies no bytes.
 #[derive(Clone)]

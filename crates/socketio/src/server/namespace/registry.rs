@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use super::Namespace;
-use super::adapter::Memory;
-use super::context::Context;
 use super::pattern::Matcher;
 use crate::proto::{self, RawJson};
+use crate::server::Namespace;
+use crate::server::adapter::Memory;
+use crate::server::context::Context;
 
 pub(crate) struct Namespaces {
     context: Arc<Context>,
@@ -75,7 +75,7 @@ impl Namespaces {
             state.predicates += 1;
             proto::Namespace::from_checked(&format!("/_{}", state.predicates - 1))
         });
-        let local = super::Local::new(name.clone(), Arc::clone(&self.context));
+        let local = crate::server::Local::new(name.clone(), Arc::clone(&self.context));
         // It has no sockets itself: other nodes need not know of it.
         let adapter = Arc::new(Memory::new(local.clone()));
         let template =
@@ -179,7 +179,7 @@ impl Namespaces {
         name: &proto::Namespace,
         child_of: Option<(Namespace, Vec<(String, String)>)>,
     ) -> Namespace {
-        let local = super::Local::new(name.clone(), Arc::clone(&self.context));
+        let local = crate::server::Local::new(name.clone(), Arc::clone(&self.context));
         let adapter = self.context.config.adapters.make(local.clone());
         let (template, params) = child_of.map_or((None, Vec::new()), |(t, p)| (Some(t), p));
         let context = Arc::clone(&self.context);

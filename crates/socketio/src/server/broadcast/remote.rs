@@ -5,9 +5,9 @@ use std::fmt;
 use engineio::proto::Sid;
 use serde::Serialize;
 
-use super::adapter::AdapterError;
-use super::{Broadcast, EmitError, Handshake, Room, Rooms, Socket};
 use crate::proto::RawJson;
+use crate::server::adapter::AdapterError;
+use crate::server::{Broadcast, EmitError, Handshake, Room, Rooms, Socket};
 
 /// What is known of a socket on every node.
 #[derive(Clone, Debug)]

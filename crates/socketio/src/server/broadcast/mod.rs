@@ -1,5 +1,8 @@
 //! Sending to many sockets: which ones, and how.
 
+mod remote;
+mod shortcuts;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +10,11 @@ use std::time::Duration;
 use engineio::proto::{Sid, Text};
 use serde::Serialize;
 
-use super::acks::Acks;
-use super::adapter::{Adapter, AdapterError, Target};
-use super::{EmitError, Namespace, RemoteSocket, Rooms};
+use crate::server::adapter::{Adapter, AdapterError};
+use crate::server::local::Target;
+use crate::server::{Acks, EmitError, Namespace, Rooms};
+
+pub use self::remote::{RemoteSocket, SocketInfo};
 use crate::proto::{self, Args, Body, EncodeError, Encoded, RawJson, encode};
 
 /// Some sockets of a namespace, on all nodes; all of them until a room is named.
@@ -59,29 +64,29 @@ impl Broadcast {
     }
 
     /// Sockets to which it cannot leave at once do not get the event, as by
-    /// [`Socket::volatile`](super::Socket::volatile).
+    /// [`Socket::volatile`](crate::server::Socket::volatile).
     pub fn volatile(mut self) -> Self {
         self.target.flags.volatile = true;
         self
     }
 
     /// Whether transports may compress the event, as by
-    /// [`Socket::compress`](super::Socket::compress). Default true.
+    /// [`Socket::compress`](crate::server::Socket::compress). Default true.
     pub fn compress(mut self, compress: bool) -> Self {
         self.target.flags.compress = compress;
         self
     }
 
-    /// Time that every client has to ack. Default [`Config::ack_timeout`](super::Config).
+    /// Time that every client has to ack. Default [`Config::ack_timeout`](crate::server::Config).
     pub fn timeout(mut self, within: Duration) -> Self {
         self.timeout = Some(within);
         self
     }
 
-    /// Sends an event, encoded once, with arguments as in [`Socket::emit`](super::Socket::emit).
+    /// Sends an event, encoded once, with arguments as in [`Socket::emit`](crate::server::Socket::emit).
     /// What happens to a client that does not read, [`Config::slow_consumer`] says.
     ///
-    /// [`Config::slow_consumer`]: super::Config::slow_consumer
+    /// [`Config::slow_consumer`]: crate::server::Config::slow_consumer
     ///
     /// # Errors
     /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be told.
@@ -154,7 +159,7 @@ impl Broadcast {
     }
 
     /// Puts these sockets into rooms. One that would be in more than
-    /// [`Config::max_rooms`](super::Config) stays as it is.
+    /// [`Config::max_rooms`](crate::server::Config) stays as it is.
     ///
     /// # Errors
     /// When other nodes cannot be told.

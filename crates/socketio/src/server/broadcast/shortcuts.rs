@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::acks::Acks;
-use super::adapter::AdapterError;
-use super::{Broadcast, EmitError, Namespace, RemoteSocket, Rooms, Server};
 use crate::proto;
+use crate::server::adapter::AdapterError;
+use crate::server::{Acks, Broadcast, EmitError, Namespace, RemoteSocket, Rooms, Server};
 
 impl Server {
     /// All sockets of the namespace `/`.
