@@ -18,6 +18,8 @@
 /// The layer below, for its configuration and its types.
 pub use engineio;
 
+#[cfg(feature = "server")]
+pub mod handler;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;

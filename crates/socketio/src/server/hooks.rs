@@ -4,45 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Socket;
-use crate::proto::ArgsError;
-
-/// What went wrong while an event was handled. The socket stays connected. What is behind it is its
-/// `source`: print that too.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HandlerError {
-    /// The arguments are not what the handler asks for; it was not called.
-    #[error("arguments of event {event:?} refused")]
-    Args {
-        /// The event's name.
-        event: String,
-        /// What is wrong with them.
-        #[source]
-        error: ArgsError,
-    },
-    /// A middleware of the socket refused the event.
-    #[error("event {event:?} refused: {error}")]
-    Refused {
-        /// The event's name.
-        event: String,
-        /// What the middleware said.
-        error: String,
-    },
-    /// The handler gave an error.
-    #[error("handler of event {event:?} failed: {error}")]
-    Failed {
-        /// The event's name.
-        event: String,
-        /// The error's text.
-        error: String,
-    },
-    /// A handler, middleware or task panicked.
-    #[error("{what} panicked")]
-    Panicked {
-        /// What it was.
-        what: &'static str,
-    },
-}
+use crate::handler::HandlerError;
 
 /// Counts since the server began. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -75,15 +75,12 @@
 //! | the handler panics, or its [`State`] is not there | `{"error":"internal error"}` |
 //! | its [`AckSender`] is dropped | none: the client waits for its own timeout |
 
-mod ack;
 pub mod adapter;
 mod broadcast;
 mod client_files;
 mod config;
 mod context;
 mod error;
-mod handler;
-mod handlers;
 mod handshake;
 mod hooks;
 mod local;
@@ -96,14 +93,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ack::{Ack, AckSender, Reply};
 pub use broadcast::{Broadcast, RemoteSocket, SocketInfo};
 pub use client_files::{ClientFiles, ClientFilesError, WithClientFiles};
 pub use config::{Config, Recovery, SlowConsumer};
 pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
-pub use handler::{Data, Event, FromEvent, Handler, State};
 pub use handshake::{Handshake, Peer};
-pub use hooks::{Counts, HandlerError};
+pub use hooks::Counts;
 pub use local::{
     Acks, BroadcastAck, BroadcastAcks, Local, Restored, Room, RoomEvent, Rooms, StoredSession,
     TooManyRooms,
@@ -111,11 +106,18 @@ pub use local::{
 pub use namespace::Namespace;
 pub use socket::{Emission, Socket};
 
+pub use crate::handler::{Ack, Data, FromEvent, Handler, HandlerError, Reply, State};
 use crate::proto::{Misuse, RawJson, encode};
 use context::Context;
 use namespace::pattern::{Matcher, Pattern};
 use namespace::registry::Namespaces;
 use session::Session;
+
+/// One event on its way to its handler.
+pub type IncomingEvent = crate::handler::IncomingEvent<Socket>;
+
+/// The ack that a handler owes, to be sent by hand; see [`crate::handler::AckSender`].
+pub type AckSender = crate::handler::AckSender<Socket>;
 
 /// A Socket.IO server. Clones are handles to the same one.
 ///

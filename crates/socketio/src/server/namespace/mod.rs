@@ -11,10 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
+use crate::handler::{Erased, EventHandlers, Events, Found, Listener};
 use crate::proto::{self, Args};
 use crate::server::adapter::{Adapter, Memory};
 use crate::server::context::Context;
-use crate::server::handlers::{Erased, EventHandlers, Events, Found, Listener};
 use crate::server::local::Target;
 use crate::server::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
 
@@ -35,7 +35,7 @@ struct Inner {
     /// For broadcasts that stay on this node.
     memory: Arc<Memory>,
     hooks: RwLock<Hooks>,
-    events: Events,
+    events: Events<Socket>,
     /// The dynamic namespace that this one was made from: its handlers serve here too.
     template: Option<Namespace>,
     params: Vec<(String, String)>,
@@ -225,7 +225,7 @@ impl Namespace {
         }
     }
 
-    pub(crate) fn find(&self, event: &[u8]) -> Found {
+    pub(crate) fn find(&self, event: &[u8]) -> Found<Socket> {
         let found = self.events().read(|handlers| handlers.find(event));
         match &self.inner.template {
             Some(template) => found.or(template.find(event)),
@@ -236,8 +236,8 @@ impl Namespace {
     /// Listeners, those of the template first.
     pub(crate) fn listeners(
         &self,
-        which: impl Fn(&EventHandlers) -> &Vec<Listener> + Copy,
-    ) -> Vec<Listener> {
+        which: impl Fn(&EventHandlers<Socket>) -> &Vec<Listener<Socket>> + Copy,
+    ) -> Vec<Listener<Socket>> {
         let template = self.inner.template.as_ref();
         let mut listeners = template.map(|t| t.listeners(which)).unwrap_or_default();
         self.events().read(|handlers| listeners.extend(which(handlers).iter().cloned()));
@@ -250,7 +250,7 @@ impl Namespace {
             || self.events().read(|handlers| !handlers.outgoing.is_empty())
     }
 
-    pub(crate) fn events(&self) -> &Events {
+    pub(crate) fn events(&self) -> &Events<Socket> {
         &self.inner.events
     }
 

@@ -15,12 +15,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::tasks::Beside;
+use crate::handler::{Found, IncomingEvent};
 use crate::proto::Args;
-use crate::server::handlers::Found;
 use crate::server::local::Restored;
 use crate::server::namespace::OnLeave;
 use crate::server::namespace::registry::Visit;
-use crate::server::{AckSender, ConnectError, DisconnectReason, Event, Socket};
+use crate::server::{ConnectError, DisconnectReason, Socket};
 
 pub(crate) type Authorizing = BoxFuture<'static, Result<Option<Box<Restored>>, ConnectError>>;
 
@@ -203,10 +203,14 @@ impl Joined {
         Step::Moved
     }
 
-    fn start(&self, args: Args, ack_id: Option<u64>, found: Found) -> BoxFuture<'static, ()> {
+    fn start(
+        &self,
+        args: Args,
+        ack_id: Option<u64>,
+        found: Found<Socket>,
+    ) -> BoxFuture<'static, ()> {
         let socket = &self.socket;
-        let ack = AckSender::new(socket.clone(), ack_id);
-        let event = Event { args, ack };
+        let event = IncomingEvent::new(socket.clone(), args, ack_id);
         match found.handler {
             Some(handler) if handler.is_plain() && !found.is_watched => {
                 match guard(|| (handler.run)(event)) {

@@ -1,20 +1,27 @@
 //! Handlers of one socket, beside those of its namespace.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
+use engineio::proto::Sid;
 use futures_util::FutureExt as _;
+use serde::Serialize;
 
 use super::Socket;
-use crate::proto::{Args, Encoded};
+use crate::handler::{
+    EventHandler, EventMiddleware, EventSocket, Events, Found, FromEvent, Handler, HandlerError,
+    event_middleware,
+};
+use crate::proto::{Args, ArgsError, Encoded};
 use crate::server::broadcast::read_args;
-use crate::server::handlers::{EventHandler, EventMiddleware, Events, Found, event_middleware};
-use crate::server::{Event, Handler, HandlerError};
+use crate::server::{EmitError, IncomingEvent, Namespace};
 
 impl Socket {
     /// As [`Socket::on`], for the next event of this name only.
-    pub fn once<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
+    pub fn once<P, H: Handler<P, Self>>(&self, event: impl Into<String>, handler: H) -> &Self {
         self.events().set(event.into(), EventHandler::once(handler));
         self
     }
@@ -34,7 +41,7 @@ impl Socket {
     }
 
     /// The handler of an event: the socket's or the namespace's own, else that of any event.
-    pub(crate) fn find(&self, event: &[u8]) -> Found {
+    pub(crate) fn find(&self, event: &[u8]) -> Found<Self> {
         let shared = self.namespace().find(event);
         match self.own_events() {
             Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
@@ -43,7 +50,7 @@ impl Socket {
     }
 
     /// Runs listeners, middlewares and the handler of one event.
-    pub(crate) async fn handle(self, event: Event, handler: Option<EventHandler>) {
+    pub(crate) async fn handle(self, event: IncomingEvent, handler: Option<EventHandler<Self>>) {
         let mut incoming = self.namespace().listeners(|handlers| &handlers.incoming);
         let mut middlewares = Vec::new();
         if let Some(events) = self.own_events() {
@@ -74,7 +81,11 @@ impl Socket {
         }
     }
 
-    async fn pass(&self, middlewares: Vec<EventMiddleware>, args: &Args) -> Result<(), String> {
+    async fn pass(
+        &self,
+        middlewares: Vec<EventMiddleware<Self>>,
+        args: &Args,
+    ) -> Result<(), String> {
         for middleware in middlewares {
             middleware(self.clone(), args.clone()).await?;
         }
@@ -132,11 +143,108 @@ impl Socket {
         }
     }
 
-    pub(crate) fn events(&self) -> &Events {
+    pub(crate) fn events(&self) -> &Events<Self> {
         self.inner.events.get_or_init(Box::default)
     }
 
-    fn own_events(&self) -> Option<&Events> {
+    fn own_events(&self) -> Option<&Events<Self>> {
         self.inner.events.get().map(|events| &**events)
     }
 }
+
+impl EventSocket for Socket {
+    type Error = EmitError;
+
+    fn id(&self) -> Sid {
+        self.id()
+    }
+
+    fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), EmitError> {
+        self.answer(self.ack(id, args)?)
+    }
+
+    fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), EmitError> {
+        self.answer(self.ack_args(id, args)?)
+    }
+
+    fn report(&self, error: &HandlerError) {
+        self.context().hooks.report(self, error);
+    }
+
+    fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.state()
+    }
+}
+
+impl FromEvent<Self> for Socket {
+    fn from_event(event: &mut IncomingEvent) -> Result<Self, ArgsError> {
+        Ok(event.socket().clone())
+    }
+}
+
+/// The methods by which a namespace and a socket are given handlers of events.
+macro_rules! event_methods {
+    ($of:ident) => {
+        impl $of {
+            /// Sets the handler of an event; the one before is replaced. A socket's own goes before
+            /// that of its namespace.
+            pub fn on<P, H: Handler<P, Socket>>(
+                &self,
+                event: impl Into<String>,
+                handler: H,
+            ) -> &Self {
+                self.events().set(event.into(), EventHandler::new(handler));
+                self
+            }
+
+            /// As [`on`](Self::on); up to `limit` events of one socket are handled at once, beside
+            /// the events behind them. When so many are, the next waits, and those behind it.
+            pub fn on_concurrent<P, H: Handler<P, Socket>>(
+                &self,
+                event: impl Into<String>,
+                limit: usize,
+                handler: H,
+            ) -> &Self {
+                self.events().set(event.into(), EventHandler::concurrent(handler, limit));
+                self
+            }
+
+            /// Sets the handler of events that have none of their own, neither with their socket
+            /// nor with its namespace. A socket's goes before that of its namespace.
+            pub fn on_any<P, H: Handler<P, Socket>>(&self, handler: H) -> &Self {
+                self.events().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
+                self
+            }
+
+            /// Takes away the handler of an event that was set here; a namespace's then serves its
+            /// sockets again.
+            pub fn off(&self, event: &str) -> &Self {
+                self.events().change(|handlers| handlers.events.remove(event));
+                self
+            }
+
+            /// Looks at every event that comes, before middlewares and handlers: the reference's
+            /// `onAny`.
+            pub fn on_incoming(
+                &self,
+                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
+            ) -> &Self {
+                self.events().change(|handlers| handlers.incoming.push(Arc::new(listener)));
+                self
+            }
+
+            /// Looks at every event that is sent, broadcasts included, once for each socket: the
+            /// reference's `onAnyOutgoing`. Events are read for it; without listeners they are not.
+            pub fn on_outgoing(
+                &self,
+                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
+            ) -> &Self {
+                self.events().change(|handlers| handlers.outgoing.push(Arc::new(listener)));
+                self
+            }
+        }
+    };
+}
+
+event_methods!(Namespace);
+event_methods!(Socket);

@@ -25,9 +25,9 @@ use self::mailbox::{Command, Mailbox};
 use self::rooms::Place;
 pub(crate) use self::single::Single;
 use super::context::Context;
-use super::handlers::Events;
 use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Handshake, Namespace, Room};
+use crate::handler::Events;
 use crate::proto::{self, Acks, RawJson};
 
 /// One client in one namespace. Clones are handles to the same socket, usable from any task.
@@ -44,7 +44,7 @@ struct Inner {
     engine: Sender,
     gone: AtomicBool,
     /// Handlers of its own; made when there are some.
-    events: OnceLock<Box<Events>>,
+    events: OnceLock<Box<Events<Socket>>>,
     /// Its own, unless it recovers another's.
     fresh: Identity,
     recovered: OnceLock<Box<Identity>>,

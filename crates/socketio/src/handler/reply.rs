@@ -4,27 +4,31 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{EmitError, HandlerError, Socket};
+use super::{EventSocket, HandlerError};
 use crate::proto::Args;
 
 /// Answers one event. Sends at most one ack; without a request for one it sends nothing. Dropped, it
 /// never answers: the client waits for its own timeout. Dropped by a panic, it answers
 /// `[{"error":"internal error"}]`.
 #[derive(Debug)]
-pub struct AckSender {
-    pub(crate) socket: Socket,
+pub struct AckSender<S: EventSocket> {
+    socket: S,
     id: Option<u64>,
     /// The event that is answered, for who asks why it failed.
     args: Option<Args>,
 }
 
-impl AckSender {
-    pub(crate) fn new(socket: Socket, id: Option<u64>) -> Self {
+impl<S: EventSocket> AckSender<S> {
+    pub(super) fn new(socket: S, id: Option<u64>) -> Self {
         Self { socket, id, args: None }
     }
 
+    pub(super) fn socket(&self) -> &S {
+        &self.socket
+    }
+
     /// Remembers the event that is answered.
-    pub(crate) fn answering(mut self, args: Args) -> Self {
+    pub(super) fn answering(mut self, args: Args) -> Self {
         self.args = Some(args);
         self
     }
@@ -34,24 +38,25 @@ impl AckSender {
         self.id.is_some()
     }
 
-    /// Sends the ack, with arguments as in [`Socket::emit`].
+    /// Sends the ack, with arguments as in [`Socket::emit`](crate::server::Socket::emit).
     ///
     /// # Errors
-    /// As [`Socket::emit`].
-    pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), EmitError> {
+    /// Those of the socket: the arguments cannot be encoded, or the peer does not take the packet.
+    pub fn send<T: Serialize + ?Sized>(mut self, args: &T) -> Result<(), S::Error> {
         let Some(id) = self.id else { return Ok(()) };
-        let packet = self.socket.ack(id, args);
+        let sent = self.socket.send_ack(id, args);
+        // Only now: when writing the arguments panics, the drop still answers.
         self.id = None;
-        self.socket.answer(packet?)
+        sent
     }
 
     /// Sends arguments that were received, byte for byte, with their attachments.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
-    pub fn send_args(mut self, args: &Args) -> Result<(), EmitError> {
+    /// As [`AckSender::send`].
+    pub fn send_args(mut self, args: &Args) -> Result<(), S::Error> {
         match self.id.take() {
-            Some(id) => self.socket.answer(self.socket.ack_args(id, args)?),
+            Some(id) => self.socket.send_ack_args(id, args),
             None => Ok(()),
         }
     }
@@ -67,11 +72,11 @@ impl AckSender {
     }
 
     /// Gives the sender away and leaves one that sends nothing.
-    pub(crate) fn take(&mut self) -> Self {
+    pub(super) fn take(&mut self) -> Self {
         Self { socket: self.socket.clone(), id: self.id.take(), args: None }
     }
 
-    fn log(self, send: impl FnOnce(Self) -> Result<(), EmitError>) {
+    fn log(self, send: impl FnOnce(Self) -> Result<(), S::Error>) {
         let (id, ack_id) = (self.socket.id(), self.id);
         if let Err(error) = send(self) {
             tracing::debug!(socket = %id, ?ack_id, %error, "ack not sent");
@@ -79,7 +84,7 @@ impl AckSender {
     }
 }
 
-impl Drop for AckSender {
+impl<S: EventSocket> Drop for AckSender<S> {
     /// What a handler that panics owes.
     fn drop(&mut self) {
         if self.id.is_some() && std::thread::panicking() {
@@ -99,7 +104,7 @@ impl Drop for AckSender {
 /// | `Err(error)` | `[{"error":"…"}]`, the text of the error |
 pub trait Reply: Send {
     /// Sends the ack.
-    fn reply(self, ack: AckSender);
+    fn reply<S: EventSocket>(self, ack: AckSender<S>);
 }
 
 /// An ack with these arguments: a tuple is spread, `()` is none, any other type is one.
@@ -107,25 +112,25 @@ pub trait Reply: Send {
 pub struct Ack<T>(pub T);
 
 impl Reply for () {
-    fn reply(self, ack: AckSender) {
+    fn reply<S: EventSocket>(self, ack: AckSender<S>) {
         ack.log(|ack| ack.send(&()));
     }
 }
 
 impl<T: Serialize + Send> Reply for Ack<T> {
-    fn reply(self, ack: AckSender) {
+    fn reply<S: EventSocket>(self, ack: AckSender<S>) {
         ack.log(|ack| ack.send(&self.0));
     }
 }
 
 impl Reply for Args {
-    fn reply(self, ack: AckSender) {
+    fn reply<S: EventSocket>(self, ack: AckSender<S>) {
         ack.log(|ack| ack.send_args(&self));
     }
 }
 
 impl<R: Reply, E: fmt::Display + Send> Reply for Result<R, E> {
-    fn reply(self, ack: AckSender) {
+    fn reply<S: EventSocket>(self, ack: AckSender<S>) {
         match self {
             Ok(reply) => reply.reply(ack),
             Err(error) => {
@@ -134,7 +139,7 @@ impl<R: Reply, E: fmt::Display + Send> Reply for Result<R, E> {
                     event: event.unwrap_or_default(),
                     error: error.to_string(),
                 };
-                ack.socket.context().hooks.report(&ack.socket, &failed);
+                ack.socket.report(&failed);
                 ack.refuse(error);
             }
         }

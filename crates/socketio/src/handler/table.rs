@@ -5,30 +5,35 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 
-use super::{Event, Handler, Namespace, Socket};
+use super::{EventSocket, Handler, IncomingEvent};
 use crate::proto::Args;
 
 pub(crate) type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Looks at events that come or leave.
-pub(crate) type Listener = Arc<dyn Fn(&Socket, &Args) + Send + Sync>;
+pub(crate) type Listener<S> = Arc<dyn Fn(&S, &Args) + Send + Sync>;
 
 /// Lets an event of a socket through, or says why not.
-pub(crate) type EventMiddleware =
-    Arc<dyn Fn(Socket, Args) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub(crate) type EventMiddleware<S> =
+    Arc<dyn Fn(S, Args) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// The handlers of events of a namespace or of a socket, behind their lock.
-#[derive(Default)]
-pub(crate) struct Events {
-    handlers: RwLock<EventHandlers>,
+pub(crate) struct Events<S: EventSocket> {
+    handlers: RwLock<EventHandlers<S>>,
 }
 
-impl Events {
-    pub(crate) fn set(&self, event: String, handler: EventHandler) {
+impl<S: EventSocket> Default for Events<S> {
+    fn default() -> Self {
+        Self { handlers: RwLock::default() }
+    }
+}
+
+impl<S: EventSocket> Events<S> {
+    pub(crate) fn set(&self, event: String, handler: EventHandler<S>) {
         self.change(|handlers| handlers.events.insert(event, handler));
     }
 
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut EventHandlers) -> R) {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut EventHandlers<S>) -> R) {
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
         // What a handler drops may be foreign code: not under the lock.
         let dropped = change(&mut handlers);
@@ -36,31 +41,37 @@ impl Events {
         drop(dropped);
     }
 
-    pub(crate) fn read<R>(&self, read: impl FnOnce(&EventHandlers) -> R) -> R {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&EventHandlers<S>) -> R) -> R {
         read(&self.handlers.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// What a table holds.
-#[derive(Default)]
-pub(crate) struct EventHandlers {
-    pub(crate) events: Table,
+pub(crate) struct EventHandlers<S: EventSocket> {
+    pub(crate) events: Table<S>,
     /// For events that have none of their own.
-    pub(crate) any: Option<EventHandler>,
-    pub(crate) middlewares: Vec<EventMiddleware>,
-    pub(crate) incoming: Vec<Listener>,
-    pub(crate) outgoing: Vec<Listener>,
+    pub(crate) any: Option<EventHandler<S>>,
+    pub(crate) middlewares: Vec<EventMiddleware<S>>,
+    pub(crate) incoming: Vec<Listener<S>>,
+    pub(crate) outgoing: Vec<Listener<S>>,
+}
+
+impl<S: EventSocket> Default for EventHandlers<S> {
+    fn default() -> Self {
+        let events = Table { sorted: Vec::new() };
+        let (middlewares, incoming, outgoing) = (Vec::new(), Vec::new(), Vec::new());
+        Self { events, any: None, middlewares, incoming, outgoing }
+    }
 }
 
 /// Handlers by the names of their events, in order of the names' lengths and then of the names: few
 /// are found sooner than one is hashed, and most are told apart without being read.
-#[derive(Default)]
-pub(crate) struct Table {
-    sorted: Vec<(Box<str>, EventHandler)>,
+pub(crate) struct Table<S: EventSocket> {
+    sorted: Vec<(Box<str>, EventHandler<S>)>,
 }
 
-impl Table {
-    fn insert(&mut self, event: String, handler: EventHandler) -> Option<EventHandler> {
+impl<S: EventSocket> Table<S> {
+    fn insert(&mut self, event: String, handler: EventHandler<S>) -> Option<EventHandler<S>> {
         match self.place(event.as_bytes()) {
             Ok(at) => Some(std::mem::replace(&mut self.sorted[at].1, handler)),
             Err(at) => {
@@ -70,12 +81,12 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, event: &str) -> Option<EventHandler> {
+    pub(crate) fn remove(&mut self, event: &str) -> Option<EventHandler<S>> {
         let at = self.place(event.as_bytes()).ok()?;
         Some(self.sorted.remove(at).1)
     }
 
-    fn get(&self, event: &[u8]) -> Option<&EventHandler> {
+    fn get(&self, event: &[u8]) -> Option<&EventHandler<S>> {
         self.place(event).ok().map(|at| &self.sorted[at].1)
     }
 
@@ -87,30 +98,28 @@ impl Table {
 }
 
 #[derive(Clone)]
-pub(crate) struct EventHandler {
-    pub(crate) run: Erased<Event>,
+pub(crate) struct EventHandler<S: EventSocket> {
+    pub(crate) run: Erased<IncomingEvent<S>>,
     /// How many may run at once for one socket; without it, one after the other in order. The
     /// address tells handlers apart.
     pub(crate) concurrent: Option<Arc<usize>>,
     once: bool,
 }
 
-impl EventHandler {
-    pub(crate) fn new<P, H: Handler<P>>(handler: H) -> Self {
-        let run: Erased<Event> = Arc::new(move |event| handler.call(event));
+impl<S: EventSocket> EventHandler<S> {
+    pub(crate) fn new<P, H: Handler<P, S>>(handler: H) -> Self {
+        let run: Erased<IncomingEvent<S>> = Arc::new(move |event| handler.call(event));
         Self { run, concurrent: None, once: false }
     }
 
-    pub(crate) fn concurrent<P, H: Handler<P>>(handler: H, limit: usize) -> Self {
+    pub(crate) fn concurrent<P, H: Handler<P, S>>(handler: H, limit: usize) -> Self {
         Self { concurrent: Some(Arc::new(limit.max(1))), ..Self::new(handler) }
     }
 
-    pub(crate) fn once<P, H: Handler<P>>(handler: H) -> Self {
+    pub(crate) fn once<P, H: Handler<P, S>>(handler: H) -> Self {
         Self { once: true, ..Self::new(handler) }
     }
-}
 
-impl EventHandler {
     /// Whether running it is all there is to do.
     pub(crate) fn is_plain(&self) -> bool {
         !self.once
@@ -118,16 +127,15 @@ impl EventHandler {
 }
 
 /// What a table, or several, hold for one event.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) handler: Option<EventHandler>,
+pub(crate) struct Found<S: EventSocket> {
+    pub(crate) handler: Option<EventHandler<S>>,
     /// The handler is that of any event.
     is_any: bool,
     /// There is more to do than to run the handler.
     pub(crate) is_watched: bool,
 }
 
-impl Found {
+impl<S: EventSocket> Found<S> {
     /// With what is found in a table that is asked later: its own handler of the event goes before
     /// this one's of any event.
     pub(crate) fn or(self, later: Self) -> Self {
@@ -139,8 +147,8 @@ impl Found {
     }
 }
 
-impl EventHandlers {
-    pub(crate) fn find(&self, event: &[u8]) -> Found {
+impl<S: EventSocket> EventHandlers<S> {
+    pub(crate) fn find(&self, event: &[u8]) -> Found<S> {
         let named = self.events.get(event);
         Found {
             is_any: named.is_none(),
@@ -150,80 +158,21 @@ impl EventHandlers {
     }
 
     /// Forgets a handler that was to run once, and now does.
-    pub(crate) fn used(&mut self, event: &str, handler: &EventHandler) -> Option<EventHandler> {
-        let is_it = |found: &EventHandler| Arc::ptr_eq(&found.run, &handler.run);
+    pub(crate) fn used(
+        &mut self,
+        event: &str,
+        handler: &EventHandler<S>,
+    ) -> Option<EventHandler<S>> {
+        let is_it = |found: &EventHandler<S>| Arc::ptr_eq(&found.run, &handler.run);
         let is_used = handler.once && self.events.get(event.as_bytes()).is_some_and(is_it);
         is_used.then(|| self.events.remove(event)).flatten()
     }
 }
 
-/// The methods by which a namespace and a socket are given handlers of events.
-macro_rules! event_methods {
-    ($of:ident) => {
-        impl $of {
-            /// Sets the handler of an event; the one before is replaced. A socket's own goes before
-            /// that of its namespace.
-            pub fn on<P, H: Handler<P>>(&self, event: impl Into<String>, handler: H) -> &Self {
-                self.events().set(event.into(), EventHandler::new(handler));
-                self
-            }
-
-            /// As [`on`](Self::on); up to `limit` events of one socket are handled at once, beside
-            /// the events behind them. When so many are, the next waits, and those behind it.
-            pub fn on_concurrent<P, H: Handler<P>>(
-                &self,
-                event: impl Into<String>,
-                limit: usize,
-                handler: H,
-            ) -> &Self {
-                self.events().set(event.into(), EventHandler::concurrent(handler, limit));
-                self
-            }
-
-            /// Sets the handler of events that have none of their own, neither with their socket
-            /// nor with its namespace. A socket's goes before that of its namespace.
-            pub fn on_any<P, H: Handler<P>>(&self, handler: H) -> &Self {
-                self.events().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
-                self
-            }
-
-            /// Takes away the handler of an event that was set here; a namespace's then serves its
-            /// sockets again.
-            pub fn off(&self, event: &str) -> &Self {
-                self.events().change(|handlers| handlers.events.remove(event));
-                self
-            }
-
-            /// Looks at every event that comes, before middlewares and handlers: the reference's
-            /// `onAny`.
-            pub fn on_incoming(
-                &self,
-                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
-            ) -> &Self {
-                self.events().change(|handlers| handlers.incoming.push(Arc::new(listener)));
-                self
-            }
-
-            /// Looks at every event that is sent, broadcasts included, once for each socket: the
-            /// reference's `onAnyOutgoing`. Events are read for it; without listeners they are not.
-            pub fn on_outgoing(
-                &self,
-                listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
-            ) -> &Self {
-                self.events().change(|handlers| handlers.outgoing.push(Arc::new(listener)));
-                self
-            }
-        }
-    };
-}
-
-event_methods!(Namespace);
-event_methods!(Socket);
-
 /// Makes a middleware of an async fn.
-pub(crate) fn event_middleware<F, Fut, E>(middleware: F) -> EventMiddleware
+pub(crate) fn event_middleware<S, F, Fut, E>(middleware: F) -> EventMiddleware<S>
 where
-    F: Fn(Socket, Args) -> Fut + Send + Sync + 'static,
+    F: Fn(S, Args) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: std::fmt::Display,
 {
@@ -235,14 +184,47 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
+    use std::convert::Infallible;
+
+    use engineio::proto::Sid;
+    use serde::Serialize;
+
     use super::*;
+    use crate::handler::HandlerError;
+
+    /// Handlers run for any socket, so for this one that is connected to nothing.
+    #[derive(Clone, Debug)]
+    struct Nobody;
+
+    impl EventSocket for Nobody {
+        type Error = Infallible;
+
+        fn id(&self) -> Sid {
+            "aaaaaaaaaaaaaaaaaaaa".parse().unwrap()
+        }
+
+        fn send_ack<T: Serialize + ?Sized>(&self, _: u64, _: &T) -> Result<(), Infallible> {
+            Ok(())
+        }
+
+        fn send_ack_args(&self, _: u64, _: &Args) -> Result<(), Infallible> {
+            Ok(())
+        }
+
+        fn report(&self, _: &HandlerError) {}
+
+        fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+            None
+        }
+    }
 
     #[test]
     fn each_name_has_its_handler_until_it_is_taken_away() {
-        let mut table = Table::default();
+        let mut table = Table { sorted: Vec::new() };
         let names = ["b", "a", "message", "", "massage", "ab", "é"];
         let handlers: Vec<_> = names.iter().map(|_| EventHandler::new(|| async {})).collect();
-        let is = |found: Option<&EventHandler>, handler: &EventHandler| {
+        let is = |found: Option<&EventHandler<Nobody>>, handler: &EventHandler<Nobody>| {
             found.is_some_and(|found| Arc::ptr_eq(&found.run, &handler.run))
         };
         for (name, handler) in names.iter().zip(&handlers) {

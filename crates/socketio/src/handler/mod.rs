@@ -1,0 +1,250 @@
+//! Handlers of events: async functions that take from an event what they ask for, and whose result
+//! is the ack. For both roles.
+//!
+//! What lives here: the parameters of handlers ([`FromEvent`], [`Data`], [`State`]), their results
+//! ([`Reply`], [`Ack`]), the ack itself ([`AckSender`]), and the table that finds the handler of an
+//! event (`table`). A role hands in an [`IncomingEvent`] with its socket and polls the future that
+//! [`Handler::call`] returns. What goes out is one ack at most, sent by the socket ([`EventSocket`]).
+//!
+//! Nothing here knows a server, a namespace or a connection: all it needs of a socket is in
+//! [`EventSocket`]. A handler never runs when its parameters cannot be taken; the event is then
+//! refused by its ack. Start reading at [`Handler`].
+
+mod reply;
+mod table;
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use engineio::proto::Sid;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::reply::{Ack, AckSender, Reply};
+pub(crate) use self::table::{
+    Erased, EventHandler, EventHandlers, EventMiddleware, Events, Found, Listener, event_middleware,
+};
+use crate::proto::{Args, ArgsError};
+
+/// What handlers need of the socket that an event came on. Each role implements it for its socket.
+pub trait EventSocket: Clone + fmt::Debug + Send + Sync + 'static {
+    /// Why an ack was not queued.
+    type Error: fmt::Display;
+
+    /// The socket's id.
+    fn id(&self) -> Sid;
+
+    /// Sends an ack, with arguments by serde.
+    ///
+    /// # Errors
+    /// When the arguments cannot be encoded, or the peer does not take the packet.
+    fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), Self::Error>;
+
+    /// Sends an ack with arguments that were received, byte for byte.
+    ///
+    /// # Errors
+    /// When the peer does not take the packet.
+    fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), Self::Error>;
+
+    /// Tells the application that handling an event failed.
+    fn report(&self, error: &HandlerError);
+
+    /// The value of this type that all handlers share.
+    fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>>;
+}
+
+/// One event on its way to its handler.
+#[derive(Debug)]
+pub struct IncomingEvent<S: EventSocket> {
+    pub(crate) args: Args,
+    /// Holds the socket too.
+    pub(crate) ack: AckSender<S>,
+}
+
+impl<S: EventSocket> IncomingEvent<S> {
+    pub(crate) fn new(socket: S, args: Args, ack_id: Option<u64>) -> Self {
+        Self { args, ack: AckSender::new(socket, ack_id) }
+    }
+
+    /// The socket it came on.
+    pub fn socket(&self) -> &S {
+        self.ack.socket()
+    }
+
+    /// Its arguments, raw.
+    pub fn args(&self) -> &Args {
+        &self.args
+    }
+}
+
+/// What a handler can take as a parameter.
+///
+/// | parameter | gives |
+/// |---|---|
+/// | [`Socket`](crate::server::Socket) | the socket |
+/// | [`Data<T>`](Data) | the arguments as a `T`: a tuple for several, any other type for the first |
+/// | [`Args`] | the arguments raw, with their attachments |
+/// | [`State<T>`](State) | the value of this type that [`Server::insert_state`] put there |
+/// | [`AckSender`] | the ack, to be sent by hand; what the handler returns is then not sent |
+///
+/// [`Server::insert_state`]: crate::server::Server::insert_state
+pub trait FromEvent<S: EventSocket>: Sized + Send {
+    /// Takes it from the event.
+    ///
+    /// # Errors
+    /// When the arguments are not of the type asked for. The handler is then not called; the client
+    /// is told so by its ack, if it asked for one, and
+    /// [`Server::on_error`](crate::server::Server::on_error) is told.
+    fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError>;
+}
+
+/// The arguments of an event as a `T`, by serde.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+impl<S: EventSocket, T: DeserializeOwned + Send> FromEvent<S> for Data<T> {
+    fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError> {
+        event.args.parse().map(Self)
+    }
+}
+
+/// A value that all handlers of a server share.
+#[derive(Debug)]
+pub struct State<T>(pub Arc<T>);
+
+impl<T> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<S: EventSocket, T: Any + Send + Sync> FromEvent<S> for State<T> {
+    fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError> {
+        let state = event.socket().state().map(Self);
+        state.ok_or(ArgsError::NoState { of: std::any::type_name::<T>() })
+    }
+}
+
+impl<S: EventSocket> FromEvent<S> for Args {
+    fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError> {
+        Ok(event.args.clone())
+    }
+}
+
+impl<S: EventSocket> FromEvent<S> for AckSender<S> {
+    fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError> {
+        Ok(event.ack.take())
+    }
+}
+
+/// What went wrong while an event was handled. The socket stays connected. The cause is its
+/// `source`: print that too.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The arguments are not what the handler asks for; it was not called.
+    #[error("arguments of event {event:?} refused")]
+    Args {
+        /// The event's name.
+        event: String,
+        /// What is wrong with them.
+        #[source]
+        error: ArgsError,
+    },
+    /// A middleware of the socket refused the event.
+    #[error("event {event:?} refused: {error}")]
+    Refused {
+        /// The event's name.
+        event: String,
+        /// What the middleware said.
+        error: String,
+    },
+    /// The handler gave an error.
+    #[error("handler of event {event:?} failed: {error}")]
+    Failed {
+        /// The event's name.
+        event: String,
+        /// The error's text.
+        error: String,
+    },
+    /// A handler, middleware or task panicked.
+    #[error("{what} panicked")]
+    Panicked {
+        /// What it was.
+        what: &'static str,
+    },
+}
+
+/// An async function whose parameters are [`FromEvent`] and whose result is a [`Reply`].
+///
+/// `P` only tells the compiler which function it is.
+pub trait Handler<P, S: EventSocket>: Send + Sync + 'static {
+    /// Runs it for one event.
+    fn call(&self, event: IncomingEvent<S>) -> BoxFuture<'static, ()>;
+}
+
+macro_rules! handler {
+    ($($param:ident)*) => {
+        impl<S, F, Fut, R, $($param,)*> Handler<($($param,)*), S> for F
+        where
+            S: EventSocket,
+            F: Fn($($param),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: Reply,
+            $($param: FromEvent<S>,)*
+        {
+            #[allow(non_snake_case, reason = "type parameters name the values too")]
+            #[allow(unused_mut, reason = "a handler without parameters takes nothing")]
+            fn call(&self, mut event: IncomingEvent<S>) -> BoxFuture<'static, ()> {
+                $(let $param = match $param::from_event(&mut event) {
+                    Ok(param) => param,
+                    Err(error) => return refuse(event, error),
+                };)*
+                let handled = self($($param),*);
+                let ack = event.ack.answering(event.args);
+                Box::pin(async move { handled.await.reply(ack) })
+            }
+        }
+    };
+}
+
+handler!();
+handler!(A);
+handler!(A B);
+handler!(A B C);
+handler!(A B C D);
+handler!(A B C D E);
+handler!(A B C D E G);
+
+fn refuse<S: EventSocket>(event: IncomingEvent<S>, error: ArgsError) -> BoxFuture<'static, ()> {
+    let why = match &error {
+        // This server's fault: the client learns no more than that.
+        ArgsError::NoState { .. } => "internal error".to_owned(),
+        error => Chain(error).to_string(),
+    };
+    let refused = HandlerError::Args { event: event.args.name().into_owned(), error };
+    event.socket().report(&refused);
+    event.ack.refuse(why);
+    Box::pin(std::future::ready(()))
+}
+
+/// An error with its sources on one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
