@@ -1,16 +1,13 @@
-//! What all parts of one server share.
+//! What all parts of one server share: configuration, hooks, the application's state, and the
+//! origin of time.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use engineio::proto::{Message, SendError};
-use engineio::server::Sender;
-
+use super::Config;
 use super::hooks::Hooks;
-use super::socket::Single;
-use super::{Config, EmitError, Socket};
-use crate::proto::{self, Encoded};
+use crate::proto;
 
 pub(crate) struct Context {
     pub(crate) config: Config,
@@ -22,38 +19,6 @@ pub(crate) struct Context {
     pub(crate) origin: tokio::time::Instant,
 }
 
-/// A packet as the engine sends it.
-pub(crate) struct Wire {
-    messages: Messages,
-    compress: bool,
-}
-
-enum Messages {
-    One(Message),
-    Several(Vec<Message>),
-}
-
-impl Wire {
-    /// Says whether transports may compress it.
-    pub(crate) fn compress(self, compress: bool) -> Self {
-        Self { compress, ..self }
-    }
-
-    fn messages(&self) -> &[Message] {
-        match &self.messages {
-            Messages::One(message) => std::slice::from_ref(message),
-            Messages::Several(messages) => messages,
-        }
-    }
-
-    pub(crate) fn send(&self, engine: &Sender) -> Result<(), SendError> {
-        match self.compress {
-            true => engine.send_all(self.messages()),
-            false => engine.send_uncompressed(self.messages()),
-        }
-    }
-}
-
 impl Context {
     pub(crate) fn new(config: Config) -> Self {
         Self {
@@ -63,73 +28,6 @@ impl Context {
             state: RwLock::default(),
             origin: tokio::time::Instant::now(),
         }
-    }
-
-    /// The wire form of a packet; made once, it serves all receivers.
-    pub(crate) fn wire(&self, packet: &Encoded) -> Wire {
-        Wire { messages: self.messages(packet.clone()), compress: true }
-    }
-
-    /// As [`Context::wire`], of a packet for one receiver.
-    pub(crate) fn wire_of(&self, packet: &Single) -> Wire {
-        Wire { messages: self.single(packet.clone()), compress: true }
-    }
-
-    /// Sends a packet to one receiver, who gets its bytes unshared.
-    pub(crate) fn send(&self, engine: &Sender, packet: Single) -> Result<(), SendError> {
-        match self.single(packet) {
-            Messages::One(message) => engine.send(message),
-            Messages::Several(messages) => engine.send_owned(messages),
-        }
-    }
-
-    fn single(&self, packet: Single) -> Messages {
-        match packet {
-            Single::Encoded(packet) => self.messages(packet),
-            #[cfg(feature = "msgpack")]
-            Single::Packed(packet) => Messages::One(packet.into()),
-        }
-    }
-
-    fn messages(&self, packet: Encoded) -> Messages {
-        #[cfg(feature = "msgpack")]
-        if self.connection.codec == proto::Codec::MessagePack {
-            return match proto::msgpack::encode(&packet) {
-                Ok(packed) => Messages::One(packed.into()),
-                Err(error) => {
-                    tracing::error!(%error, "packet not sent: no MessagePack");
-                    Messages::Several(Vec::new())
-                }
-            };
-        }
-        match packet.into_messages() {
-            (text, None) => Messages::One(text),
-            (text, Some(attachments)) => {
-                let attachments = attachments.iter().cloned().map(Message::Binary);
-                Messages::Several(std::iter::once(text).chain(attachments).collect())
-            }
-        }
-    }
-
-    /// Packets as messages, if each of them is one.
-    pub(crate) fn plain(&self, packets: &[&Encoded]) -> Option<Vec<Message>> {
-        let one = |packet: &&Encoded| match self.messages((*packet).clone()) {
-            Messages::One(message) => Some(message),
-            Messages::Several(_) => None,
-        };
-        packets.iter().map(one).collect()
-    }
-
-    /// Sends packets that belong together, all or none.
-    pub(crate) fn send_all(&self, socket: &Socket, packets: Vec<Encoded>) -> Result<(), EmitError> {
-        let mut messages = Vec::with_capacity(packets.len());
-        for packet in packets {
-            match self.messages(packet) {
-                Messages::One(message) => messages.push(message),
-                Messages::Several(several) => messages.extend(several),
-            }
-        }
-        Ok(socket.engine().send_owned(messages)?)
     }
 
     pub(crate) fn insert_state<T: Any + Send + Sync>(&self, value: T) {

@@ -85,6 +85,7 @@ mod handshake;
 mod hooks;
 mod local;
 mod namespace;
+mod outgoing;
 mod session;
 mod socket;
 
@@ -235,7 +236,7 @@ impl Server {
         let namespaces = self.namespaces.all();
         for namespace in &namespaces {
             namespace.close();
-            let packet = self.context.wire(&encode::disconnect(namespace.name()));
+            let packet = self.context.outgoing(&encode::disconnect(namespace.name()));
             for socket in namespace.sockets() {
                 if self.context.config.disconnect_on_shutdown {
                     // A client that does not read learns it from its transport.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
 use crate::proto::Args;
-use crate::server::context::Wire;
+use crate::server::outgoing::Outgoing;
 use crate::server::{AckError, Socket};
 
 /// What one socket answered to a broadcast.
@@ -129,7 +129,7 @@ impl BroadcastAcks {
     pub(crate) fn send(
         sockets: Vec<Socket>,
         id: u64,
-        wire: &Wire,
+        outgoing: &Outgoing,
         volatile: bool,
         within: Duration,
     ) -> Self {
@@ -140,12 +140,12 @@ impl BroadcastAcks {
             let sid = socket.id();
             if volatile && !socket.is_writable() {
                 // Counts it as dropped; nobody waits for its ack.
-                socket.deliver(wire, true);
+                socket.deliver(outgoing, true);
                 continue;
             }
             receivers += 1;
             let answer = Answer { socket: sid, to: Some(to.clone()) };
-            match socket.ask(id, Waiter::Broadcast(answer), wire) {
+            match socket.ask(id, Waiter::Broadcast(answer), outgoing) {
                 Ok(()) => drop(waiting.insert(sid, socket)),
                 Err(error) => ready.push_back(BroadcastAck::new(Some(sid), Err(error))),
             }

@@ -199,7 +199,7 @@ impl Local {
                         packets.extend(recovery.since(upto, &session));
                     }
                     (stays, started) = session.into_stays();
-                    context.send_all(socket, packets)
+                    context.send_together(socket.engine(), packets).map_err(EmitError::from)
                 }
             };
             let member = Member { socket: socket.clone(), stays, started, sent: head };

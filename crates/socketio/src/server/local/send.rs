@@ -21,21 +21,21 @@ impl Local {
         match state.stamp(&self.inner.name, packet, volatile) {
             None => {
                 drop(state);
-                let wire = self.inner.context.wire(packet).compress(compress);
+                let outgoing = self.inner.context.outgoing(packet).compress(compress);
                 let Some(first) = sockets.first() else { return };
                 let all_listen = first.namespace().has_outgoing();
                 // Each is let go at once, but for those who are told below: of many, each is far
                 // from the processor.
                 sockets.retain(|socket| {
-                    socket.deliver(&wire, volatile);
+                    socket.deliver(&outgoing, volatile);
                     all_listen || socket.has_own_outgoing()
                 });
             }
             // Offsets must reach every socket in their order: nobody else sends meanwhile.
             Some(stamped) => {
-                let wire = self.inner.context.wire(&stamped).compress(compress);
+                let outgoing = self.inner.context.outgoing(&stamped).compress(compress);
                 for socket in &sockets {
-                    socket.deliver(&wire, volatile);
+                    socket.deliver(&outgoing, volatile);
                     if !volatile {
                         state.mark_sent(socket.id());
                     }
@@ -59,23 +59,20 @@ impl Local {
         let sockets = self.select(target);
         let id = self.next_ack_id();
         let packet = packet.with_ack_id(&self.inner.name, id);
-        let wire = self.inner.context.wire(&packet).compress(target.flags.compress);
+        let outgoing = self.inner.context.outgoing(&packet).compress(target.flags.compress);
         Socket::notify_outgoing(&sockets, &packet);
-        BroadcastAcks::send(sockets, id, &wire, target.flags.volatile, within)
+        BroadcastAcks::send(sockets, id, &outgoing, target.flags.volatile, within)
     }
 
-    /// Sends an event to one socket. With recovery it is logged, and reaches whoever has the
-    /// socket's id now; nobody if its client is lost and may come back for it.
+    /// Logs an event for one socket and sends it, where recovery is on. It reaches the socket that
+    /// has this id now; none if its client is lost and may come back for the event.
     pub(crate) fn emit(
         &self,
         socket: &Socket,
         packet: &Encoded,
         compress: bool,
     ) -> Result<(), EmitError> {
-        let wire = |packet: &Encoded| self.inner.context.wire(packet).compress(compress);
-        if self.inner.context.config.recovery.is_none() {
-            return socket.transmit(&wire(packet));
-        }
+        let outgoing = |packet: &Encoded| self.inner.context.outgoing(packet).compress(compress);
         let id = socket.id();
         let mut state = self.lock();
         let holder = state.index.get(id).map(|member| member.socket.clone());
@@ -83,7 +80,7 @@ impl Local {
         match state.stamp(&self.inner.name, packet, false) {
             Some(stamped) if holder.is_some() || is_lost => {
                 if let Some(holder) = holder {
-                    holder.transmit(&wire(&stamped))?;
+                    holder.transmit(&outgoing(&stamped))?;
                     state.mark_sent(id);
                 }
                 let rooms = vec![id.as_str().into()];
@@ -92,42 +89,20 @@ impl Local {
             }
             _ => {
                 drop(state);
-                socket.transmit(&wire(packet))
+                socket.transmit(&outgoing(packet))
             }
         }
-    }
-
-    /// Sends events to one socket from the first on, while there is room. How many.
-    pub(crate) fn emit_some(
-        &self,
-        socket: &Socket,
-        packets: &[&Encoded],
-    ) -> Result<usize, EmitError> {
-        let context = &self.inner.context;
-        if context.config.recovery.is_none()
-            && let Some(messages) = context.plain(packets)
-        {
-            return socket.transmit_some(messages);
-        }
-        // Each gets an offset, or is several messages of which none may be missing.
-        for (sent, packet) in packets.iter().enumerate() {
-            match self.emit(socket, packet, true) {
-                Err(EmitError::Full(_)) => return Ok(sent),
-                other => other?,
-            }
-        }
-        Ok(packets.len())
     }
 
     /// Sends an event that may be dropped to one socket.
     pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded, compress: bool) {
-        let wire = |packet: &Encoded| self.inner.context.wire(packet).compress(compress);
+        let outgoing = |packet: &Encoded| self.inner.context.outgoing(packet).compress(compress);
         let state = self.lock();
         match state.stamp(&self.inner.name, packet, true) {
-            Some(stamped) => socket.deliver(&wire(&stamped), true),
+            Some(stamped) => socket.deliver(&outgoing(&stamped), true),
             None => {
                 drop(state);
-                socket.deliver(&wire(packet), true);
+                socket.deliver(&outgoing(packet), true);
             }
         }
     }

@@ -1,9 +1,7 @@
 //! One connection: packets in, handlers run, answers out; polled by the engine's own task.
 
-mod authorize;
-mod commands;
+mod connect;
 mod lane;
-mod receive;
 mod tasks;
 
 use std::collections::VecDeque;
@@ -13,18 +11,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use engineio::proto::{CloseReason, Message, Protocol, Time};
-use engineio::server::{Socket as Engine, random_sid};
+use engineio::server::Socket as Engine;
 
-use self::authorize::authorize;
 use self::lane::{Joined, Running, Step, part};
-use self::receive::Received;
-use super::local::Restored;
 use super::namespace::registry::Namespaces;
-use super::socket::Origin;
-use super::socket::mailbox::Mailbox;
-use super::{ConnectError, DisconnectReason, Socket};
-use crate::proto::encode::INVALID_NAMESPACE;
-use crate::proto::{self, Connection, Encoded, RawJson, Version};
+use super::socket::mailbox::{Command, Mailbox};
+use super::{DisconnectReason, Socket};
+use crate::proto::{self, Connection, Encoded, Version};
 use crate::server::context::Context as Server;
 
 /// The future of one connection.
@@ -48,6 +41,15 @@ pub(crate) struct Session {
     connecting: bool,
     /// No more messages will come.
     ended: bool,
+}
+
+/// What came of taking messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// All there were; the engine wakes this task when there are more.
+    All,
+    /// The handlers do not keep up.
+    Some,
 }
 
 impl Session {
@@ -125,45 +127,6 @@ impl Session {
         sockets.find(|joined| joined.socket.namespace_name() == name && joined.is_in())
     }
 
-    fn connect(&mut self, name: &proto::Namespace, auth: Option<RawJson>) {
-        let Some(visit) = self.namespaces.enter(name, auth.as_ref()) else {
-            let refusal = self.connection.refuse(name, INVALID_NAMESPACE, None);
-            return self.send(refusal);
-        };
-        let recovery = self.server.config.recovery.as_ref();
-        let recovery = recovery.filter(|_| self.version == Version::V5);
-        let pid = recovery.map_or(Ok(None), |_| random_sid().map(|pid| Some(pid.to_string())));
-        let (Ok(id), Ok(pid)) = (random_sid(), pid) else {
-            let refusal = self.connection.refuse(name, "Server error", None);
-            return self.send(refusal);
-        };
-        // Clients of v4 take the session's id for that of their socket in `/`.
-        let is_session = self.version == Version::V4 && name.is_root();
-        let id = if is_session { self.engine.sid() } else { id };
-        let claim = match (&auth, recovery) {
-            (Some(auth), Some(_)) => auth.parse().ok(),
-            _ => None,
-        };
-        let socket = Socket::new(Origin {
-            id,
-            pid,
-            namespace: visit.namespace().clone(),
-            engine: self.engine.sender(),
-            auth,
-            mailbox: Arc::clone(&self.mailbox),
-        });
-        let asks = claim.is_some() || socket.namespace().has_middlewares();
-        let running = match asks {
-            true => Running::Authorizing(Box::pin(authorize(socket.clone(), claim))),
-            false => Running::Nothing,
-        };
-        self.sockets.reserve_exact(1);
-        self.sockets.push(Joined::new(socket, visit, running));
-        if !asks {
-            self.admit(self.sockets.len() - 1, Ok(None));
-        }
-    }
-
     /// The peer broke the protocol: everything ends.
     fn fail(&mut self, error: proto::Error) {
         let reason = DisconnectReason::of(error);
@@ -178,6 +141,73 @@ impl Session {
         for joined in self.sockets.iter_mut().filter(|joined| joined.is_in()) {
             joined.leave(reason.clone());
         }
+    }
+
+    /// Takes messages while the handlers keep up.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Received {
+        let (mut now, mut waits) = (None, false);
+        // What is left when the connection is over is little; handlers may wait for its end.
+        while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
+            let message = match self.messages.pop_front() {
+                Some(message) => message,
+                None => match self.engine.poll_recv_all(cx, &mut self.messages) {
+                    Poll::Pending => return self.all(),
+                    Poll::Ready(Some(message)) => {
+                        // The engine waits by itself where it reads ahead.
+                        waits = !self.connecting;
+                        message
+                    }
+                    Poll::Ready(None) => {
+                        let reason = self.engine.close_reason();
+                        let reason = reason.unwrap_or(CloseReason::TransportClose);
+                        self.end(&DisconnectReason::Engine(reason));
+                        break;
+                    }
+                },
+            };
+            // Messages that are there together have come together.
+            let now = match self.connection.asks_time(&message) {
+                true => *now.get_or_insert_with(|| self.now()),
+                false => Time::ZERO,
+            };
+            match self.connection.handle_message(now, message) {
+                Ok(events) => events.for_each(|event| self.event(event)),
+                Err(error) => self.fail(error),
+            }
+            let answer = self.connection.poll_transmit();
+            self.send(answer);
+            if waits && self.messages.is_empty() {
+                return self.all();
+            }
+        }
+        if self.ended { Received::All } else { Received::Some }
+    }
+
+    fn all(&mut self) -> Received {
+        // An idle connection keeps no room.
+        if self.messages.capacity() > 0 {
+            self.messages = VecDeque::new();
+        }
+        Received::All
+    }
+
+    fn keeps_up(&self) -> bool {
+        let max = self.server.config.handler_queue;
+        if self.connecting && self.sockets.iter().any(Joined::is_busy) {
+            return false;
+        }
+        let (mut bytes, mut leaving) = (0, 0);
+        for joined in &self.sockets {
+            if joined.waiting() >= max {
+                return false;
+            }
+            bytes += joined.waiting_bytes();
+            leaving += usize::from(!joined.is_in());
+        }
+        // Handlers of sockets that are gone still run: a client that joins and leaves on and on
+        // must wait for them.
+        bytes < self.server.config.handler_queue_bytes.max(1)
+            && leaving < self.server.connection.max_namespaces.max(1)
     }
 
     fn run_sockets(&mut self, cx: &mut Context<'_>) -> bool {
@@ -201,41 +231,53 @@ impl Session {
         moved
     }
 
-    /// The middlewares have spoken.
-    fn admit(&mut self, at: usize, result: Result<Option<Box<Restored>>, ConnectError>) {
-        let joined = &mut self.sockets[at];
-        let (socket, name) = (joined.socket.clone(), joined.socket.namespace_name());
-        let refusal = match result {
-            Ok(restored) if joined.is_in() && !socket.namespace().is_closed() => {
-                let answer =
-                    self.connection.accept_with_pid(name, socket.id().as_str(), socket.pid());
-                let Some(answer) = answer else {
-                    joined.gone();
-                    return;
-                };
-                if let Err(error) =
-                    socket.namespace().node().admit(&socket, answer, restored.map(|it| *it))
-                {
-                    tracing::debug!(socket = %socket.id(), %error, "answer not sent");
+    fn commands(&mut self) {
+        if !self.mailbox.has_some() {
+            return;
+        }
+        for command in self.mailbox.take() {
+            match command {
+                Command::Spawn(socket, task) => {
+                    if let Some(joined) = self.joined(&socket)
+                        && socket.is_connected()
+                    {
+                        joined.spawn(task);
+                    }
+                }
+                Command::Disconnect(socket, reason) => self.disconnect(&socket, reason),
+                Command::Close => {
+                    let sockets = self.sockets.iter().filter(|joined| joined.is_in());
+                    let sockets: Vec<_> = sockets.map(|joined| joined.socket.clone()).collect();
+                    for socket in sockets {
+                        self.disconnect(&socket, DisconnectReason::Server);
+                    }
                     self.engine.close();
                 }
-                socket.enter_first_rooms();
-                return joined.admit();
-            }
-            Ok(restored) => {
-                // The client may come back for it.
-                if let Some(restored) = restored {
-                    socket.namespace().adapter(false).persist_session(restored.session);
+                Command::TakenOver(socket) => {
+                    if let Some(joined) = self.joined(&socket)
+                        && joined.is_in()
+                    {
+                        joined.leave(DisconnectReason::TakenOver);
+                    }
+                    self.engine.close();
                 }
-                ConnectError::new(INVALID_NAMESPACE)
             }
-            Err(refusal) => refusal,
-        };
-        let ConnectError { message, data } = refusal;
-        let answer = self.connection.refuse(name, &message, data.as_ref());
-        socket.end(&DisconnectReason::Server);
-        joined.gone();
-        self.send(answer);
+        }
+    }
+
+    fn joined(&mut self, socket: &Socket) -> Option<&mut Joined> {
+        self.sockets.iter_mut().find(|joined| joined.socket.is(socket))
+    }
+
+    fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason) {
+        let answer = self.connection.disconnect(socket.namespace_name());
+        let Some(joined) = self.joined(socket).filter(|joined| joined.is_in()) else { return };
+        // What the client sent before it knew is dropped, as in the reference.
+        joined.forget_events();
+        // At a shutdown the client has been told.
+        let is_told = reason == DisconnectReason::ShuttingDown;
+        joined.leave(reason);
+        self.send(answer.filter(|_| !is_told));
     }
 
     fn tick(&mut self) -> bool {

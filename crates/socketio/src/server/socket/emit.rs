@@ -1,17 +1,19 @@
-//! Emissions to one socket, and acks from it.
+//! Emissions to one socket: encoded, and queued in the engine's outbox.
+//!
+//! An emission enters here, is encoded by `proto`, and leaves by [`Outgoing`]. With recovery it goes
+//! through the namespace's sockets of this node first, which log it and give it its offset.
 
 use std::time::Duration;
 
 use engineio::proto::Message;
 use serde::Serialize;
-use tokio::sync::oneshot;
 
-use super::single::Single;
-use super::{Emission, Socket};
-use crate::proto::{Acks, Args, EncodeError, Encoded};
-use crate::server::context::Wire;
+use super::Socket;
+use crate::proto::{Args, EncodeError, Encoded, encode};
+#[cfg(feature = "msgpack")]
+use crate::proto::{Codec, msgpack};
 use crate::server::hooks::Hooks;
-use crate::server::local::Waiter;
+use crate::server::outgoing::{Outgoing, SocketPacket};
 use crate::server::{AckError, EmitError, SlowConsumer};
 
 impl Socket {
@@ -67,13 +69,26 @@ impl Socket {
         packets: impl IntoIterator<Item = &'a Encoded>,
     ) -> Result<usize, EmitError> {
         let packets: Vec<&Encoded> = packets.into_iter().collect();
-        let sent = self.namespace().node().emit_some(self, &packets)?;
-        if self.has_outgoing() {
-            for packet in &packets[..sent] {
-                Self::notify_outgoing(std::slice::from_ref(self), packet);
+        let context = self.context();
+        if context.config.recovery.is_none()
+            && let Some(messages) = context.single_messages(&packets)
+        {
+            let sent = self.transmit_some(messages)?;
+            if self.has_outgoing() {
+                for packet in &packets[..sent] {
+                    Self::notify_outgoing(std::slice::from_ref(self), packet);
+                }
+            }
+            return Ok(sent);
+        }
+        // Each gets an offset, or is several messages of which none may be missing.
+        for (sent, packet) in packets.iter().enumerate() {
+            match self.send(packet) {
+                Err(EmitError::Full(_)) => return Ok(sent),
+                other => other?,
             }
         }
-        Ok(sent)
+        Ok(packets.len())
     }
 
     /// Sends an event and waits for the client's ack, for the configured time.
@@ -127,15 +142,15 @@ impl Socket {
     }
 
     /// Queues a packet, whatever it is.
-    pub(crate) fn transmit(&self, wire: &Wire) -> Result<(), EmitError> {
+    pub(crate) fn transmit(&self, outgoing: &Outgoing) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
-        Ok(wire.send(self.engine())?)
+        Ok(outgoing.send(self.engine())?)
     }
 
     /// Queues a packet for this socket alone, whatever it is.
-    pub(crate) fn answer(&self, packet: Single) -> Result<(), EmitError> {
+    pub(crate) fn answer(&self, packet: SocketPacket) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
@@ -151,12 +166,12 @@ impl Socket {
     }
 
     /// Queues an event of a broadcast, or a volatile one, by the rules of those.
-    pub(crate) fn deliver(&self, wire: &Wire, volatile: bool) {
+    pub(crate) fn deliver(&self, outgoing: &Outgoing, volatile: bool) {
         let hooks = &self.context().hooks;
         if volatile && !self.is_writable() {
             return Hooks::count(&hooks.volatile_dropped);
         }
-        let Err(EmitError::Full(full)) = self.transmit(wire) else { return };
+        let Err(EmitError::Full(full)) = self.transmit(outgoing) else { return };
         match self.context().config.slow_consumer {
             _ if volatile => Hooks::count(&hooks.volatile_dropped),
             SlowConsumer::Drop => Hooks::count(&hooks.slow_dropped),
@@ -168,63 +183,189 @@ impl Socket {
         }
     }
 
-    /// Sends a packet that asks for an ack.
-    pub(crate) fn ask(&self, id: u64, waiter: Waiter, wire: &Wire) -> Result<(), AckError> {
-        let max = self.context().config.connection.max_pending_acks;
-        let new = || Box::new(Acks::new(max));
-        self.acks().get_or_insert_with(new).insert_as(id, None, waiter)?;
-        self.transmit(wire).map_err(|error| {
-            self.forget_ack(id);
-            error.into()
-        })
-    }
-
-    /// Nobody waits for this ack any more.
-    pub(crate) fn forget_ack(&self, id: u64) {
-        let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
-        drop(waiter);
-    }
-
-    /// The client acked.
-    pub(crate) fn acked(&self, id: u64, args: Args) {
-        let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
-        match waiter {
-            Some(waiter) => waiter.answer(args),
-            None => tracing::debug!(socket = %self.id(), id, "ack that nobody awaits"),
-        }
-    }
-
-    pub(super) async fn await_ack(
+    /// An event that this socket is sent.
+    pub(crate) fn event<T: Serialize + ?Sized>(
         &self,
-        within: Duration,
-        compress: bool,
-        encode: impl FnOnce(u64) -> Result<Single, EncodeError>,
-    ) -> Result<Args, AckError> {
-        let id = self.namespace().node().next_ack_id();
-        let packet = encode(id).map_err(EmitError::from)?;
-        let (waiter, ack) = oneshot::channel();
-        let _forget = Forget { socket: self, id };
-        let wire = self.context().wire_of(&packet).compress(compress);
-        self.ask(id, Waiter::One(waiter), &wire)?;
-        if let Some(packet) = packet.encoded() {
-            Self::notify_outgoing(std::slice::from_ref(self), packet);
+        ack_id: Option<u64>,
+        event: &str,
+        args: &T,
+    ) -> Result<SocketPacket, EncodeError> {
+        let name = self.namespace_name();
+        #[cfg(feature = "msgpack")]
+        if self.is_alone() {
+            return msgpack::event(name, ack_id, event, args).map(SocketPacket::Packed);
         }
-        match tokio::time::timeout(within, ack).await {
-            Ok(Ok(args)) => Ok(args),
-            Ok(Err(_)) => Err(AckError::Disconnected),
-            Err(_) => Err(AckError::Timeout(within)),
+        encode::event(name, ack_id, event, args).map(SocketPacket::Encoded)
+    }
+
+    /// As [`Socket::event`], with arguments that were received.
+    pub(crate) fn event_args(
+        &self,
+        ack_id: Option<u64>,
+        event: &str,
+        args: &Args,
+    ) -> Result<SocketPacket, EncodeError> {
+        let name = self.namespace_name();
+        #[cfg(feature = "msgpack")]
+        if self.is_alone() {
+            return msgpack::event_args(name, ack_id, event, args).map(SocketPacket::Packed);
         }
+        Ok(encode::event_args(name, ack_id, event, args)?.into())
+    }
+
+    /// An ack that this socket is sent.
+    pub(crate) fn ack<T: Serialize + ?Sized>(
+        &self,
+        id: u64,
+        args: &T,
+    ) -> Result<SocketPacket, EncodeError> {
+        let name = self.namespace_name();
+        #[cfg(feature = "msgpack")]
+        if self.is_packed() {
+            return msgpack::ack(name, id, args).map(SocketPacket::Packed);
+        }
+        encode::ack(name, id, args).map(SocketPacket::Encoded)
+    }
+
+    /// As [`Socket::ack`], with arguments that were received.
+    pub(crate) fn ack_args(&self, id: u64, args: &Args) -> Result<SocketPacket, EncodeError> {
+        let name = self.namespace_name();
+        #[cfg(feature = "msgpack")]
+        if self.is_packed() {
+            return msgpack::ack_args(name, id, args).map(SocketPacket::Packed);
+        }
+        Ok(encode::ack_args(name, id, args).into())
+    }
+
+    #[cfg(feature = "msgpack")]
+    fn is_packed(&self) -> bool {
+        self.context().connection.codec == Codec::MessagePack
+    }
+
+    /// Whether an event goes to this socket as MessagePack and nowhere else: no listener is told of
+    /// it, and no log keeps it.
+    #[cfg(feature = "msgpack")]
+    fn is_alone(&self) -> bool {
+        self.is_packed() && self.context().config.recovery.is_none() && !self.has_outgoing()
     }
 }
 
-/// Forgets an awaited ack when nobody waits for it any more.
-struct Forget<'a> {
+/// How one event is sent to one socket.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "sends nothing by itself"]
+pub struct Emission<'a> {
     socket: &'a Socket,
-    id: u64,
+    volatile: bool,
+    compress: bool,
+    timeout: Option<Duration>,
 }
 
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.socket.forget_ack(self.id);
+impl<'a> Emission<'a> {
+    fn new(socket: &'a Socket) -> Self {
+        Self { socket, volatile: false, compress: true, timeout: None }
+    }
+
+    /// As [`Socket::volatile`].
+    pub fn volatile(self) -> Self {
+        Self { volatile: true, ..self }
+    }
+
+    /// As [`Socket::compress`].
+    pub fn compress(self, compress: bool) -> Self {
+        Self { compress, ..self }
+    }
+
+    /// As [`Socket::timeout`].
+    pub fn timeout(self, within: Duration) -> Self {
+        Self { timeout: Some(within), ..self }
+    }
+
+    /// Sends an event. A volatile one that is dropped is no error.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.send_packet(&self.socket.event(None, event, args)?)
+    }
+
+    /// As [`Emission::emit`], with arguments that were received.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
+        self.send_packet(&self.socket.event_args(None, event, args)?)
+    }
+
+    /// As [`Emission::emit`], of a packet that is encoded already.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
+    pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
+        let Self { socket, volatile, compress, .. } = self;
+        if socket.context().config.recovery.is_some() {
+            // Offsets are given and events logged by the namespace, under its lock.
+            let local = socket.namespace().node();
+            match volatile {
+                true => local.emit_volatile(socket, packet, compress),
+                false => local.emit(socket, packet, compress)?,
+            }
+        } else {
+            self.transmit(socket.context().outgoing(packet))?;
+        }
+        Socket::notify_outgoing(std::slice::from_ref(socket), packet);
+        Ok(())
+    }
+
+    fn send_packet(self, packet: &SocketPacket) -> Result<(), EmitError> {
+        match packet.encoded() {
+            Some(packet) => self.send(packet),
+            None => self.transmit(self.socket.context().outgoing_of(packet)),
+        }
+    }
+
+    fn transmit(self, outgoing: Outgoing) -> Result<(), EmitError> {
+        let outgoing = outgoing.compress(self.compress);
+        match self.volatile {
+            true => self.socket.deliver(&outgoing, true),
+            false => self.socket.transmit(&outgoing)?,
+        }
+        Ok(())
+    }
+
+    /// Sends an event and waits for the client's ack. The ack of a volatile event that was dropped
+    /// does not come in time.
+    ///
+    /// # Errors
+    /// As [`Socket::emit_with_ack`].
+    ///
+    /// # Cancel safety
+    /// As [`Socket::emit_with_ack`].
+    pub async fn emit_with_ack<T: Serialize + ?Sized>(
+        self,
+        event: &str,
+        args: &T,
+    ) -> Result<Args, AckError> {
+        self.await_ack(|id| self.socket.event(Some(id), event, args)).await
+    }
+
+    /// As [`Emission::emit_with_ack`], with arguments that were received.
+    ///
+    /// # Errors
+    /// As [`Socket::emit_with_ack`].
+    pub async fn emit_args_with_ack(self, event: &str, args: &Args) -> Result<Args, AckError> {
+        self.await_ack(|id| self.socket.event_args(Some(id), event, args)).await
+    }
+
+    async fn await_ack(
+        self,
+        encode: impl FnOnce(u64) -> Result<SocketPacket, EncodeError>,
+    ) -> Result<Args, AckError> {
+        let within = self.timeout.unwrap_or(self.socket.context().config.ack_timeout);
+        if self.volatile && !self.socket.is_writable() {
+            Hooks::count(&self.socket.context().hooks.volatile_dropped);
+            tokio::time::sleep(within).await;
+            return Err(AckError::Timeout(within));
+        }
+        self.socket.await_ack(within, self.compress, encode).await
     }
 }

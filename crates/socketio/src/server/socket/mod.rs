@@ -1,13 +1,12 @@
 //! A socket: one client in one namespace.
 
-mod emission;
+mod acks;
 mod emit;
 mod handlers;
 pub(crate) mod mailbox;
 mod rooms;
-mod single;
-mod values;
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -17,13 +16,13 @@ use std::time::SystemTime;
 
 use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
-pub use self::emission::Emission;
+pub use self::emit::Emission;
 use self::mailbox::{Command, Mailbox};
 use self::rooms::Place;
-pub(crate) use self::single::Single;
 use super::context::Context;
 use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Handshake, Namespace, Room};
@@ -166,6 +165,42 @@ impl Socket {
         }
     }
 
+    /// Keeps a value with the socket; one of each type. It is dropped when the socket is gone and
+    /// [`on_disconnect`](crate::server::Namespace::on_disconnect) is done, unless the client may recover it.
+    pub fn insert<T: Any + Send + Sync>(&self, value: T) {
+        let before =
+            self.kept().get_or_insert_default().0.insert(TypeId::of::<T>(), Arc::new(value));
+        // Foreign code may run when it is dropped: not under the lock.
+        drop(before);
+    }
+
+    /// The value of this type that was kept.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let value = self.kept().as_ref()?.0.get(&TypeId::of::<T>()).cloned()?;
+        value.downcast().ok()
+    }
+
+    /// Keeps data that all nodes see: what
+    /// [`fetch_sockets`](crate::server::Broadcast::fetch_sockets) tells of this socket.
+    ///
+    /// # Errors
+    /// The error of serde when `data` does not become JSON.
+    pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), serde_json::Error> {
+        let data = RawJson::from_value(data)?;
+        self.kept().get_or_insert_default().1 = Some(data);
+        Ok(())
+    }
+
+    /// What [`Socket::set_data`] put there.
+    pub fn data(&self) -> Option<RawJson> {
+        self.kept().as_ref()?.1.clone()
+    }
+
+    /// A value of the server, as [`Server::insert_state`](crate::server::Server::insert_state) put it.
+    pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.context().state()
+    }
+
     /// Runs `task` beside the handlers, polled by the connection's own task, and drops it when the
     /// socket disconnects. On a socket that is gone it is dropped at once.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -259,6 +294,17 @@ impl Socket {
 
     pub(crate) fn context(&self) -> &Context {
         self.inner.namespace.context()
+    }
+
+    /// Forgets what the application put there.
+    pub(crate) fn forget(&self) {
+        self.clear_handlers();
+        let kept = self.kept().take();
+        drop(kept);
+    }
+
+    pub(crate) fn copy_values(&self) -> (Values, Option<RawJson>) {
+        self.kept().as_deref().cloned().unwrap_or_default()
     }
 
     fn identity(&self) -> &Identity {
