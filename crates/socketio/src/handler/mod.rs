@@ -26,7 +26,8 @@ use serde::de::DeserializeOwned;
 
 pub use self::reply::{Ack, AckSender, Reply};
 pub(crate) use self::table::{
-    Erased, EventHandler, EventHandlers, EventMiddleware, Events, Found, Listener, event_middleware,
+    Erased, EventHandler, EventMiddleware, FoundHandler, HandlerTable, Handlers, Listener,
+    event_middleware,
 };
 use crate::proto::{Args, ArgsError};
 

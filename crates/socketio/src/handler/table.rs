@@ -18,22 +18,22 @@ pub(crate) type EventMiddleware<S> =
     Arc<dyn Fn(S, Args) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// The handlers of events of a namespace or of a socket, behind their lock.
-pub(crate) struct Events<S: EventSocket> {
-    handlers: RwLock<EventHandlers<S>>,
+pub(crate) struct HandlerTable<S: EventSocket> {
+    handlers: RwLock<Handlers<S>>,
 }
 
-impl<S: EventSocket> Default for Events<S> {
+impl<S: EventSocket> Default for HandlerTable<S> {
     fn default() -> Self {
         Self { handlers: RwLock::default() }
     }
 }
 
-impl<S: EventSocket> Events<S> {
+impl<S: EventSocket> HandlerTable<S> {
     pub(crate) fn set(&self, event: String, handler: EventHandler<S>) {
         self.change(|handlers| handlers.events.insert(event, handler));
     }
 
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut EventHandlers<S>) -> R) {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Handlers<S>) -> R) {
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
         // What a handler drops may be foreign code: not under the lock.
         let dropped = change(&mut handlers);
@@ -41,13 +41,13 @@ impl<S: EventSocket> Events<S> {
         drop(dropped);
     }
 
-    pub(crate) fn read<R>(&self, read: impl FnOnce(&EventHandlers<S>) -> R) -> R {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&Handlers<S>) -> R) -> R {
         read(&self.handlers.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// What a table holds.
-pub(crate) struct EventHandlers<S: EventSocket> {
+pub(crate) struct Handlers<S: EventSocket> {
     pub(crate) events: Table<S>,
     /// For events that have none of their own.
     pub(crate) any: Option<EventHandler<S>>,
@@ -56,7 +56,7 @@ pub(crate) struct EventHandlers<S: EventSocket> {
     pub(crate) outgoing: Vec<Listener<S>>,
 }
 
-impl<S: EventSocket> Default for EventHandlers<S> {
+impl<S: EventSocket> Default for Handlers<S> {
     fn default() -> Self {
         let events = Table { sorted: Vec::new() };
         let (middlewares, incoming, outgoing) = (Vec::new(), Vec::new(), Vec::new());
@@ -127,7 +127,7 @@ impl<S: EventSocket> EventHandler<S> {
 }
 
 /// What a table, or several, hold for one event.
-pub(crate) struct Found<S: EventSocket> {
+pub(crate) struct FoundHandler<S: EventSocket> {
     pub(crate) handler: Option<EventHandler<S>>,
     /// The handler is that of any event.
     is_any: bool,
@@ -135,7 +135,7 @@ pub(crate) struct Found<S: EventSocket> {
     pub(crate) is_watched: bool,
 }
 
-impl<S: EventSocket> Found<S> {
+impl<S: EventSocket> FoundHandler<S> {
     /// With what is found in a table that is asked later: its own handler of the event goes before
     /// this one's of any event.
     pub(crate) fn or(self, later: Self) -> Self {
@@ -147,10 +147,10 @@ impl<S: EventSocket> Found<S> {
     }
 }
 
-impl<S: EventSocket> EventHandlers<S> {
-    pub(crate) fn find(&self, event: &[u8]) -> Found<S> {
+impl<S: EventSocket> Handlers<S> {
+    pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<S> {
         let named = self.events.get(event);
-        Found {
+        FoundHandler {
             is_any: named.is_none(),
             handler: named.or(self.any.as_ref()).cloned(),
             is_watched: !self.incoming.is_empty() || !self.middlewares.is_empty(),

@@ -101,8 +101,8 @@ pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
 pub use handshake::{Handshake, Peer};
 pub use hooks::Counts;
 pub use local::{
-    Acks, BroadcastAck, BroadcastAcks, Local, Restored, Room, RoomEvent, Rooms, StoredSession,
-    TooManyRooms,
+    BroadcastAck, BroadcastAcks, LocalAcks, LocalSockets, RestoredSession, Room, RoomEvent, Rooms,
+    StoredSession, TooManyRooms,
 };
 pub use namespace::Namespace;
 pub use socket::{Emission, Socket};
@@ -111,7 +111,7 @@ pub use crate::handler::{Ack, Data, FromEvent, Handler, HandlerError, Reply, Sta
 use crate::proto::{Misuse, RawJson, encode};
 use context::Context;
 use namespace::pattern::{Matcher, Pattern};
-use namespace::registry::Namespaces;
+use namespace::registry::Registry;
 use session::Session;
 
 /// One event on its way to its handler.
@@ -126,7 +126,7 @@ pub type AckSender = crate::handler::AckSender<Socket>;
 #[derive(Clone)]
 pub struct Server {
     context: Arc<Context>,
-    namespaces: Arc<Namespaces>,
+    namespaces: Arc<Registry>,
     engine: engineio::server::Server,
 }
 
@@ -136,7 +136,7 @@ impl Server {
     pub fn new(config: Config) -> Self {
         let engine = config.engine.clone();
         let context = Arc::new(Context::new(config));
-        let namespaces = Arc::new(Namespaces::new(Arc::clone(&context)));
+        let namespaces = Arc::new(Registry::new(Arc::clone(&context)));
         let engine = {
             let (context, namespaces) = (Arc::clone(&context), Arc::clone(&namespaces));
             engineio::server::Server::new(engine, move |socket| {

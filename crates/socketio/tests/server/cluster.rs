@@ -10,10 +10,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use socketio::proto::{Args, Encoded, RawJson};
-use socketio::server::adapter::{Adapter, AdapterError, Adapters, Memory, Target};
+use socketio::server::adapter::{Adapter, AdapterError, Adapters, BroadcastOptions, MemoryAdapter};
 use socketio::server::{
-    BroadcastAck, Config, Data, Local, Restored, Room, Server, Socket, SocketInfo, StoredSession,
-    TooManyRooms,
+    BroadcastAck, Config, Data, LocalSockets, RestoredSession, Room, Server, Socket, SocketInfo,
+    StoredSession, TooManyRooms,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -22,12 +22,12 @@ use crate::common::{Client, connected, next, serve};
 /// All nodes of a namespace, and the targets they were told.
 #[derive(Clone, Default)]
 struct Bus {
-    nodes: Arc<Mutex<Vec<Local>>>,
-    told: Arc<Mutex<Vec<Target>>>,
+    nodes: Arc<Mutex<Vec<LocalSockets>>>,
+    told: Arc<Mutex<Vec<BroadcastOptions>>>,
 }
 
 struct Node {
-    own: Memory,
+    own: MemoryAdapter,
     index: usize,
     bus: Bus,
 }
@@ -38,14 +38,14 @@ impl Bus {
         Adapters::new(move |local| {
             let mut nodes = bus.nodes.lock().unwrap();
             nodes.push(local.clone());
-            Node { own: Memory::new(local), index: nodes.len() - 1, bus: bus.clone() }
+            Node { own: MemoryAdapter::new(local), index: nodes.len() - 1, bus: bus.clone() }
         })
     }
 }
 
 impl Node {
-    fn others(&self, target: &Target) -> Vec<Local> {
-        self.bus.told.lock().unwrap().push(target.clone());
+    fn others(&self, options: &BroadcastOptions) -> Vec<LocalSockets> {
+        self.bus.told.lock().unwrap().push(options.clone());
         let nodes = self.bus.nodes.lock().unwrap();
         let others = nodes.iter().enumerate().filter(|(index, _)| *index != self.index);
         others.map(|(_, node)| node.clone()).collect()
@@ -71,55 +71,63 @@ impl Adapter for Node {
         self.own.del_all(socket);
     }
 
-    fn broadcast(&self, packet: &Encoded, target: &Target) -> Result<(), AdapterError> {
-        self.others(target).iter().for_each(|node| node.broadcast(packet, target));
-        self.own.broadcast(packet, target)
+    fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) -> Result<(), AdapterError> {
+        self.others(options).iter().for_each(|node| node.broadcast(packet, options));
+        self.own.broadcast(packet, options)
     }
 
     fn broadcast_with_ack(
         &self,
         packet: &Encoded,
-        target: &Target,
+        options: &BroadcastOptions,
         within: Duration,
     ) -> BoxStream<'static, BroadcastAck> {
-        let others = self.others(target);
-        let theirs = others.iter().map(|node| node.broadcast_with_ack(packet, target, within));
+        let others = self.others(options);
+        let theirs = others.iter().map(|node| node.broadcast_with_ack(packet, options, within));
         let theirs = theirs.map(|acks| acks.boxed()).collect::<Vec<_>>();
-        let own = self.own.broadcast_with_ack(packet, target, within);
+        let own = self.own.broadcast_with_ack(packet, options, within);
         futures_util::stream::select_all(theirs.into_iter().chain([own])).boxed()
     }
 
-    fn sockets(&self, target: &Target) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>> {
-        let theirs: Vec<_> = self.others(target).iter().flat_map(|node| node.ids(target)).collect();
-        self.own.sockets(target).map(|own| Ok([own?, theirs].concat())).boxed()
+    fn sockets(
+        &self,
+        options: &BroadcastOptions,
+    ) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>> {
+        let theirs: Vec<_> =
+            self.others(options).iter().flat_map(|node| node.ids(options)).collect();
+        self.own.sockets(options).map(|own| Ok([own?, theirs].concat())).boxed()
     }
 
     fn fetch_sockets(
         &self,
-        target: &Target,
+        options: &BroadcastOptions,
     ) -> BoxFuture<'static, Result<Vec<SocketInfo>, AdapterError>> {
         let theirs: Vec<_> =
-            self.others(target).iter().flat_map(|node| node.fetch_sockets(target)).collect();
-        self.own.fetch_sockets(target).map(|own| Ok([own?, theirs].concat())).boxed()
+            self.others(options).iter().flat_map(|node| node.fetch_sockets(options)).collect();
+        self.own.fetch_sockets(options).map(|own| Ok([own?, theirs].concat())).boxed()
     }
 
-    fn add_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError> {
-        self.others(target).iter().for_each(|node| node.add_sockets(target, rooms));
-        self.own.add_sockets(target, rooms)
+    fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError> {
+        self.others(options).iter().for_each(|node| node.add_sockets(options, rooms));
+        self.own.add_sockets(options, rooms)
     }
 
-    fn del_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError> {
-        self.others(target).iter().for_each(|node| node.del_sockets(target, rooms));
-        self.own.del_sockets(target, rooms)
+    fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError> {
+        self.others(options).iter().for_each(|node| node.del_sockets(options, rooms));
+        self.own.del_sockets(options, rooms)
     }
 
-    fn disconnect_sockets(&self, target: &Target, close: bool) -> Result<(), AdapterError> {
-        self.others(target).iter().for_each(|node| node.disconnect_sockets(target, close));
-        self.own.disconnect_sockets(target, close)
+    fn disconnect_sockets(
+        &self,
+        options: &BroadcastOptions,
+        close: bool,
+    ) -> Result<(), AdapterError> {
+        self.others(options).iter().for_each(|node| node.disconnect_sockets(options, close));
+        self.own.disconnect_sockets(options, close)
     }
 
     fn server_side_emit(&self, args: &Args) -> Result<(), AdapterError> {
-        for node in self.others(&Target::default()) {
+        for node in self.others(&BroadcastOptions::default()) {
             tokio::spawn(node.server_side_event(args.clone()));
         }
         Ok(())
@@ -129,7 +137,7 @@ impl Adapter for Node {
         &self,
         args: &Args,
     ) -> BoxFuture<'static, Result<Vec<RawJson>, AdapterError>> {
-        let others = self.others(&Target::default());
+        let others = self.others(&BroadcastOptions::default());
         let answers = others.iter().map(|node| node.server_side_event(args.clone()));
         futures_util::future::join_all(answers)
             .map(|answers| Ok(answers.into_iter().flatten().collect()))
@@ -148,7 +156,7 @@ impl Adapter for Node {
         &self,
         pid: &str,
         offset: Option<&str>,
-    ) -> BoxFuture<'static, Option<Restored>> {
+    ) -> BoxFuture<'static, Option<RestoredSession>> {
         self.own.restore_session(pid, offset)
     }
 

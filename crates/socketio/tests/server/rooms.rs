@@ -67,7 +67,7 @@ async fn whoever_left_a_room_or_the_server_is_in_it_no_more() {
     b.cut();
     sb.disconnected().await;
     sb.join("z").unwrap();
-    assert_eq!(server.of("/").unwrap().node().rooms(), ["y".into()]);
+    assert_eq!(server.of("/").unwrap().local_sockets().rooms(), ["y".into()]);
     server.to("x").emit("gone", &()).unwrap();
     a.assert_quiet().await;
     assert_eq!(server.to("y").sockets().await.unwrap(), [sa.id()]);

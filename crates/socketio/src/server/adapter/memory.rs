@@ -8,25 +8,27 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::{Adapter, AdapterError, Target};
+use super::{Adapter, AdapterError, BroadcastOptions};
 use crate::proto::{Args, Encoded, RawJson};
 use crate::server::SocketInfo;
-use crate::server::local::{BroadcastAck, Local, Restored, Room, StoredSession, TooManyRooms};
+use crate::server::local::{
+    BroadcastAck, LocalSockets, RestoredSession, Room, StoredSession, TooManyRooms,
+};
 
 /// One node: everything is here.
 #[derive(Debug)]
-pub struct Memory {
-    local: Local,
+pub struct MemoryAdapter {
+    local: LocalSockets,
 }
 
-impl Memory {
+impl MemoryAdapter {
     /// The adapter of a namespace without other nodes.
-    pub fn new(local: Local) -> Self {
+    pub fn new(local: LocalSockets) -> Self {
         Self { local }
     }
 }
 
-impl Adapter for Memory {
+impl Adapter for MemoryAdapter {
     fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms> {
         self.local.add(socket, rooms)
     }
@@ -37,43 +39,50 @@ impl Adapter for Memory {
 
     fn del_all(&self, _socket: Sid) {}
 
-    fn broadcast(&self, packet: &Encoded, target: &Target) -> Result<(), AdapterError> {
-        self.local.broadcast(packet, target);
+    fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) -> Result<(), AdapterError> {
+        self.local.broadcast(packet, options);
         Ok(())
     }
 
     fn broadcast_with_ack(
         &self,
         packet: &Encoded,
-        target: &Target,
+        options: &BroadcastOptions,
         within: Duration,
     ) -> BoxStream<'static, BroadcastAck> {
-        self.local.broadcast_with_ack(packet, target, within).boxed()
+        self.local.broadcast_with_ack(packet, options, within).boxed()
     }
 
-    fn sockets(&self, target: &Target) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>> {
-        Box::pin(ready(Ok(self.local.ids(target))))
+    fn sockets(
+        &self,
+        options: &BroadcastOptions,
+    ) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>> {
+        Box::pin(ready(Ok(self.local.ids(options))))
     }
 
     fn fetch_sockets(
         &self,
-        target: &Target,
+        options: &BroadcastOptions,
     ) -> BoxFuture<'static, Result<Vec<SocketInfo>, AdapterError>> {
-        Box::pin(ready(Ok(self.local.fetch_sockets(target))))
+        Box::pin(ready(Ok(self.local.fetch_sockets(options))))
     }
 
-    fn add_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError> {
-        self.local.add_sockets(target, rooms);
+    fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError> {
+        self.local.add_sockets(options, rooms);
         Ok(())
     }
 
-    fn del_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError> {
-        self.local.del_sockets(target, rooms);
+    fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError> {
+        self.local.del_sockets(options, rooms);
         Ok(())
     }
 
-    fn disconnect_sockets(&self, target: &Target, close: bool) -> Result<(), AdapterError> {
-        self.local.disconnect_sockets(target, close);
+    fn disconnect_sockets(
+        &self,
+        options: &BroadcastOptions,
+        close: bool,
+    ) -> Result<(), AdapterError> {
+        self.local.disconnect_sockets(options, close);
         Ok(())
     }
 
@@ -100,7 +109,7 @@ impl Adapter for Memory {
         &self,
         pid: &str,
         offset: Option<&str>,
-    ) -> BoxFuture<'static, Option<Restored>> {
+    ) -> BoxFuture<'static, Option<RestoredSession>> {
         Box::pin(ready(self.local.restore_session(pid, offset)))
     }
 

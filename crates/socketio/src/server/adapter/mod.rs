@@ -1,8 +1,8 @@
 //! Adapters: how a namespace reaches its sockets, on this node and on others.
 //!
-//! A namespace does nothing with several sockets by itself: it asks its adapter. [`Memory`], the
+//! A namespace does nothing with several sockets by itself: it asks its adapter. [`MemoryAdapter`], the
 //! default, is one node. An adapter of a cluster does the same on its own node, through the
-//! [`Local`] it was made with, and tells the other nodes, where their adapters do so with theirs.
+//! [`LocalSockets`] it was made with, and tells the other nodes, where their adapters do so with theirs.
 
 mod memory;
 
@@ -14,11 +14,13 @@ use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-pub use self::memory::Memory;
+pub use self::memory::MemoryAdapter;
 use super::SocketInfo;
 pub use super::error::AdapterError;
-use super::local::{BroadcastAck, Local, Restored, Room, StoredSession, TooManyRooms};
-pub use super::local::{Flags, Target};
+use super::local::{
+    BroadcastAck, LocalSockets, RestoredSession, Room, StoredSession, TooManyRooms,
+};
+pub use super::local::{BroadcastOptions, Flags};
 use crate::proto::{Args, Encoded, RawJson};
 
 /// The sockets of one namespace on all nodes.
@@ -37,47 +39,54 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// A socket of this node is gone, from all rooms.
     fn del_all(&self, socket: Sid);
 
-    /// Sends an event to all sockets that `target` names. The packet has no ack id.
+    /// Sends an event to all sockets that `options` names. The packet has no ack id.
     ///
     /// # Errors
     /// When other nodes cannot be told. The sockets of this node have it all the same.
-    fn broadcast(&self, packet: &Encoded, target: &Target) -> Result<(), AdapterError>;
+    fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) -> Result<(), AdapterError>;
 
     /// As [`Adapter::broadcast`]; every socket is asked for an ack. The stream ends when every
     /// socket has acked, is gone, or had `within`.
     fn broadcast_with_ack(
         &self,
         packet: &Encoded,
-        target: &Target,
+        options: &BroadcastOptions,
         within: Duration,
     ) -> BoxStream<'static, BroadcastAck>;
 
-    /// The ids of the sockets that `target` names.
-    fn sockets(&self, target: &Target) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>>;
+    /// The ids of the sockets that `options` names.
+    fn sockets(
+        &self,
+        options: &BroadcastOptions,
+    ) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>>;
 
-    /// What is known of the sockets that `target` names.
+    /// What is known of the sockets that `options` names.
     fn fetch_sockets(
         &self,
-        target: &Target,
+        options: &BroadcastOptions,
     ) -> BoxFuture<'static, Result<Vec<SocketInfo>, AdapterError>>;
 
     /// Puts sockets into rooms.
     ///
     /// # Errors
     /// As [`Adapter::broadcast`].
-    fn add_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError>;
+    fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError>;
 
     /// Takes sockets out of rooms.
     ///
     /// # Errors
     /// As [`Adapter::broadcast`].
-    fn del_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), AdapterError>;
+    fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError>;
 
     /// Disconnects sockets; with `close` their whole connections.
     ///
     /// # Errors
     /// As [`Adapter::broadcast`].
-    fn disconnect_sockets(&self, target: &Target, close: bool) -> Result<(), AdapterError>;
+    fn disconnect_sockets(
+        &self,
+        options: &BroadcastOptions,
+        close: bool,
+    ) -> Result<(), AdapterError>;
 
     /// Tells the other nodes' servers something. `args` are an event's: a name and arguments.
     ///
@@ -104,7 +113,7 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
         &self,
         pid: &str,
         offset: Option<&str>,
-    ) -> BoxFuture<'static, Option<Restored>>;
+    ) -> BoxFuture<'static, Option<RestoredSession>>;
 
     /// The namespace is closed.
     fn close(&self) -> BoxFuture<'static, ()>;
@@ -113,23 +122,23 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
 /// Makes the adapter of each namespace.
 #[derive(Clone)]
 pub struct Adapters {
-    make: Arc<dyn Fn(Local) -> Arc<dyn Adapter> + Send + Sync>,
+    make: Arc<dyn Fn(LocalSockets) -> Arc<dyn Adapter> + Send + Sync>,
 }
 
 impl Adapters {
     /// Adapters made by `make`, once for each namespace.
-    pub fn new<A: Adapter>(make: impl Fn(Local) -> A + Send + Sync + 'static) -> Self {
+    pub fn new<A: Adapter>(make: impl Fn(LocalSockets) -> A + Send + Sync + 'static) -> Self {
         Self { make: Arc::new(move |local| Arc::new(make(local))) }
     }
 
-    pub(crate) fn make(&self, local: Local) -> Arc<dyn Adapter> {
+    pub(crate) fn make(&self, local: LocalSockets) -> Arc<dyn Adapter> {
         (self.make)(local)
     }
 }
 
 impl Default for Adapters {
     fn default() -> Self {
-        Self::new(Memory::new)
+        Self::new(MemoryAdapter::new)
     }
 }
 

@@ -11,8 +11,8 @@ use engineio::proto::{Sid, Text};
 use serde::Serialize;
 
 use crate::server::adapter::{Adapter, AdapterError};
-use crate::server::local::Target;
-use crate::server::{Acks, EmitError, Namespace, Rooms};
+use crate::server::local::BroadcastOptions;
+use crate::server::{BroadcastAcks, EmitError, Namespace, Rooms};
 
 pub use self::remote::{RemoteSocket, SocketInfo};
 use crate::proto::{self, Args, Body, EncodeError, Encoded, RawJson, encode};
@@ -30,19 +30,19 @@ use crate::proto::{self, Args, Body, EncodeError, Encoded, RawJson, encode};
 #[must_use = "names sockets and does nothing to them by itself"]
 pub struct Broadcast {
     namespace: Namespace,
-    target: Target,
+    options: BroadcastOptions,
     timeout: Option<Duration>,
 }
 
 impl Broadcast {
     pub(crate) fn new(namespace: Namespace) -> Self {
-        Self { namespace, target: Target::default(), timeout: None }
+        Self { namespace, options: BroadcastOptions::default(), timeout: None }
     }
 
     /// Sockets in one of these rooms. Called again, rooms are added; a socket in several of them
     /// counts once.
     pub fn to(mut self, rooms: impl Rooms) -> Self {
-        self.target.rooms.extend(rooms.into_rooms());
+        self.options.rooms.extend(rooms.into_rooms());
         self
     }
 
@@ -53,27 +53,27 @@ impl Broadcast {
 
     /// But no sockets in these rooms.
     pub fn except(mut self, rooms: impl Rooms) -> Self {
-        self.target.except.extend(rooms.into_rooms());
+        self.options.except.extend(rooms.into_rooms());
         self
     }
 
     /// Sockets of this node only.
     pub fn local(mut self) -> Self {
-        self.target.flags.local = true;
+        self.options.flags.local = true;
         self
     }
 
     /// Sockets to which it cannot leave at once do not get the event, as by
     /// [`Socket::volatile`](crate::server::Socket::volatile).
     pub fn volatile(mut self) -> Self {
-        self.target.flags.volatile = true;
+        self.options.flags.volatile = true;
         self
     }
 
     /// Whether transports may compress the event, as by
     /// [`Socket::compress`](crate::server::Socket::compress). Default true.
     pub fn compress(mut self, compress: bool) -> Self {
-        self.target.flags.compress = compress;
+        self.options.flags.compress = compress;
         self
     }
 
@@ -109,7 +109,7 @@ impl Broadcast {
     /// # Errors
     /// [`EmitError::Adapter`].
     pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
-        Ok(self.adapter().broadcast(packet, &self.target)?)
+        Ok(self.adapter().broadcast(packet, &self.options)?)
     }
 
     /// Sends an event and asks every client for an ack.
@@ -133,10 +133,10 @@ impl Broadcast {
         self,
         event: &str,
         args: &T,
-    ) -> Result<Acks, EmitError> {
+    ) -> Result<BroadcastAcks, EmitError> {
         let packet = encode::event(self.name(), None, event, args)?;
         let within = self.timeout.unwrap_or(self.namespace.context().config.ack_timeout);
-        Ok(Acks::new(self.adapter().broadcast_with_ack(&packet, &self.target, within)))
+        Ok(BroadcastAcks::new(self.adapter().broadcast_with_ack(&packet, &self.options, within)))
     }
 
     /// The ids of these sockets.
@@ -144,7 +144,7 @@ impl Broadcast {
     /// # Errors
     /// When other nodes do not answer.
     pub async fn sockets(self) -> Result<Vec<Sid>, AdapterError> {
-        let sockets = self.adapter().sockets(&self.target);
+        let sockets = self.adapter().sockets(&self.options);
         sockets.await
     }
 
@@ -153,7 +153,7 @@ impl Broadcast {
     /// # Errors
     /// When other nodes do not answer.
     pub async fn fetch_sockets(self) -> Result<Vec<RemoteSocket>, AdapterError> {
-        let infos = self.adapter().fetch_sockets(&self.target).await?;
+        let infos = self.adapter().fetch_sockets(&self.options).await?;
         let everyone = Self::new(self.namespace);
         Ok(infos.into_iter().map(|info| RemoteSocket::new(info, &everyone)).collect())
     }
@@ -164,7 +164,7 @@ impl Broadcast {
     /// # Errors
     /// When other nodes cannot be told.
     pub fn sockets_join(self, rooms: impl Rooms) -> Result<(), AdapterError> {
-        self.adapter().add_sockets(&self.target, &rooms.into_rooms())
+        self.adapter().add_sockets(&self.options, &rooms.into_rooms())
     }
 
     /// Takes these sockets out of rooms.
@@ -172,7 +172,7 @@ impl Broadcast {
     /// # Errors
     /// When other nodes cannot be told.
     pub fn sockets_leave(self, rooms: impl Rooms) -> Result<(), AdapterError> {
-        self.adapter().del_sockets(&self.target, &rooms.into_rooms())
+        self.adapter().del_sockets(&self.options, &rooms.into_rooms())
     }
 
     /// Disconnects these sockets; with `close` their whole connections.
@@ -180,7 +180,7 @@ impl Broadcast {
     /// # Errors
     /// When other nodes cannot be told.
     pub fn disconnect_sockets(self, close: bool) -> Result<(), AdapterError> {
-        self.adapter().disconnect_sockets(&self.target, close)
+        self.adapter().disconnect_sockets(&self.options, close)
     }
 
     fn name(&self) -> &proto::Namespace {
@@ -189,7 +189,7 @@ impl Broadcast {
 
     /// The namespace's adapter, or only this node's when nobody else shall know.
     fn adapter(&self) -> Arc<dyn Adapter> {
-        self.namespace.adapter(self.target.flags.local)
+        self.namespace.adapter(self.options.flags.local)
     }
 }
 
@@ -251,7 +251,7 @@ impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broadcast")
             .field("namespace", self.name())
-            .field("target", &self.target)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::proto;
 use crate::server::adapter::AdapterError;
-use crate::server::{Acks, Broadcast, EmitError, Namespace, RemoteSocket, Rooms, Server};
+use crate::server::{Broadcast, BroadcastAcks, EmitError, Namespace, RemoteSocket, Rooms, Server};
 
 impl Server {
     /// All sockets of the namespace `/`.
@@ -81,7 +81,7 @@ macro_rules! broadcasts {
                 &self,
                 event: &str,
                 args: &T,
-            ) -> Result<Acks, EmitError> {
+            ) -> Result<BroadcastAcks, EmitError> {
                 self.everyone().emit_with_ack(event, args)
             }
 

@@ -35,11 +35,11 @@ impl BroadcastAck {
 
 /// The acks of a broadcast as they come: a stream with one item for every socket. Dropping it
 /// forgets the rest.
-pub struct Acks {
+pub struct BroadcastAcks {
     stream: BoxStream<'static, BroadcastAck>,
 }
 
-impl Acks {
+impl BroadcastAcks {
     pub(crate) fn new(stream: BoxStream<'static, BroadcastAck>) -> Self {
         Self { stream }
     }
@@ -58,7 +58,7 @@ impl Acks {
     }
 }
 
-impl Stream for Acks {
+impl Stream for BroadcastAcks {
     type Item = BroadcastAck;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BroadcastAck>> {
@@ -66,9 +66,9 @@ impl Stream for Acks {
     }
 }
 
-impl fmt::Debug for Acks {
+impl fmt::Debug for BroadcastAcks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Acks")
+        f.write_str("BroadcastAcks")
     }
 }
 
@@ -113,7 +113,7 @@ impl Drop for Answer {
 }
 
 /// The acks of the sockets of this node.
-pub struct BroadcastAcks {
+pub struct LocalAcks {
     id: u64,
     waiting: HashMap<Sid, Socket>,
     /// Known without waiting.
@@ -124,7 +124,7 @@ pub struct BroadcastAcks {
     receivers: usize,
 }
 
-impl BroadcastAcks {
+impl LocalAcks {
     /// Sends a packet that carries `id` to `sockets`.
     pub(crate) fn send(
         sockets: Vec<Socket>,
@@ -160,7 +160,7 @@ impl BroadcastAcks {
     }
 }
 
-impl Stream for BroadcastAcks {
+impl Stream for LocalAcks {
     type Item = BroadcastAck;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BroadcastAck>> {
@@ -189,15 +189,15 @@ impl Stream for BroadcastAcks {
     }
 }
 
-impl Drop for BroadcastAcks {
+impl Drop for LocalAcks {
     fn drop(&mut self) {
         self.waiting.values().for_each(|socket| socket.forget_ack(self.id));
     }
 }
 
-impl fmt::Debug for BroadcastAcks {
+impl fmt::Debug for LocalAcks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BroadcastAcks")
+        f.debug_struct("LocalAcks")
             .field("receivers", &self.receivers)
             .field("waiting", &self.waiting.len())
             .finish_non_exhaustive()

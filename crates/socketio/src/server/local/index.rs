@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
 
-use super::options::Target;
+use super::options::BroadcastOptions;
 use super::room::{Room, RoomEvent, TooManyRooms};
 use crate::server::Socket;
 
@@ -27,7 +27,7 @@ type Ids = IndexSet<Sid, RandomState>;
 /// A socket that is in.
 pub(super) struct Member {
     pub(super) socket: Socket,
-    pub(super) stays: Vec<Stay>,
+    pub(super) stays: Vec<Membership>,
     /// The event logged last when the client came first.
     pub(super) started: u64,
     /// The logged event that was sent to it last.
@@ -36,14 +36,14 @@ pub(super) struct Member {
 
 /// A time in a room, counted in logged events: those behind `from`, up to `until`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stay {
+pub(super) struct Membership {
     pub(super) room: Room,
     pub(super) from: u64,
     /// None while it lasts.
     pub(super) until: Option<u64>,
 }
 
-impl Stay {
+impl Membership {
     pub(super) fn covers(&self, room: &str, event: u64) -> bool {
         &*self.room == room && self.from < event && self.until.is_none_or(|until| event <= until)
     }
@@ -92,7 +92,8 @@ impl Index {
         if count > max {
             return Err(TooManyRooms { rooms: count, max });
         }
-        let stays = new.iter().map(|room| Stay { room: room.clone(), from: head, until: None });
+        let stays =
+            new.iter().map(|room| Membership { room: room.clone(), from: head, until: None });
         member.stays.extend(stays);
         for room in new {
             self.enter(&room, id, told);
@@ -110,7 +111,7 @@ impl Index {
         told: &mut Vec<RoomEvent>,
     ) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        let is_open = |stay: &Stay| *stay.room == *room && stay.until.is_none();
+        let is_open = |stay: &Membership| *stay.room == *room && stay.until.is_none();
         let Some(at) = member.stays.iter().position(is_open) else { return };
         let room = member.stays[at].room.clone();
         match keep {
@@ -141,11 +142,11 @@ impl Index {
         self.members.is_empty()
     }
 
-    /// The sockets that `target` names, each once.
-    pub(super) fn select(&self, target: &Target) -> Vec<Socket> {
-        let except: Ids = target.except.iter().flat_map(|room| self.members_of(room)).collect();
+    /// The sockets that `options` names, each once.
+    pub(super) fn select(&self, options: &BroadcastOptions) -> Vec<Socket> {
+        let except: Ids = options.except.iter().flat_map(|room| self.members_of(room)).collect();
         let socket = |id: &Sid| self.members.get(id).map(|member| member.socket.clone());
-        match &target.rooms[..] {
+        match &options.rooms[..] {
             [] => {
                 let members = self.members.iter().filter(|(id, _)| !except.contains(*id));
                 members.map(|(_, member)| member.socket.clone()).collect()

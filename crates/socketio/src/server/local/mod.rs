@@ -16,12 +16,12 @@ use engineio::proto::Sid;
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::acks::Waiter;
-pub use self::acks::{Acks, BroadcastAck, BroadcastAcks};
+pub use self::acks::{BroadcastAck, BroadcastAcks, LocalAcks};
 use self::index::{Index, Member};
-pub use self::options::{Flags, Target};
+pub use self::options::{BroadcastOptions, Flags};
 use self::recovery::Recovery;
 pub(crate) use self::recovery::Values;
-pub use self::recovery::{Restored, StoredSession};
+pub use self::recovery::{RestoredSession, StoredSession};
 pub use self::room::{Room, RoomEvent, Rooms, TooManyRooms};
 use self::server_side::ServerSide;
 use super::context::Context;
@@ -31,7 +31,7 @@ use crate::proto::{self, Args, Encoded, RawJson};
 /// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches
 /// them. Clones are handles to the same ones.
 #[derive(Clone)]
-pub struct Local {
+pub struct LocalSockets {
     inner: Arc<Inner>,
 }
 
@@ -52,7 +52,7 @@ struct State {
 
 pub(crate) type OnRoom = Arc<dyn Fn(&RoomEvent) + Send + Sync>;
 
-impl Local {
+impl LocalSockets {
     pub(crate) fn new(name: proto::Namespace, context: Arc<Context>) -> Self {
         let recovery = context.config.recovery.clone().map(Recovery::new);
         let state = Mutex::new(State { index: Index::default(), recovery });
@@ -94,14 +94,14 @@ impl Local {
         });
     }
 
-    /// The ids of the sockets of this node that `target` names.
-    pub fn ids(&self, target: &Target) -> Vec<Sid> {
-        self.select(target).iter().map(Socket::id).collect()
+    /// The ids of the sockets of this node that `options` names.
+    pub fn ids(&self, options: &BroadcastOptions) -> Vec<Sid> {
+        self.select(options).iter().map(Socket::id).collect()
     }
 
-    /// What is known of the sockets of this node that `target` names.
-    pub fn fetch_sockets(&self, target: &Target) -> Vec<SocketInfo> {
-        self.select(target).iter().map(SocketInfo::of).collect()
+    /// What is known of the sockets of this node that `options` names.
+    pub fn fetch_sockets(&self, options: &BroadcastOptions) -> Vec<SocketInfo> {
+        self.select(options).iter().map(SocketInfo::of).collect()
     }
 
     /// The rooms of one socket, that of its own id first.
@@ -114,26 +114,26 @@ impl Local {
         self.lock().index.names()
     }
 
-    /// Puts the sockets of this node that `target` names into rooms. One that would be in too many
+    /// Puts the sockets of this node that `options` names into rooms. One that would be in too many
     /// is left as it is, and logged.
-    pub fn add_sockets(&self, target: &Target, rooms: &[Room]) {
-        for socket in self.select(target) {
+    pub fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) {
+        for socket in self.select(options) {
             if let Err(error) = self.add(socket.id(), rooms) {
                 tracing::warn!(socket = %socket.id(), %error, "socket not put into rooms");
             }
         }
     }
 
-    /// Takes the sockets of this node that `target` names out of rooms.
-    pub fn del_sockets(&self, target: &Target, rooms: &[Room]) {
-        for socket in self.select(target) {
+    /// Takes the sockets of this node that `options` names out of rooms.
+    pub fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) {
+        for socket in self.select(options) {
             rooms.iter().for_each(|room| self.del(socket.id(), room));
         }
     }
 
-    /// Disconnects the sockets of this node that `target` names; with `close` their connections.
-    pub fn disconnect_sockets(&self, target: &Target, close: bool) {
-        for socket in self.select(target) {
+    /// Disconnects the sockets of this node that `options` names; with `close` their connections.
+    pub fn disconnect_sockets(&self, options: &BroadcastOptions, close: bool) {
+        for socket in self.select(options) {
             if close { socket.close() } else { socket.disconnect() }
         }
     }
@@ -155,7 +155,7 @@ impl Local {
     /// As [`Adapter::restore_session`](super::adapter::Adapter::restore_session), from this node's
     /// memory. A socket that is still in is taken over: its transport is lost without having
     /// noticed.
-    pub fn restore_session(&self, pid: &str, offset: Option<&str>) -> Option<Restored> {
+    pub fn restore_session(&self, pid: &str, offset: Option<&str>) -> Option<RestoredSession> {
         let (restored, old) = self.tell(|state, told| {
             let State { index, recovery: Some(recovery) } = state else { return (None, None) };
             let mut old = None;
@@ -168,7 +168,7 @@ impl Local {
             });
             let restored = session.and_then(|session| {
                 let missed = recovery.missed(&session, offset)?;
-                Some(Restored { session, missed: missed.packets, upto: Some(missed.head) })
+                Some(RestoredSession { session, missed: missed.packets, upto: Some(missed.head) })
             });
             (restored, old)
         });
@@ -184,7 +184,7 @@ impl Local {
         &self,
         socket: &Socket,
         answer: Encoded,
-        restored: Option<Restored>,
+        restored: Option<RestoredSession>,
     ) -> Result<(), EmitError> {
         let context = &self.inner.context;
         self.tell(|state, told| {
@@ -192,7 +192,7 @@ impl Local {
             let (mut stays, mut started) = (Vec::new(), head);
             let sent = match restored {
                 None => context.send(socket.engine(), answer.into()).map_err(EmitError::from),
-                Some(Restored { session, missed, upto }) => {
+                Some(RestoredSession { session, missed, upto }) => {
                     let mut packets = vec![answer];
                     packets.extend(missed);
                     if let (Some(recovery), Some(upto)) = (&state.recovery, upto) {
@@ -230,8 +230,8 @@ impl Local {
         })
     }
 
-    pub(crate) fn select(&self, target: &Target) -> Vec<Socket> {
-        self.lock().index.select(target)
+    pub(crate) fn select(&self, options: &BroadcastOptions) -> Vec<Socket> {
+        self.lock().index.select(options)
     }
 
     /// Whether no socket is in, and none can come back.
@@ -271,8 +271,8 @@ impl Local {
     }
 }
 
-impl fmt::Debug for Local {
+impl fmt::Debug for LocalSockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("namespace", self.name()).finish_non_exhaustive()
+        f.debug_struct("LocalSockets").field("namespace", self.name()).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use super::room::Room;
 /// Which sockets, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Target {
+pub struct BroadcastOptions {
     /// Sockets in any of these rooms; all sockets if there are none.
     pub rooms: Vec<Room>,
     /// But none in these.

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use engineio::proto::Sid;
 use tokio::time::Instant;
 
-use super::index::{Member, Stay};
-use super::options::Target;
+use super::index::{Member, Membership};
+use super::options::BroadcastOptions;
 use super::room::Room;
 use crate::proto::{Encoded, RawJson};
 use crate::server::config::Recovery as Config;
@@ -33,14 +33,14 @@ pub struct StoredSession {
     pub rooms: Vec<Room>,
     /// Its data, as other nodes know it.
     pub data: Option<RawJson>,
-    local: Past,
+    local: LocalPart,
 }
 
 /// What only this node knows of a session.
 #[derive(Default)]
-struct Past {
+struct LocalPart {
     values: Values,
-    stays: Vec<Stay>,
+    stays: Vec<Membership>,
     started: u64,
     sent: u64,
     /// The event logged last when it was lost.
@@ -50,14 +50,14 @@ struct Past {
 
 /// A session that was found again.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoredSession {
     pub(crate) session: StoredSession,
     pub(super) missed: Vec<Encoded>,
     /// The last event that was looked at; None when another store than this node's was.
     pub(super) upto: Option<u64>,
 }
 
-impl Restored {
+impl RestoredSession {
     /// A session from another store than this node's, with the packets its client missed.
     pub fn new(session: StoredSession, missed: Vec<Encoded>) -> Self {
         Self { session, missed, upto: None }
@@ -67,9 +67,9 @@ impl Restored {
 impl StoredSession {
     /// A session as another store kept it.
     pub fn new(sid: Sid, pid: String, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
-        let stay = |room: &Room| Stay { room: room.clone(), from: 0, until: None };
+        let stay = |room: &Room| Membership { room: room.clone(), from: 0, until: None };
         let stays = rooms.iter().map(stay).collect();
-        Self { sid, pid, rooms, data, local: Past { stays, ..Past::default() } }
+        Self { sid, pid, rooms, data, local: LocalPart { stays, ..LocalPart::default() } }
     }
 
     /// The session of a socket that is lost now.
@@ -77,7 +77,7 @@ impl StoredSession {
         let (values, data) = member.socket.copy_values();
         let rooms = member.rooms().cloned().collect();
         let Member { socket, stays, started, sent } = member;
-        let local = Past { values, stays, started, sent, parted: head, expires: None };
+        let local = LocalPart { values, stays, started, sent, parted: head, expires: None };
         Self { sid: socket.id(), pid, rooms, data, local }
     }
 
@@ -86,7 +86,7 @@ impl StoredSession {
         self.local.values.clone()
     }
 
-    pub(super) fn into_stays(self) -> (Vec<Stay>, u64) {
+    pub(super) fn into_stays(self) -> (Vec<Membership>, u64) {
         (self.local.stays, self.local.started)
     }
 }
@@ -112,7 +112,7 @@ pub(super) struct Recovery {
 struct Logged {
     at: Instant,
     packet: Encoded,
-    target: Target,
+    options: BroadcastOptions,
 }
 
 impl Recovery {
@@ -136,10 +136,10 @@ impl Recovery {
     }
 
     /// Logs a packet that carries the offset behind [`Recovery::head`].
-    pub(super) fn push(&mut self, packet: Encoded, target: Target) {
+    pub(super) fn push(&mut self, packet: Encoded, options: BroadcastOptions) {
         let at = Instant::now();
         self.bytes += packet.size();
-        self.log.push_back(Logged { at, packet, target });
+        self.log.push_back(Logged { at, packet, options });
         let window = self.config.window;
         while self.log.len() > self.config.max_events
             || self.bytes > self.config.max_bytes
@@ -242,7 +242,7 @@ impl Logged {
         let is_in = |room: &Room| {
             **room == *session.sid.as_str() || stays.iter().any(|stay| stay.covers(room, event))
         };
-        let Target { rooms, except, .. } = &self.target;
+        let BroadcastOptions { rooms, except, .. } = &self.options;
         (rooms.is_empty() || rooms.iter().any(is_in)) && !except.iter().any(is_in)
     }
 }

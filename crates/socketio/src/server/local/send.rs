@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use engineio::proto::Sid;
 
-use super::acks::BroadcastAcks;
-use super::options::{Flags, Target};
-use super::{Local, State};
+use super::acks::LocalAcks;
+use super::options::{BroadcastOptions, Flags};
+use super::{LocalSockets, State};
 use crate::proto::{self, Encoded};
 use crate::server::{EmitError, Socket};
 
-impl Local {
-    /// Sends an event to the sockets of this node that `target` names. What it is on the wire is
+impl LocalSockets {
+    /// Sends an event to the sockets of this node that `options` names. What it is on the wire is
     /// made once.
-    pub fn broadcast(&self, packet: &Encoded, target: &Target) {
-        let Flags { volatile, compress, .. } = target.flags;
+    pub fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) {
+        let Flags { volatile, compress, .. } = options.flags;
         let mut state = self.lock();
-        let mut sockets = state.index.select(target);
+        let mut sockets = state.index.select(options);
         match state.stamp(&self.inner.name, packet, volatile) {
             None => {
                 drop(state);
@@ -41,7 +41,7 @@ impl Local {
                     }
                 }
                 if !volatile {
-                    state.log(stamped, target);
+                    state.log(stamped, options);
                 }
                 drop(state);
             }
@@ -49,19 +49,19 @@ impl Local {
         Socket::notify_outgoing(&sockets, packet);
     }
 
-    /// As [`Local::broadcast`]; every socket is asked for an ack, for which it has `within`.
+    /// As [`LocalSockets::broadcast`]; every socket is asked for an ack, for which it has `within`.
     pub fn broadcast_with_ack(
         &self,
         packet: &Encoded,
-        target: &Target,
+        options: &BroadcastOptions,
         within: Duration,
-    ) -> BroadcastAcks {
-        let sockets = self.select(target);
+    ) -> LocalAcks {
+        let sockets = self.select(options);
         let id = self.next_ack_id();
         let packet = packet.with_ack_id(&self.inner.name, id);
-        let outgoing = self.inner.context.outgoing(&packet).compress(target.flags.compress);
+        let outgoing = self.inner.context.outgoing(&packet).compress(options.flags.compress);
         Socket::notify_outgoing(&sockets, &packet);
-        BroadcastAcks::send(sockets, id, &outgoing, target.flags.volatile, within)
+        LocalAcks::send(sockets, id, &outgoing, options.flags.volatile, within)
     }
 
     /// Logs an event for one socket and sends it, where recovery is on. It reaches the socket that
@@ -84,7 +84,7 @@ impl Local {
                     state.mark_sent(id);
                 }
                 let rooms = vec![id.as_str().into()];
-                state.log(stamped, &Target { rooms, ..Target::default() });
+                state.log(stamped, &BroadcastOptions { rooms, ..BroadcastOptions::default() });
                 Ok(())
             }
             _ => {
@@ -126,9 +126,9 @@ impl State {
         Some(packet.with_last_arg(&offset.to_string()))
     }
 
-    fn log(&mut self, packet: Encoded, target: &Target) {
+    fn log(&mut self, packet: Encoded, options: &BroadcastOptions) {
         if let Some(recovery) = &mut self.recovery {
-            recovery.push(packet, target.clone());
+            recovery.push(packet, options.clone());
         }
     }
 

@@ -11,12 +11,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use crate::handler::{Erased, EventHandlers, Events, Found, Listener};
+use crate::handler::{Erased, FoundHandler, HandlerTable, Handlers, Listener};
 use crate::proto::{self, Args};
-use crate::server::adapter::{Adapter, Memory};
+use crate::server::adapter::{Adapter, MemoryAdapter};
 use crate::server::context::Context;
-use crate::server::local::Target;
-use crate::server::{ConnectError, DisconnectReason, Local, RoomEvent, Socket};
+use crate::server::local::BroadcastOptions;
+use crate::server::{ConnectError, DisconnectReason, LocalSockets, RoomEvent, Socket};
 
 /// A channel of its own in each connection, with its own handlers. Clones are handles to the same
 /// one.
@@ -30,12 +30,12 @@ pub struct Namespace {
 struct Inner {
     name: proto::Namespace,
     context: Arc<Context>,
-    local: Local,
+    local: LocalSockets,
     adapter: Arc<dyn Adapter>,
     /// For broadcasts that stay on this node.
-    memory: Arc<Memory>,
-    hooks: RwLock<Hooks>,
-    events: Events<Socket>,
+    memory: Arc<MemoryAdapter>,
+    hooks: RwLock<Lifecycle>,
+    events: HandlerTable<Socket>,
     /// The dynamic namespace that this one was made from: its handlers serve here too.
     template: Option<Namespace>,
     params: Vec<(String, String)>,
@@ -44,7 +44,7 @@ struct Inner {
 
 /// What runs when sockets come and go.
 #[derive(Default)]
-struct Hooks {
+struct Lifecycle {
     middlewares: Vec<Middleware>,
     connect: Option<Erased<Socket>>,
     disconnecting: Option<OnLeave>,
@@ -60,12 +60,12 @@ impl Namespace {
     pub(crate) fn new(
         name: proto::Namespace,
         context: Arc<Context>,
-        local: Local,
+        local: LocalSockets,
         adapter: Arc<dyn Adapter>,
         template: Option<Self>,
         params: Vec<(String, String)>,
     ) -> Self {
-        let memory = Arc::new(Memory::new(local.clone()));
+        let memory = Arc::new(MemoryAdapter::new(local.clone()));
         Self {
             inner: Arc::new(Inner {
                 name,
@@ -74,7 +74,7 @@ impl Namespace {
                 adapter,
                 memory,
                 hooks: RwLock::default(),
-                events: Events::default(),
+                events: HandlerTable::default(),
                 template,
                 params,
                 closed: AtomicBool::new(false),
@@ -158,11 +158,11 @@ impl Namespace {
 
     /// The sockets of this node that are connected now.
     pub fn sockets(&self) -> Vec<Socket> {
-        self.inner.local.select(&Target::default())
+        self.inner.local.select(&BroadcastOptions::default())
     }
 
     /// This node's part of it, for what only an adapter would need.
-    pub fn node(&self) -> &Local {
+    pub fn local_sockets(&self) -> &LocalSockets {
         &self.inner.local
     }
 
@@ -225,8 +225,8 @@ impl Namespace {
         }
     }
 
-    pub(crate) fn find(&self, event: &[u8]) -> Found<Socket> {
-        let found = self.events().read(|handlers| handlers.find(event));
+    pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<Socket> {
+        let found = self.handlers().read(|handlers| handlers.find(event));
         match &self.inner.template {
             Some(template) => found.or(template.find(event)),
             None => found,
@@ -236,25 +236,25 @@ impl Namespace {
     /// Listeners, those of the template first.
     pub(crate) fn listeners(
         &self,
-        which: impl Fn(&EventHandlers<Socket>) -> &Vec<Listener<Socket>> + Copy,
+        which: impl Fn(&Handlers<Socket>) -> &Vec<Listener<Socket>> + Copy,
     ) -> Vec<Listener<Socket>> {
         let template = self.inner.template.as_ref();
         let mut listeners = template.map(|t| t.listeners(which)).unwrap_or_default();
-        self.events().read(|handlers| listeners.extend(which(handlers).iter().cloned()));
+        self.handlers().read(|handlers| listeners.extend(which(handlers).iter().cloned()));
         listeners
     }
 
     /// Whether somebody listens to what leaves to any of its sockets.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.inner.template.as_ref().is_some_and(Self::has_outgoing)
-            || self.events().read(|handlers| !handlers.outgoing.is_empty())
+            || self.handlers().read(|handlers| !handlers.outgoing.is_empty())
     }
 
-    pub(crate) fn events(&self) -> &Events<Socket> {
+    pub(crate) fn handlers(&self) -> &HandlerTable<Socket> {
         &self.inner.events
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Hooks) -> R) -> &Self {
+    fn change<R>(&self, change: impl FnOnce(&mut Lifecycle) -> R) -> &Self {
         let mut hooks = self.inner.hooks.write().unwrap_or_else(PoisonError::into_inner);
         // What a hook drops may be foreign code: not under the lock.
         let dropped = change(&mut hooks);
@@ -270,7 +270,7 @@ impl Namespace {
 }
 
 impl Inner {
-    fn hooks(&self) -> RwLockReadGuard<'_, Hooks> {
+    fn hooks(&self) -> RwLockReadGuard<'_, Lifecycle> {
         self.hooks.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

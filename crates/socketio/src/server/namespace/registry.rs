@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use super::pattern::Matcher;
 use crate::proto::{self, RawJson};
 use crate::server::Namespace;
-use crate::server::adapter::Memory;
+use crate::server::adapter::MemoryAdapter;
 use crate::server::context::Context;
+use crate::server::local::LocalSockets;
 
-pub(crate) struct Namespaces {
+pub(crate) struct Registry {
     context: Arc<Context>,
     state: RwLock<State>,
 }
@@ -36,12 +37,12 @@ struct Slot {
 pub(crate) type OnNew = Arc<dyn Fn(&Namespace) + Send + Sync>;
 
 /// A socket's stay in a namespace. A dynamic one that nobody stays in goes.
-pub(crate) struct Visit {
-    namespaces: Arc<Namespaces>,
+pub(crate) struct NamespaceLease {
+    namespaces: Arc<Registry>,
     namespace: Namespace,
 }
 
-impl Namespaces {
+impl Registry {
     pub(crate) fn new(context: Arc<Context>) -> Self {
         Self { context, state: RwLock::default() }
     }
@@ -75,9 +76,9 @@ impl Namespaces {
             state.predicates += 1;
             proto::Namespace::from_checked(&format!("/_{}", state.predicates - 1))
         });
-        let local = crate::server::Local::new(name.clone(), Arc::clone(&self.context));
+        let local = LocalSockets::new(name.clone(), Arc::clone(&self.context));
         // It has no sockets itself: other nodes need not know of it.
-        let adapter = Arc::new(Memory::new(local.clone()));
+        let adapter = Arc::new(MemoryAdapter::new(local.clone()));
         let template =
             Namespace::new(name, Arc::clone(&self.context), local, adapter, None, Vec::new());
         state.templates.push((matcher, template.clone()));
@@ -93,9 +94,9 @@ impl Namespaces {
         self: &Arc<Self>,
         name: &proto::Namespace,
         auth: Option<&RawJson>,
-    ) -> Option<Visit> {
+    ) -> Option<NamespaceLease> {
         if let Some(namespace) = self.visit(name) {
-            return Some(Visit { namespaces: Arc::clone(self), namespace });
+            return Some(NamespaceLease { namespaces: Arc::clone(self), namespace });
         }
         // A predicate is foreign code: not under the lock.
         let templates = self.state.read().unwrap_or_else(PoisonError::into_inner).templates.clone();
@@ -128,7 +129,7 @@ impl Namespaces {
         for hook in &hooks {
             self.context.hooks.guard("on_namespace", || hook(&namespace));
         }
-        Some(Visit { namespaces: Arc::clone(self), namespace })
+        Some(NamespaceLease { namespaces: Arc::clone(self), namespace })
     }
 
     /// Forgets a namespace; gives it, that its sockets may be disconnected.
@@ -179,7 +180,7 @@ impl Namespaces {
         name: &proto::Namespace,
         child_of: Option<(Namespace, Vec<(String, String)>)>,
     ) -> Namespace {
-        let local = crate::server::Local::new(name.clone(), Arc::clone(&self.context));
+        let local = LocalSockets::new(name.clone(), Arc::clone(&self.context));
         let adapter = self.context.config.adapters.make(local.clone());
         let (template, params) = child_of.map_or((None, Vec::new()), |(t, p)| (Some(t), p));
         let context = Arc::clone(&self.context);
@@ -201,17 +202,17 @@ impl State {
 
 impl Slot {
     fn is_empty(&self) -> bool {
-        self.is_dynamic && self.visits == 0 && self.namespace.node().is_idle()
+        self.is_dynamic && self.visits == 0 && self.namespace.local_sockets().is_idle()
     }
 }
 
-impl Visit {
+impl NamespaceLease {
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 }
 
-impl Drop for Visit {
+impl Drop for NamespaceLease {
     fn drop(&mut self) {
         self.namespaces.leave(&self.namespace);
     }

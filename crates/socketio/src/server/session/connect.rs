@@ -8,13 +8,13 @@ use futures_util::FutureExt as _;
 use serde::Deserialize;
 
 use super::Session;
-use super::lane::{Joined, Running};
+use super::lane::{Lane, Running};
 use crate::proto::encode::INVALID_NAMESPACE;
 use crate::proto::{self, RawJson, Version};
 use crate::server::hooks::Hooks;
-use crate::server::local::Restored;
+use crate::server::local::RestoredSession;
 use crate::server::namespace::Middleware;
-use crate::server::socket::Origin;
+use crate::server::socket::SocketParts;
 use crate::server::{ConnectError, DisconnectReason, Socket};
 
 impl Session {
@@ -38,7 +38,7 @@ impl Session {
             (Some(auth), Some(_)) => auth.parse().ok(),
             _ => None,
         };
-        let socket = Socket::new(Origin {
+        let socket = Socket::new(SocketParts {
             id,
             pid,
             namespace: visit.namespace().clone(),
@@ -52,32 +52,38 @@ impl Session {
             false => Running::Nothing,
         };
         self.sockets.reserve_exact(1);
-        self.sockets.push(Joined::new(socket, visit, running));
+        self.sockets.push(Lane::new(socket, visit, running));
         if !asks {
             self.admit(self.sockets.len() - 1, Ok(None));
         }
     }
 
     /// The middlewares have spoken.
-    pub(super) fn admit(&mut self, at: usize, result: Result<Option<Box<Restored>>, ConnectError>) {
-        let joined = &mut self.sockets[at];
-        let (socket, name) = (joined.socket.clone(), joined.socket.namespace_name());
+    pub(super) fn admit(
+        &mut self,
+        at: usize,
+        result: Result<Option<Box<RestoredSession>>, ConnectError>,
+    ) {
+        let lane = &mut self.sockets[at];
+        let (socket, name) = (lane.socket.clone(), lane.socket.namespace_name());
         let refusal = match result {
-            Ok(restored) if joined.is_in() && !socket.namespace().is_closed() => {
+            Ok(restored) if lane.is_in() && !socket.namespace().is_closed() => {
                 let answer =
                     self.connection.accept_with_pid(name, socket.id().as_str(), socket.pid());
                 let Some(answer) = answer else {
-                    joined.gone();
+                    lane.gone();
                     return;
                 };
-                if let Err(error) =
-                    socket.namespace().node().admit(&socket, answer, restored.map(|it| *it))
-                {
+                if let Err(error) = socket.namespace().local_sockets().admit(
+                    &socket,
+                    answer,
+                    restored.map(|it| *it),
+                ) {
                     tracing::debug!(socket = %socket.id(), %error, "answer not sent");
                     self.engine.close();
                 }
                 socket.enter_first_rooms();
-                return joined.admit();
+                return lane.admit();
             }
             Ok(restored) => {
                 // The client may come back for it.
@@ -91,7 +97,7 @@ impl Session {
         let ConnectError { message, data } = refusal;
         let answer = self.connection.refuse(name, &message, data.as_ref());
         socket.end(&DisconnectReason::Server);
-        joined.gone();
+        lane.gone();
         self.send(answer);
     }
 }
@@ -107,7 +113,7 @@ struct Claim {
 async fn authorize(
     socket: Socket,
     claim: Option<Claim>,
-) -> Result<Option<Box<Restored>>, ConnectError> {
+) -> Result<Option<Box<RestoredSession>>, ConnectError> {
     let middlewares = socket.namespace().middlewares();
     let Some(Claim { pid: Some(pid), offset }) = claim else {
         return run(middlewares, &socket).await.map(|()| None);

@@ -14,17 +14,18 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::tasks::Beside;
-use crate::handler::{Found, IncomingEvent};
+use super::tasks::Tasks;
+use crate::handler::{FoundHandler, IncomingEvent};
 use crate::proto::Args;
-use crate::server::local::Restored;
+use crate::server::local::RestoredSession;
 use crate::server::namespace::OnLeave;
-use crate::server::namespace::registry::Visit;
+use crate::server::namespace::registry::NamespaceLease;
 use crate::server::{ConnectError, DisconnectReason, Socket};
 
-pub(crate) type Authorizing = BoxFuture<'static, Result<Option<Box<Restored>>, ConnectError>>;
+pub(crate) type Authorizing =
+    BoxFuture<'static, Result<Option<Box<RestoredSession>>, ConnectError>>;
 
-pub(crate) struct Joined {
+pub(crate) struct Lane {
     pub(crate) socket: Socket,
     pub(crate) running: Running,
     /// The client was let in.
@@ -36,8 +37,8 @@ pub(crate) struct Joined {
     /// Why it leaves, behind them.
     leaving: Option<DisconnectReason>,
     /// Made when there is something: most sockets never have any.
-    beside: Option<Box<Beside>>,
-    _visit: Visit,
+    tasks: Option<Box<Tasks>>,
+    _visit: NamespaceLease,
 }
 
 pub(crate) enum Running {
@@ -55,11 +56,11 @@ pub(crate) enum Step {
     /// A handler is done.
     Handled,
     /// The middlewares have spoken.
-    Authorized(Result<Option<Box<Restored>>, ConnectError>),
+    Authorized(Result<Option<Box<RestoredSession>>, ConnectError>),
 }
 
-impl Joined {
-    pub(crate) fn new(socket: Socket, visit: Visit, running: Running) -> Self {
+impl Lane {
+    pub(crate) fn new(socket: Socket, visit: NamespaceLease, running: Running) -> Self {
         Self {
             socket,
             running,
@@ -67,7 +68,7 @@ impl Joined {
             queue: VecDeque::new(),
             bytes: 0,
             leaving: None,
-            beside: None,
+            tasks: None,
             _visit: visit,
         }
     }
@@ -103,7 +104,7 @@ impl Joined {
     }
 
     pub(crate) fn spawn(&mut self, task: BoxFuture<'static, ()>) {
-        self.beside().spawn(task);
+        self.tasks().spawn(task);
     }
 
     /// Drops the events that wait.
@@ -114,8 +115,8 @@ impl Joined {
 
     /// Nothing more is sent from here on; what came before is still handled.
     pub(crate) fn leave(&mut self, reason: DisconnectReason) {
-        if let Some(beside) = &mut self.beside {
-            beside.end_tasks();
+        if let Some(tasks) = &mut self.tasks {
+            tasks.end_tasks();
         }
         self.socket.stop();
         if self.admitted {
@@ -135,8 +136,8 @@ impl Joined {
 
     /// Runs what runs, or starts what is next.
     pub(crate) fn run(&mut self, cx: &mut Context<'_>) -> Step {
-        if let Some(beside) = &mut self.beside {
-            beside.run(cx);
+        if let Some(tasks) = &mut self.tasks {
+            tasks.run(cx);
         }
         match &mut self.running {
             Running::Gone => Step::Waits,
@@ -166,8 +167,8 @@ impl Joined {
         let Some((args, _)) = self.queue.front() else { return self.start_leaving() };
         let found = self.socket.find(&args.name_bytes());
         let concurrent = found.handler.as_ref().and_then(|handler| handler.concurrent.clone());
-        if let (Some(limit), Some(beside)) = (&concurrent, &self.beside)
-            && beside.is_full(limit)
+        if let (Some(limit), Some(tasks)) = (&concurrent, &self.tasks)
+            && tasks.is_full(limit)
         {
             return Step::Waits;
         }
@@ -176,7 +177,7 @@ impl Joined {
         let mut future = self.start(args, ack_id, found);
         if let Some(which) = concurrent {
             let socket = self.socket.clone();
-            self.beside().start(which, socket, future);
+            self.tasks().start(which, socket, future);
             return Step::Moved;
         }
         // Most are done at once, and are then never kept.
@@ -189,7 +190,7 @@ impl Joined {
 
     fn start_leaving(&mut self) -> Step {
         // What runs beside the others came before.
-        if self.beside.as_ref().is_some_and(|beside| !beside.is_idle()) {
+        if self.tasks.as_ref().is_some_and(|tasks| !tasks.is_idle()) {
             return Step::Waits;
         }
         let Some(reason) = self.leaving.take() else { return Step::Waits };
@@ -207,7 +208,7 @@ impl Joined {
         &self,
         args: Args,
         ack_id: Option<u64>,
-        found: Found<Socket>,
+        found: FoundHandler<Socket>,
     ) -> BoxFuture<'static, ()> {
         let socket = &self.socket;
         let event = IncomingEvent::new(socket.clone(), args, ack_id);
@@ -222,8 +223,8 @@ impl Joined {
         }
     }
 
-    fn beside(&mut self) -> &mut Beside {
-        self.beside.get_or_insert_default()
+    fn tasks(&mut self) -> &mut Tasks {
+        self.tasks.get_or_insert_default()
     }
 }
 
@@ -240,7 +241,8 @@ fn go_on(socket: &Socket, future: &mut BoxFuture<'static, ()>, cx: &mut Context<
 /// Takes a socket out of its namespace; keeps its session if its client may come back.
 pub(crate) fn part(socket: &Socket, reason: &DisconnectReason) {
     let namespace = socket.namespace();
-    if let Some((rooms, session)) = namespace.node().part(socket, reason.is_recoverable()) {
+    if let Some((rooms, session)) = namespace.local_sockets().part(socket, reason.is_recoverable())
+    {
         socket.set_last_rooms(rooms);
         let adapter = namespace.adapter(false);
         adapter.del_all(socket.id());

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Waker};
 use engineio::proto::{CloseReason, Message, Protocol, Time};
 use engineio::server::Socket as Engine;
 
-use self::lane::{Joined, Running, Step, part};
-use super::namespace::registry::Namespaces;
+use self::lane::{Lane, Running, Step, part};
+use super::namespace::registry::Registry;
 use super::socket::mailbox::{Command, Mailbox};
 use super::{DisconnectReason, Socket};
 use crate::proto::{self, Connection, Encoded, Version};
@@ -23,7 +23,7 @@ use crate::server::context::Context as Server;
 /// The future of one connection.
 pub(crate) struct Session {
     server: Arc<Server>,
-    namespaces: Arc<Namespaces>,
+    namespaces: Arc<Registry>,
     engine: Engine,
     /// Taken of the engine, and not handled: the handlers did not keep up.
     messages: VecDeque<Message>,
@@ -32,7 +32,7 @@ pub(crate) struct Session {
     mailbox: Arc<Mailbox>,
     /// Whom the mailbox wakes.
     waker: Option<Waker>,
-    sockets: Vec<Joined>,
+    sockets: Vec<Lane>,
     /// When the engine is to poll this.
     alarm: Option<Time>,
     /// Nothing is read beside the first `on_connect`, as [`Config::connect_before_read`] asks.
@@ -53,7 +53,7 @@ enum Received {
 }
 
 impl Session {
-    pub(crate) fn new(server: Arc<Server>, namespaces: Arc<Namespaces>, engine: Engine) -> Self {
+    pub(crate) fn new(server: Arc<Server>, namespaces: Arc<Registry>, engine: Engine) -> Self {
         let now = Time::from_origin(server.origin.elapsed());
         let connecting = server.config.connect_before_read;
         if connecting {
@@ -103,28 +103,28 @@ impl Session {
         match event {
             proto::Event::Connect { namespace, auth } => self.connect(&namespace, auth),
             proto::Event::Event { namespace, args, ack_id } => {
-                if let Some(joined) = self.find(&namespace) {
-                    joined.push(args, ack_id);
+                if let Some(lane) = self.find(&namespace) {
+                    lane.push(args, ack_id);
                 }
             }
             // Not queued: a handler may be waiting for it.
             proto::Event::Ack { namespace, id, args } => {
-                if let Some(joined) = self.find(&namespace) {
-                    joined.socket.acked(id, args);
+                if let Some(lane) = self.find(&namespace) {
+                    lane.socket.acked(id, args);
                 }
             }
             proto::Event::Disconnect { namespace } => {
-                if let Some(joined) = self.find(&namespace) {
-                    joined.leave(DisconnectReason::Client);
+                if let Some(lane) = self.find(&namespace) {
+                    lane.leave(DisconnectReason::Client);
                 }
             }
         }
     }
 
     /// The socket of a namespace that is not on its way out.
-    fn find(&mut self, name: &proto::Namespace) -> Option<&mut Joined> {
+    fn find(&mut self, name: &proto::Namespace) -> Option<&mut Lane> {
         let mut sockets = self.sockets.iter_mut();
-        sockets.find(|joined| joined.socket.namespace_name() == name && joined.is_in())
+        sockets.find(|lane| lane.socket.namespace_name() == name && lane.is_in())
     }
 
     /// The peer broke the protocol: everything ends.
@@ -138,8 +138,8 @@ impl Session {
     fn end(&mut self, reason: &DisconnectReason) {
         self.ended = true;
         self.messages = VecDeque::new();
-        for joined in self.sockets.iter_mut().filter(|joined| joined.is_in()) {
-            joined.leave(reason.clone());
+        for lane in self.sockets.iter_mut().filter(|lane| lane.is_in()) {
+            lane.leave(reason.clone());
         }
     }
 
@@ -193,16 +193,16 @@ impl Session {
 
     fn keeps_up(&self) -> bool {
         let max = self.server.config.handler_queue;
-        if self.connecting && self.sockets.iter().any(Joined::is_busy) {
+        if self.connecting && self.sockets.iter().any(Lane::is_busy) {
             return false;
         }
         let (mut bytes, mut leaving) = (0, 0);
-        for joined in &self.sockets {
-            if joined.waiting() >= max {
+        for lane in &self.sockets {
+            if lane.waiting() >= max {
                 return false;
             }
-            bytes += joined.waiting_bytes();
-            leaving += usize::from(!joined.is_in());
+            bytes += lane.waiting_bytes();
+            leaving += usize::from(!lane.is_in());
         }
         // Handlers of sockets that are gone still run: a client that joins and leaves on and on
         // must wait for them.
@@ -227,7 +227,7 @@ impl Session {
                 moved = true;
             }
         }
-        self.sockets.retain(|joined| !matches!(joined.running, Running::Gone));
+        self.sockets.retain(|lane| !matches!(lane.running, Running::Gone));
         moved
     }
 
@@ -238,26 +238,26 @@ impl Session {
         for command in self.mailbox.take() {
             match command {
                 Command::Spawn(socket, task) => {
-                    if let Some(joined) = self.joined(&socket)
+                    if let Some(lane) = self.lane(&socket)
                         && socket.is_connected()
                     {
-                        joined.spawn(task);
+                        lane.spawn(task);
                     }
                 }
                 Command::Disconnect(socket, reason) => self.disconnect(&socket, reason),
                 Command::Close => {
-                    let sockets = self.sockets.iter().filter(|joined| joined.is_in());
-                    let sockets: Vec<_> = sockets.map(|joined| joined.socket.clone()).collect();
+                    let sockets = self.sockets.iter().filter(|lane| lane.is_in());
+                    let sockets: Vec<_> = sockets.map(|lane| lane.socket.clone()).collect();
                     for socket in sockets {
                         self.disconnect(&socket, DisconnectReason::Server);
                     }
                     self.engine.close();
                 }
                 Command::TakenOver(socket) => {
-                    if let Some(joined) = self.joined(&socket)
-                        && joined.is_in()
+                    if let Some(lane) = self.lane(&socket)
+                        && lane.is_in()
                     {
-                        joined.leave(DisconnectReason::TakenOver);
+                        lane.leave(DisconnectReason::TakenOver);
                     }
                     self.engine.close();
                 }
@@ -265,18 +265,18 @@ impl Session {
         }
     }
 
-    fn joined(&mut self, socket: &Socket) -> Option<&mut Joined> {
-        self.sockets.iter_mut().find(|joined| joined.socket.is(socket))
+    fn lane(&mut self, socket: &Socket) -> Option<&mut Lane> {
+        self.sockets.iter_mut().find(|lane| lane.socket.is(socket))
     }
 
     fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason) {
         let answer = self.connection.disconnect(socket.namespace_name());
-        let Some(joined) = self.joined(socket).filter(|joined| joined.is_in()) else { return };
+        let Some(lane) = self.lane(socket).filter(|lane| lane.is_in()) else { return };
         // What the client sent before it knew is dropped, as in the reference.
-        joined.forget_events();
+        lane.forget_events();
         // At a shutdown the client has been told.
         let is_told = reason == DisconnectReason::ShuttingDown;
-        joined.leave(reason);
+        lane.leave(reason);
         self.send(answer.filter(|_| !is_told));
     }
 
@@ -330,10 +330,10 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.mailbox.close();
         let reason = DisconnectReason::Engine(CloseReason::ForcedClose);
-        for joined in &self.sockets {
-            part(&joined.socket, &reason);
-            joined.socket.end(&reason);
-            joined.socket.forget();
+        for lane in &self.sockets {
+            part(&lane.socket, &reason);
+            lane.socket.end(&reason);
+            lane.socket.forget();
         }
     }
 }

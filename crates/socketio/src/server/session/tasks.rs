@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use crate::server::Socket;
 
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct Tasks {
     /// Handlers that run beside each other; each gives which one it was.
     concurrent: FuturesUnordered<BoxFuture<'static, Arc<usize>>>,
     /// How many of each.
@@ -19,7 +19,7 @@ pub(super) struct Beside {
     tasks: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
-impl Beside {
+impl Tasks {
     pub(super) fn run(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(done)) = self.concurrent.poll_next_unpin(cx) {
             self.counts.retain_mut(|(handler, count)| {

@@ -43,7 +43,7 @@ impl Socket {
         compress: bool,
         encode: impl FnOnce(u64) -> Result<SocketPacket, EncodeError>,
     ) -> Result<Args, AckError> {
-        let id = self.namespace().node().next_ack_id();
+        let id = self.namespace().local_sockets().next_ack_id();
         let packet = encode(id).map_err(EmitError::from)?;
         let (waiter, ack) = oneshot::channel();
         let _forget = Forget { socket: self, id };

@@ -304,7 +304,7 @@ impl<'a> Emission<'a> {
         let Self { socket, volatile, compress, .. } = self;
         if socket.context().config.recovery.is_some() {
             // Offsets are given and events logged by the namespace, under its lock.
-            let local = socket.namespace().node();
+            let local = socket.namespace().local_sockets();
             match volatile {
                 true => local.emit_volatile(socket, packet, compress),
                 false => local.emit(socket, packet, compress)?,

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::Socket;
 use crate::handler::{
-    EventHandler, EventMiddleware, EventSocket, Events, Found, FromEvent, Handler, HandlerError,
-    event_middleware,
+    EventHandler, EventMiddleware, EventSocket, FoundHandler, FromEvent, Handler, HandlerError,
+    HandlerTable, event_middleware,
 };
 use crate::proto::{Args, ArgsError, Encoded};
 use crate::server::broadcast::read_args;
@@ -22,7 +22,7 @@ use crate::server::{EmitError, IncomingEvent, Namespace};
 impl Socket {
     /// As [`Socket::on`], for the next event of this name only.
     pub fn once<P, H: Handler<P, Self>>(&self, event: impl Into<String>, handler: H) -> &Self {
-        self.events().set(event.into(), EventHandler::once(handler));
+        self.handlers().set(event.into(), EventHandler::once(handler));
         self
     }
 
@@ -36,14 +36,14 @@ impl Socket {
         E: fmt::Display,
     {
         let middleware = event_middleware(middleware);
-        self.events().change(|handlers| handlers.middlewares.push(middleware));
+        self.handlers().change(|handlers| handlers.middlewares.push(middleware));
         self
     }
 
     /// The handler of an event: the socket's or the namespace's own, else that of any event.
-    pub(crate) fn find(&self, event: &[u8]) -> Found<Self> {
+    pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<Self> {
         let shared = self.namespace().find(event);
-        match self.own_events() {
+        match self.own_handlers() {
             Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
             None => shared,
         }
@@ -53,7 +53,7 @@ impl Socket {
     pub(crate) async fn handle(self, event: IncomingEvent, handler: Option<EventHandler<Self>>) {
         let mut incoming = self.namespace().listeners(|handlers| &handlers.incoming);
         let mut middlewares = Vec::new();
-        if let Some(events) = self.own_events() {
+        if let Some(events) = self.own_handlers() {
             events.read(|handlers| {
                 incoming.extend(handlers.incoming.iter().cloned());
                 middlewares.clone_from(&handlers.middlewares);
@@ -68,7 +68,7 @@ impl Socket {
         }
         match handler {
             Some(handler) => {
-                if let Some(events) = self.own_events() {
+                if let Some(events) = self.own_handlers() {
                     events.change(|handlers| handlers.used(&event.args.name(), &handler));
                 }
                 (handler.run)(event).await;
@@ -99,7 +99,7 @@ impl Socket {
 
     /// Whether listeners of this socket's own are among those.
     pub(crate) fn has_own_outgoing(&self) -> bool {
-        let own = self.own_events();
+        let own = self.own_handlers();
         own.is_some_and(|events| events.read(|handlers| !handlers.outgoing.is_empty()))
     }
 
@@ -109,7 +109,7 @@ impl Socket {
         let of_namespace = first.namespace().listeners(|handlers| &handlers.outgoing);
         let mut args = None;
         for socket in sockets {
-            let own = socket.own_events();
+            let own = socket.own_handlers();
             let own = own.map(|events| events.read(|handlers| handlers.outgoing.clone()));
             let own = own.unwrap_or_default();
             let mut listeners = of_namespace.iter().chain(&own).peekable();
@@ -138,16 +138,16 @@ impl Socket {
     }
 
     pub(crate) fn clear_handlers(&self) {
-        if let Some(events) = self.own_events() {
+        if let Some(events) = self.own_handlers() {
             events.change(std::mem::take);
         }
     }
 
-    pub(crate) fn events(&self) -> &Events<Self> {
+    pub(crate) fn handlers(&self) -> &HandlerTable<Self> {
         self.inner.events.get_or_init(Box::default)
     }
 
-    fn own_events(&self) -> Option<&Events<Self>> {
+    fn own_handlers(&self) -> Option<&HandlerTable<Self>> {
         self.inner.events.get().map(|events| &**events)
     }
 }
@@ -193,7 +193,7 @@ macro_rules! event_methods {
                 event: impl Into<String>,
                 handler: H,
             ) -> &Self {
-                self.events().set(event.into(), EventHandler::new(handler));
+                self.handlers().set(event.into(), EventHandler::new(handler));
                 self
             }
 
@@ -205,21 +205,21 @@ macro_rules! event_methods {
                 limit: usize,
                 handler: H,
             ) -> &Self {
-                self.events().set(event.into(), EventHandler::concurrent(handler, limit));
+                self.handlers().set(event.into(), EventHandler::concurrent(handler, limit));
                 self
             }
 
             /// Sets the handler of events that have none of their own, neither with their socket
             /// nor with its namespace. A socket's goes before that of its namespace.
             pub fn on_any<P, H: Handler<P, Socket>>(&self, handler: H) -> &Self {
-                self.events().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
+                self.handlers().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
                 self
             }
 
             /// Takes away the handler of an event that was set here; a namespace's then serves its
             /// sockets again.
             pub fn off(&self, event: &str) -> &Self {
-                self.events().change(|handlers| handlers.events.remove(event));
+                self.handlers().change(|handlers| handlers.events.remove(event));
                 self
             }
 
@@ -229,7 +229,7 @@ macro_rules! event_methods {
                 &self,
                 listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
             ) -> &Self {
-                self.events().change(|handlers| handlers.incoming.push(Arc::new(listener)));
+                self.handlers().change(|handlers| handlers.incoming.push(Arc::new(listener)));
                 self
             }
 
@@ -239,7 +239,7 @@ macro_rules! event_methods {
                 &self,
                 listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
             ) -> &Self {
-                self.events().change(|handlers| handlers.outgoing.push(Arc::new(listener)));
+                self.handlers().change(|handlers| handlers.outgoing.push(Arc::new(listener)));
                 self
             }
         }

@@ -26,7 +26,7 @@ use self::rooms::Place;
 use super::context::Context;
 use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Handshake, Namespace, Room};
-use crate::handler::Events;
+use crate::handler::HandlerTable;
 use crate::proto::{self, Acks, RawJson};
 
 /// One client in one namespace. Clones are handles to the same socket, usable from any task.
@@ -43,7 +43,7 @@ struct Inner {
     engine: Sender,
     gone: AtomicBool,
     /// Handlers of its own; made when there are some.
-    events: OnceLock<Box<Events<Socket>>>,
+    events: OnceLock<Box<HandlerTable<Socket>>>,
     /// Its own, unless it recovers another's.
     fresh: Identity,
     recovered: OnceLock<Box<Identity>>,
@@ -69,7 +69,7 @@ struct Identity {
 }
 
 /// What a socket is made of.
-pub(crate) struct Origin {
+pub(crate) struct SocketParts {
     pub(crate) id: Sid,
     /// The private id by which its client may recover it.
     pub(crate) pid: Option<String>,
@@ -80,8 +80,8 @@ pub(crate) struct Origin {
 }
 
 impl Socket {
-    pub(crate) fn new(origin: Origin) -> Self {
-        let Origin { id, pid, namespace, engine, auth, mailbox } = origin;
+    pub(crate) fn new(origin: SocketParts) -> Self {
+        let SocketParts { id, pid, namespace, engine, auth, mailbox } = origin;
         Self {
             inner: Arc::new(Inner {
                 fresh: Identity { id, pid },

@@ -74,7 +74,7 @@ impl Socket {
             Place::Gone => return Vec::new(),
             Place::In => {}
         }
-        self.namespace().node().rooms_of(self.id())
+        self.namespace().local_sockets().rooms_of(self.id())
     }
 
     /// All other sockets of the namespace.
