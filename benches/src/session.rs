@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio::proto::server::{Config, Session, Transmit};
 use engineio::proto::{Event, Frame, Message, Sid, Time, Transport, payload};
-use socketio::proto::{Connection, Event as Packet, Namespace, encode};
+use socketio::proto::{Event as Packet, Namespace, ServerConnection, encode};
 
 use crate::Operation;
 use crate::data;
@@ -52,7 +52,7 @@ fn exchange(size: usize) -> (Bytes, Bytes) {
 
 struct Echo {
     session: Session,
-    connection: Connection,
+    connection: ServerConnection,
 }
 
 impl Echo {
@@ -61,7 +61,7 @@ impl Echo {
         let sid = Sid::from_entropy([0; Sid::ENTROPY]);
         let session = Session::new(sid, transport, Arc::new(Config::default()), Time::ZERO);
         let config = Arc::new(socketio::proto::Config::default());
-        let mut echo = Self { session, connection: Connection::new(config, Time::ZERO) };
+        let mut echo = Self { session, connection: ServerConnection::new(config, Time::ZERO) };
         let open = match transport {
             Transport::Polling => echo.session.poll_payload().is_some(),
             Transport::Websocket => echo.session.poll_transmit().is_some(),

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 use libfuzzer_sys::fuzz_target;
-use socketio::proto::{Args, Config, Connection, Error, Event, Misuse, Namespace};
+use socketio::proto::{Args, Config, Error, Event, Misuse, Namespace, ServerConnection};
 
 fuzz_target!(|input: &[u8]| {
     let (implicit_connect, input) = match input.strip_prefix(b"!\n") {
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 struct Model {
-    connection: Connection,
+    connection: ServerConnection,
     config: Config,
     now: Time,
     failed: bool,
@@ -68,7 +68,7 @@ impl Model {
             ..Config::default()
         };
         Self {
-            connection: Connection::new(Arc::new(config.clone()), Time::ZERO),
+            connection: ServerConnection::new(Arc::new(config.clone()), Time::ZERO),
             config,
             now: Time::ZERO,
             failed: false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::json::JsonError;
 
-/// Why a [`Connection`](super::Connection) stopped.
+/// Why a [`ServerConnection`](super::ServerConnection) stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

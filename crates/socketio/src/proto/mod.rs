@@ -25,7 +25,7 @@ pub use ack::Acks;
 pub use args::Args;
 pub use attachments::Reassembly;
 pub use config::{Codec, Config};
-pub use connection::{Connection, Event, Events, Version};
+pub use connection::{ClientConnection, ClientEvent, Event, Events, ServerConnection, Version};
 pub use encode::Encoded;
 pub use error::{ArgsError, EncodeError, Error, Misuse, PeerError, TooManyAcks};
 pub use namespace::Namespace;

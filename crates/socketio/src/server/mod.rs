@@ -96,13 +96,13 @@ use std::time::Duration;
 
 pub use broadcast::{Broadcast, RemoteSocket, SocketInfo};
 pub use client_files::{ClientFiles, ClientFilesError, WithClientFiles};
-pub use config::{Config, Recovery, SlowConsumer};
+pub use config::{Config, SlowConsumer};
 pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
 pub use handshake::{Handshake, Peer};
 pub use hooks::Counts;
 pub use local::{
-    BroadcastAck, BroadcastAcks, LocalAcks, LocalSockets, RestoredSession, Room, RoomEvent, Rooms,
-    StoredSession, TooManyRooms,
+    BroadcastAck, BroadcastAcks, LocalAcks, LocalSockets, Recovery, RestoredSession, Room,
+    RoomEvent, Rooms, StoredSession, TooManyRooms,
 };
 pub use namespace::Namespace;
 pub use socket::{Emission, Socket};

@@ -1,17 +1,22 @@
 //! The namespaces of a connection and the state of each: few, mostly one.
 
-use super::State;
 use crate::proto::Namespace;
 
 /// The state of `/`, which most connections join alone, and those of others in the order of their
 /// names.
-#[derive(Debug, Default)]
-pub(super) struct States {
-    root: Option<State>,
-    others: Vec<(Namespace, State)>,
+#[derive(Debug)]
+pub(super) struct States<S> {
+    root: Option<S>,
+    others: Vec<(Namespace, S)>,
 }
 
-impl States {
+impl<S> Default for States<S> {
+    fn default() -> Self {
+        Self { root: None, others: Vec::new() }
+    }
+}
+
+impl<S> States<S> {
     pub(super) fn len(&self) -> usize {
         usize::from(self.root.is_some()) + self.others.len()
     }
@@ -21,7 +26,7 @@ impl States {
         self.find(name).ok().map(|at| self.others[at].0.clone())
     }
 
-    pub(super) fn of(&self, namespace: &Namespace) -> Option<&State> {
+    pub(super) fn of(&self, namespace: &Namespace) -> Option<&S> {
         if namespace.is_root() {
             return self.root.as_ref();
         }
@@ -29,7 +34,7 @@ impl States {
         Some(&self.others[at].1)
     }
 
-    pub(super) fn of_mut(&mut self, namespace: &Namespace) -> Option<&mut State> {
+    pub(super) fn of_mut(&mut self, namespace: &Namespace) -> Option<&mut S> {
         if namespace.is_root() {
             return self.root.as_mut();
         }
@@ -37,7 +42,7 @@ impl States {
         Some(&mut self.others[at].1)
     }
 
-    pub(super) fn insert(&mut self, namespace: Namespace, state: State) {
+    pub(super) fn insert(&mut self, namespace: Namespace, state: S) {
         if namespace.is_root() {
             self.root = Some(state);
             return;
@@ -62,7 +67,7 @@ impl States {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Namespace, &State)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Namespace, &S)> {
         let others = self.others.iter().map(|(namespace, state)| (namespace, state));
         self.root.iter().map(|state| (&ROOT, state)).chain(others)
     }

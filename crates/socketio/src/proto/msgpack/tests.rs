@@ -5,7 +5,7 @@ use engineio::proto::{Text, Time};
 
 use super::{decode, encode, plain};
 use crate::proto::{
-    Body, Codec, Config, Connection, Encoded, Event, Namespace, Packet, PeerError, Reassembly,
+    Body, Codec, Config, Encoded, Event, Namespace, Packet, PeerError, Reassembly, ServerConnection,
 };
 use crate::proto::{encode as text, parse};
 
@@ -202,7 +202,7 @@ fn arguments_that_stay_as_they_came_are_the_same_arguments() {
 #[test]
 fn a_connection_reads_packets_by_its_codec() {
     let config = Config { codec: Codec::MessagePack, ..Config::default() };
-    let mut connection = Connection::new(config.into(), Time::ZERO);
+    let mut connection = ServerConnection::new(config.into(), Time::ZERO);
     let mut handle = |packet: Encoded| {
         let message = encode(&packet).unwrap().into();
         connection.handle_message(Time::ZERO, message).map(|mut e| e.next())

@@ -18,8 +18,8 @@ use futures_util::future::BoxFuture;
 pub(crate) use self::acks::Waiter;
 pub use self::acks::{BroadcastAck, BroadcastAcks, LocalAcks};
 use self::index::{Index, Member};
-pub use self::options::{BroadcastOptions, Flags};
-use self::recovery::Recovery;
+pub use self::options::{BroadcastOptions, Flags, Recovery};
+use self::recovery::RecoveryLog;
 pub(crate) use self::recovery::Values;
 pub use self::recovery::{RestoredSession, StoredSession};
 pub use self::room::{Room, RoomEvent, Rooms, TooManyRooms};
@@ -47,14 +47,14 @@ struct Inner {
 
 struct State {
     index: Index,
-    recovery: Option<Recovery>,
+    recovery: Option<RecoveryLog>,
 }
 
 pub(crate) type OnRoom = Arc<dyn Fn(&RoomEvent) + Send + Sync>;
 
 impl LocalSockets {
     pub(crate) fn new(name: proto::Namespace, context: Arc<Context>) -> Self {
-        let recovery = context.config.recovery.clone().map(Recovery::new);
+        let recovery = context.config.recovery.clone().map(RecoveryLog::new);
         let state = Mutex::new(State { index: Index::default(), recovery });
         Self {
             inner: Arc::new(Inner {
@@ -80,7 +80,7 @@ impl LocalSockets {
     pub fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms> {
         let limits = self.inner.context.config.max_rooms;
         self.tell(|state, told| {
-            let head = state.recovery.as_ref().map_or(0, Recovery::head);
+            let head = state.recovery.as_ref().map_or(0, RecoveryLog::head);
             state.index.join(socket, rooms, (head, limits), told)
         })
     }
@@ -188,7 +188,7 @@ impl LocalSockets {
     ) -> Result<(), EmitError> {
         let context = &self.inner.context;
         self.tell(|state, told| {
-            let head = state.recovery.as_ref().map_or(0, Recovery::head);
+            let head = state.recovery.as_ref().map_or(0, RecoveryLog::head);
             let (mut stays, mut started) = (Vec::new(), head);
             let sent = match restored {
                 None => context.send(socket.engine(), answer.into()).map_err(EmitError::from),
@@ -237,7 +237,7 @@ impl LocalSockets {
     /// Whether no socket is in, and none can come back.
     pub(crate) fn is_idle(&self) -> bool {
         let mut state = self.lock();
-        state.index.is_empty() && state.recovery.as_mut().is_none_or(Recovery::is_idle)
+        state.index.is_empty() && state.recovery.as_mut().is_none_or(RecoveryLog::is_idle)
     }
 
     pub(crate) fn on_room(&self, listener: OnRoom) {

@@ -14,10 +14,9 @@ use engineio::proto::Sid;
 use tokio::time::Instant;
 
 use super::index::{Member, Membership};
-use super::options::BroadcastOptions;
+use super::options::{BroadcastOptions, Recovery};
 use super::room::Room;
 use crate::proto::{Encoded, RawJson};
-use crate::server::config::Recovery as Config;
 
 /// Values of a socket by their types.
 pub(crate) type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
@@ -92,8 +91,8 @@ impl StoredSession {
 }
 
 /// The log and the lost sessions of one namespace.
-pub(super) struct Recovery {
-    config: Config,
+pub(super) struct RecoveryLog {
+    config: Recovery,
     log: VecDeque<Logged>,
     /// Of `log`.
     bytes: usize,
@@ -115,8 +114,8 @@ struct Logged {
     options: BroadcastOptions,
 }
 
-impl Recovery {
-    pub(super) fn new(config: Config) -> Self {
+impl RecoveryLog {
+    pub(super) fn new(config: Recovery) -> Self {
         Self {
             config,
             log: VecDeque::new(),
@@ -135,7 +134,7 @@ impl Recovery {
         self.dropped + self.log.len() as u64
     }
 
-    /// Logs a packet that carries the offset behind [`Recovery::head`].
+    /// Logs a packet that carries the offset behind [`RecoveryLog::head`].
     pub(super) fn push(&mut self, packet: Encoded, options: BroadcastOptions) {
         let at = Instant::now();
         self.bytes += packet.size();
@@ -263,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    fn lost(recovery: &mut Recovery, id: &str, pid: &str) -> Sid {
+    fn lost(recovery: &mut RecoveryLog, id: &str, pid: &str) -> Sid {
         let sid: Sid = id.parse().unwrap();
         recovery.persist(StoredSession::new(sid, pid.to_owned(), Vec::new(), None));
         sid
@@ -271,9 +270,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_id_is_lost_until_its_last_session_is_taken_dropped_or_too_old() {
-        let config = Config { max_sessions: 2, ..Config::default() };
+        let config = Recovery { max_sessions: 2, ..Recovery::default() };
         let window = config.window;
-        let mut recovery = Recovery::new(config);
+        let mut recovery = RecoveryLog::new(config);
         let a = lost(&mut recovery, "aaaaaaaaaaaaaaaaaaaa", "1");
         assert_eq!(lost(&mut recovery, "aaaaaaaaaaaaaaaaaaaa", "2"), a);
         assert!(recovery.take("1").is_some() && recovery.is_lost(a));

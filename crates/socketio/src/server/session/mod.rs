@@ -17,7 +17,7 @@ use self::lane::{Lane, Running, Step, part};
 use super::namespace::registry::Registry;
 use super::socket::mailbox::{Command, Mailbox};
 use super::{DisconnectReason, Socket};
-use crate::proto::{self, Connection, Encoded, Version};
+use crate::proto::{self, Encoded, ServerConnection, Version};
 use crate::server::context::Context as Server;
 
 /// The future of one connection.
@@ -27,7 +27,7 @@ pub(crate) struct Session {
     engine: Engine,
     /// Taken of the engine, and not handled: the handlers did not keep up.
     messages: VecDeque<Message>,
-    connection: Connection,
+    connection: ServerConnection,
     version: Version,
     mailbox: Arc<Mailbox>,
     /// Whom the mailbox wakes.
@@ -64,7 +64,7 @@ impl Session {
             Protocol::V4 => Version::V5,
         };
         let limits = Arc::clone(&server.connection);
-        let mut connection = Connection::with_version(limits, version, now);
+        let mut connection = ServerConnection::with_version(limits, version, now);
         let opened = connection.open();
         let mut session = Self {
             connecting,

@@ -58,7 +58,7 @@ proptest! {
             ..Config::default()
         };
         let names = ["/", "/a", "/b", "/c"].map(name);
-        let mut connection = Connection::new(Arc::new(config), at(0));
+        let mut connection = ServerConnection::new(Arc::new(config), at(0));
         let (mut seconds, mut failed) = (0, false);
         let mut joined: Vec<&Namespace> = Vec::new();
         for op in ops {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::proto::{Message, Time};
 
-use super::table::unexpected;
 use super::*;
+use crate::proto::Misuse;
 
 fn at(seconds: u64) -> Time {
     Time::from_origin(Duration::from_secs(seconds))
@@ -19,7 +19,7 @@ fn at(seconds: u64) -> Time {
 
 /// A connection, and its events as text.
 struct Peer {
-    connection: Connection,
+    connection: ServerConnection,
     now: Time,
 }
 
@@ -29,7 +29,7 @@ impl Peer {
     }
 
     fn with(config: Config) -> Self {
-        Self { connection: Connection::new(Arc::new(config), at(0)), now: at(0) }
+        Self { connection: ServerConnection::new(Arc::new(config), at(0)), now: at(0) }
     }
 
     fn implicit() -> Self {

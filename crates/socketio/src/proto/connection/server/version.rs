@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::{Config, Encoded, Namespace, PeerError, RawJson, encode};
+use crate::proto::{Config, Encoded, Namespace, PeerError, RawJson, encode};
 
 /// The protocol that a client speaks.
 ///

@@ -1,0 +1,313 @@
+//! The server role: clients ask to join namespaces, the application answers. [spec: Packet types]
+//!
+//! ```text
+//! state of a namespace   CONNECT        EVENT, ACK   DISCONNECT        binary, text
+//! (none)                 -> CONNECTING  error        error             as `Reassembly` says,
+//! CONNECTING             error (1)      yield        yield -> (none)   whatever the state
+//! JOINED                 error (1)      yield        yield -> (none)
+//! LEFT                   -> CONNECTING  ignore       ignore -> (none)
+//!
+//! the application: accept   CONNECTING -> JOINED, sends 40{sid}
+//!                  refuse   CONNECTING -> (none), sends 44
+//!                  disconnect   JOINED -> LEFT, sends 41
+//! ```
+//! (1) Once, after an implicit connect: answered with the same `40{sid}`.
+//!
+//! CONNECT_ERROR is an error in every state. An error closes the whole connection, as in the
+//! reference. LEFT is ours: packets that were on their way when this side left are no fault.
+
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::sync::Arc;
+
+use engineio::proto::{Message, Time};
+
+pub use self::version::Version;
+use super::states::States;
+use super::{Event, Events, Incoming, Read, unexpected};
+use crate::proto::parser::Announced;
+use crate::proto::{Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode};
+
+/// The machine between an engine session and the application.
+///
+/// The world speaks through `handle_message` and `handle_timeout`; the application answers a
+/// [`Event::Connect`] with `accept` or `refuse`; the machine asks for time by `poll_timeout` and
+/// has what it sends by itself in `poll_transmit`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use engineio::proto::Time;
+/// use socketio::proto::{Config, ServerConnection, Event};
+/// let mut connection = ServerConnection::new(Arc::new(Config::default()), Time::ZERO);
+/// for event in connection.handle_message(Time::ZERO, "0".into())? {
+///     let Event::Connect { namespace, .. } = event else { continue };
+///     let answer = connection.accept(&namespace, "wZX3oN0bSVIhsaknAAAI").unwrap();
+///     assert_eq!(&answer.text().wire()[..], br#"40{"sid":"wZX3oN0bSVIhsaknAAAI"}"#);
+/// }
+/// # Ok::<(), socketio::proto::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ServerConnection {
+    version: Version,
+    incoming: Incoming,
+    namespaces: States<State>,
+    /// Until the first namespace is joined.
+    connect_deadline: Option<Time>,
+    /// Apart, for most connections never have one.
+    transmit: Option<Box<Encoded>>,
+    /// No message came yet.
+    fresh: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// CONNECT came, the application has not answered.
+    Connecting {
+        /// Nobody sent the CONNECT; one that comes later is no second one.
+        implicit: bool,
+    },
+    Joined {
+        /// The answer for the CONNECT that may follow an implicit one.
+        again: Option<Box<Encoded>>,
+    },
+    /// This side sent DISCONNECT; the peer may not know.
+    Left,
+}
+
+impl ServerConnection {
+    /// A connection of protocol v5 whose engine session opened at `now`.
+    pub fn new(config: Arc<Config>, now: Time) -> Self {
+        Self::with_version(config, Version::V5, now)
+    }
+
+    /// As [`ServerConnection::new`], of any version. Ask [`ServerConnection::open`] first.
+    pub fn with_version(config: Arc<Config>, version: Version, now: Time) -> Self {
+        Self {
+            connect_deadline: Some(now + config.connect_timeout),
+            incoming: Incoming::new(Arc::clone(&config), version.limits(&config).map(Box::new)),
+            version,
+            namespaces: States::default(),
+            transmit: None,
+            fresh: true,
+        }
+    }
+
+    /// The namespace that a client of v4 joins by opening the connection: `/`.
+    pub fn open(&mut self) -> Option<Event> {
+        if self.version != Version::V4 || self.namespaces.len() > 0 {
+            return None;
+        }
+        let namespace = Namespace::default();
+        // Clients of other makes send a CONNECT all the same.
+        self.namespaces.insert(namespace.clone(), State::Connecting { implicit: true });
+        Some(Event::Connect { namespace, auth: None })
+    }
+
+    /// Whether [`ServerConnection::handle_message`] may look at `now`: for a packet whose attachments must
+    /// come in time. Any time does for the others.
+    pub fn asks_time(&self, message: &Message) -> bool {
+        Incoming::asks_time(message)
+    }
+
+    /// Takes a message of the engine.
+    ///
+    /// # Errors
+    /// [`Error::Peer`]: close the engine session. [`Misuse::Closed`](crate::proto::Misuse::Closed) for every
+    /// message after that.
+    pub fn handle_message(&mut self, now: Time, message: Message) -> Result<Events, Error> {
+        self.incoming.check_open()?;
+        let events = self.read(now, message);
+        self.fresh = false;
+        self.incoming.failed = events.is_err();
+        Ok(events?)
+    }
+
+    /// Does what is due at `now`.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when no namespace was joined, or a packet not completed, in time: close the
+    /// engine session.
+    pub fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
+        let Incoming { config, reassembly, .. } = &mut self.incoming;
+        let timeout = reassembly.handle_timeout(now, config).and_then(|()| {
+            match self.connect_deadline.take_if(|at| *at <= now) {
+                Some(_) => Err(PeerError::ConnectTimeout { within: config.connect_timeout }),
+                None => Ok(()),
+            }
+        });
+        self.incoming.failed |= timeout.is_err();
+        Ok(timeout?)
+    }
+
+    /// When [`ServerConnection::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let deadlines = [self.connect_deadline, self.incoming.reassembly.poll_timeout()];
+        deadlines.into_iter().flatten().min().filter(|_| !self.incoming.failed)
+    }
+
+    /// What the machine sends by itself: the second answer after an implicit connect. Ask after
+    /// each message.
+    pub fn poll_transmit(&mut self) -> Option<Encoded> {
+        self.transmit.take().map(|answer| *answer)
+    }
+
+    /// Lets the client join; send the answer before anything else in this namespace. None when it
+    /// waits no more.
+    pub fn accept(&mut self, namespace: &Namespace, sid: &str) -> Option<Encoded> {
+        self.accept_with_pid(namespace, sid, None)
+    }
+
+    /// As [`ServerConnection::accept`], with the private id by which the client may recover its session.
+    pub fn accept_with_pid(
+        &mut self,
+        namespace: &Namespace,
+        sid: &str,
+        pid: Option<&str>,
+    ) -> Option<Encoded> {
+        let state = self.namespaces.of_mut(namespace)?;
+        let State::Connecting { implicit } = *state else { return None };
+        let answer = self.version.accept(namespace, sid, pid);
+        *state = State::Joined { again: implicit.then(|| Box::new(answer.clone())) };
+        self.connect_deadline = None;
+        Some(answer)
+    }
+
+    /// Does not let the client join; gives the answer to send. None when it waits no more.
+    ///
+    /// `message` is for the client's eyes, [`INVALID_NAMESPACE`](encode::INVALID_NAMESPACE) for a
+    /// namespace that does not exist.
+    pub fn refuse(
+        &mut self,
+        namespace: &Namespace,
+        message: &str,
+        data: Option<&RawJson>,
+    ) -> Option<Encoded> {
+        let state = self.namespaces.of(namespace)?;
+        let State::Connecting { .. } = state else { return None };
+        self.namespaces.remove(namespace);
+        Some(self.version.refuse(namespace, message, data))
+    }
+
+    /// Makes the client leave; gives the packet to send. None when it has not joined.
+    pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
+        let state = self.namespaces.of_mut(namespace)?;
+        let State::Joined { .. } = state else { return None };
+        *state = State::Left;
+        Some(encode::disconnect(namespace))
+    }
+
+    /// Whether the client has joined.
+    pub fn is_joined(&self, namespace: &Namespace) -> bool {
+        matches!(self.namespaces.of(namespace), Some(State::Joined { .. }))
+    }
+
+    /// The namespaces the client has joined.
+    pub fn joined(&self) -> impl Iterator<Item = &Namespace> {
+        let joined = |state: &State| matches!(state, State::Joined { .. });
+        self.namespaces.iter().filter(move |(_, state)| joined(state)).map(|(name, _)| name)
+    }
+
+    fn read(&mut self, now: Time, message: Message) -> Result<Events, PeerError> {
+        let namespaces = &self.namespaces;
+        let (first, packet) = match self.incoming.read(message, |name| namespaces.known(name))? {
+            Read::Attachment(packet) => (None, packet),
+            Read::Packet(announced, attachments) => {
+                let first = self.connect_implicitly(&announced)?;
+                // Before attachments are gathered for a packet that nobody takes.
+                if announced.attachments > 0 {
+                    self.is_welcome(&announced.packet)?;
+                }
+                (first, self.incoming.gather(now, announced, attachments)?)
+            }
+        };
+        let second = packet.map_or(Ok(None), |packet| self.event(packet))?;
+        Ok(Events { first, second })
+    }
+
+    /// The CONNECT that an event for `/` as the first packet stands for, where that is allowed.
+    fn connect_implicitly(
+        &mut self,
+        announced: &Announced,
+    ) -> Result<Option<Box<Event>>, PeerError> {
+        let Packet { namespace, body } = &announced.packet;
+        let is_event = matches!(body, Body::Event { .. });
+        let is_implicit = self.fresh && self.incoming.config.implicit_connect;
+        if !(is_implicit && is_event && namespace.is_root()) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.connect(namespace.clone(), None, true)?)))
+    }
+
+    /// What a packet means in the state that its namespace is in.
+    fn event(&mut self, packet: Packet) -> Result<Option<Event>, PeerError> {
+        let is_welcome = match packet.body {
+            Body::Connect { .. } => true,
+            _ => self.is_welcome(&packet)?,
+        };
+        let Packet { namespace, body } = packet;
+        let event = match body {
+            Body::Connect { auth } => return self.join(namespace, auth),
+            Body::Disconnect => {
+                self.namespaces.remove(&namespace);
+                Event::Disconnect { namespace }
+            }
+            Body::Event { args, ack_id } => Event::Event { namespace, args, ack_id },
+            Body::Ack { id, args } => Event::Ack { namespace, id, args },
+            Body::ConnectError { .. } => {
+                return Err(unexpected("CONNECT_ERROR", "it is for servers to send"));
+            }
+        };
+        Ok(is_welcome.then_some(event))
+    }
+
+    /// The column of CONNECT.
+    fn join(
+        &mut self,
+        namespace: Namespace,
+        auth: Option<RawJson>,
+    ) -> Result<Option<Event>, PeerError> {
+        let (namespace, auth) = self.version.split(namespace, auth, &self.incoming.config)?;
+        match self.namespaces.of_mut(&namespace) {
+            None | Some(State::Left) => self.connect(namespace, auth, false).map(Some),
+            Some(State::Connecting { implicit }) if *implicit => {
+                *implicit = false;
+                Ok(None)
+            }
+            Some(State::Joined { again }) if again.is_some() => {
+                self.transmit = again.take();
+                Ok(None)
+            }
+            Some(_) => Err(unexpected("CONNECT", "its namespace is taken")),
+        }
+    }
+
+    /// Whether the application hears of a packet for a namespace; an error when it must not come.
+    fn is_welcome(&self, packet: &Packet) -> Result<bool, PeerError> {
+        match self.namespaces.of(&packet.namespace) {
+            Some(State::Connecting { .. } | State::Joined { .. }) => Ok(true),
+            Some(State::Left) => Ok(false),
+            None => Err(unexpected(packet.body.name(), "its namespace is not joined")),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        namespace: Namespace,
+        auth: Option<RawJson>,
+        implicit: bool,
+    ) -> Result<Event, PeerError> {
+        let max = self.incoming.config.max_namespaces;
+        if self.namespaces.len() >= max && self.namespaces.of(&namespace).is_none() {
+            // Forgetting one that was left only makes a late packet for it a fault again.
+            let left = self.namespaces.iter().find(|(_, state)| matches!(state, State::Left));
+            let Some(left) = left.map(|(name, _)| name.clone()) else {
+                return Err(PeerError::TooManyNamespaces { count: self.namespaces.len() + 1, max });
+            };
+            self.namespaces.remove(&left);
+        }
+        self.namespaces.insert(namespace.clone(), State::Connecting { implicit });
+        Ok(Event::Connect { namespace, auth })
+    }
+}
