@@ -1,12 +1,15 @@
-//! What a client came with, by the names that the reference's `handshake` has.
+//! What a client came with, by the names of the reference's `handshake`, and what other nodes know of
+//! its socket.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use engineio::proto::Sid;
 use engineio::server::Parts;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::local::Room;
 use crate::proto::RawJson;
 
 /// Who is at the other end of a connection. Only the host knows: it puts this into the extensions
@@ -60,6 +63,27 @@ pub struct Handshake {
     /// What the CONNECT carried; `{}` in JSON for nothing.
     #[serde(serialize_with = "write_auth", deserialize_with = "read_auth")]
     pub auth: Option<RawJson>,
+}
+
+/// What is known of a socket on every node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SocketInfo {
+    /// Its id.
+    pub id: Sid,
+    /// What its client came with.
+    pub handshake: Handshake,
+    /// Its rooms, that of its own id first.
+    pub rooms: Vec<Room>,
+    /// What [`Socket::set_data`](super::Socket::set_data) put there.
+    pub data: Option<RawJson>,
+}
+
+impl SocketInfo {
+    /// What another node told of a socket.
+    pub fn new(id: Sid, handshake: Handshake, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
+        Self { id, handshake, rooms, data }
+    }
 }
 
 impl Handshake {

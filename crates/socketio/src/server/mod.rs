@@ -94,11 +94,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use broadcast::{Broadcast, RemoteSocket, SocketInfo};
+pub use broadcast::{Broadcast, RemoteSocket};
 pub use client_files::{ClientFiles, ClientFilesError, WithClientFiles};
 pub use config::{Config, SlowConsumer};
 pub use error::{AckError, ConnectError, DisconnectReason, EmitError};
-pub use handshake::{Handshake, Peer};
+pub use handshake::{Handshake, Peer, SocketInfo};
 pub use hooks::Counts;
 pub use local::{
     BroadcastAck, BroadcastAcks, LocalAcks, LocalSockets, Recovery, RestoredSession, Room,

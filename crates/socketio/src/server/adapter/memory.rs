@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 
 use super::{Adapter, AdapterError, BroadcastOptions};
 use crate::proto::{Args, Encoded, RawJson};
-use crate::server::SocketInfo;
+use crate::server::handshake::SocketInfo;
 use crate::server::local::{
     BroadcastAck, LocalSockets, RestoredSession, Room, StoredSession, TooManyRooms,
 };

@@ -15,8 +15,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 pub use self::memory::MemoryAdapter;
-use super::SocketInfo;
 pub use super::error::AdapterError;
+use super::handshake::SocketInfo;
 use super::local::{
     BroadcastAck, LocalSockets, RestoredSession, Room, StoredSession, TooManyRooms,
 };

@@ -14,7 +14,7 @@ use crate::server::adapter::{Adapter, AdapterError};
 use crate::server::local::BroadcastOptions;
 use crate::server::{BroadcastAcks, EmitError, Namespace, Rooms};
 
-pub use self::remote::{RemoteSocket, SocketInfo};
+pub use self::remote::RemoteSocket;
 use crate::proto::{self, Args, Body, EncodeError, Encoded, RawJson, encode};
 
 /// Some sockets of a namespace, on all nodes; all of them until a room is named.

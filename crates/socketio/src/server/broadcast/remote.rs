@@ -1,4 +1,4 @@
-//! Sockets as other nodes know them.
+//! Sockets of other nodes, as far as this node knows them.
 
 use std::fmt;
 
@@ -7,37 +7,8 @@ use serde::Serialize;
 
 use crate::proto::RawJson;
 use crate::server::adapter::AdapterError;
-use crate::server::{Broadcast, EmitError, Handshake, Room, Rooms, Socket};
-
-/// What is known of a socket on every node.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SocketInfo {
-    /// Its id.
-    pub id: Sid,
-    /// What its client came with.
-    pub handshake: Handshake,
-    /// Its rooms, that of its own id first.
-    pub rooms: Vec<Room>,
-    /// What [`Socket::set_data`] put there.
-    pub data: Option<RawJson>,
-}
-
-impl SocketInfo {
-    /// What another node told of a socket.
-    pub fn new(id: Sid, handshake: Handshake, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
-        Self { id, handshake, rooms, data }
-    }
-
-    pub(crate) fn of(socket: &Socket) -> Self {
-        Self {
-            id: socket.id(),
-            handshake: socket.handshake().clone(),
-            rooms: socket.rooms(),
-            data: socket.data(),
-        }
-    }
-}
+use crate::server::handshake::{Handshake, SocketInfo};
+use crate::server::{Broadcast, EmitError, Room, Rooms};
 
 /// A socket of any node, as [`Broadcast::fetch_sockets`] gives it.
 #[derive(Clone)]
@@ -67,7 +38,7 @@ impl RemoteSocket {
         &self.info.rooms
     }
 
-    /// What [`Socket::set_data`] had put there.
+    /// What [`Socket::set_data`](crate::server::Socket::set_data) had put there.
     pub fn data(&self) -> Option<&RawJson> {
         self.info.data.as_ref()
     }

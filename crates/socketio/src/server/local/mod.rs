@@ -25,7 +25,8 @@ pub use self::recovery::{RestoredSession, StoredSession};
 pub use self::room::{Room, RoomEvent, Rooms, TooManyRooms};
 use self::server_side::ServerSide;
 use super::context::Context;
-use super::{EmitError, Socket, SocketInfo};
+use super::handshake::SocketInfo;
+use super::{EmitError, Socket};
 use crate::proto::{self, Args, Encoded, RawJson};
 
 /// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches
@@ -101,7 +102,7 @@ impl LocalSockets {
 
     /// What is known of the sockets of this node that `options` names.
     pub fn fetch_sockets(&self, options: &BroadcastOptions) -> Vec<SocketInfo> {
-        self.select(options).iter().map(SocketInfo::of).collect()
+        self.select(options).iter().map(Socket::info).collect()
     }
 
     /// The rooms of one socket, that of its own id first.

@@ -24,8 +24,9 @@ pub use self::emit::Emission;
 use self::mailbox::{Command, Mailbox};
 use self::rooms::Place;
 use super::context::Context;
+use super::handshake::{Handshake, SocketInfo};
 use super::local::{StoredSession, Values, Waiter};
-use super::{DisconnectReason, Handshake, Namespace, Room};
+use super::{DisconnectReason, Namespace, Room};
 use crate::handler::HandlerTable;
 use crate::proto::{self, Acks, RawJson};
 
@@ -199,6 +200,11 @@ impl Socket {
     /// A value of the server, as [`Server::insert_state`](crate::server::Server::insert_state) put it.
     pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.context().state()
+    }
+
+    /// What other nodes are told of this socket.
+    pub(crate) fn info(&self) -> SocketInfo {
+        SocketInfo::new(self.id(), self.handshake().clone(), self.rooms(), self.data())
     }
 
     /// Runs `task` beside the handlers, polled by the connection's own task, and drops it when the
