@@ -1,4 +1,4 @@
-//! The reference's client as files: `socket.io.js` and its relatives under the server's own path.
+//! The reference's client as files: `socket.io.js` and its variants under the server's own path.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -15,12 +15,13 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 
-/// The files of a client: the reference's `serveClient`, off until somebody asks for it.
+/// The files of a client, the reference's `serveClient`. Nothing is served unless the application
+/// uses this.
 ///
 /// `npm install socket.io-client` puts them into `node_modules/socket.io-client/dist`. They are
 /// read once, and served from memory by their names, below whatever path the service is at:
 /// `socket.io`, maybe `.msgpack` or `.esm`, maybe `.min`, then `.js`, maybe `.map`. A name of this
-/// form without a file is answered 404; all other requests go to the service behind.
+/// form without a file is answered 404; all other requests go to the inner service.
 ///
 /// ```no_run
 /// use socketio::server::{ClientFiles, Server};
@@ -51,7 +52,7 @@ pub enum ClientFilesError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         error: io::Error,
     },
@@ -63,7 +64,7 @@ pub enum ClientFilesError {
         /// The limit.
         max: u64,
     },
-    /// There is no file of any of the names.
+    /// The folder has a file of none of the names.
     #[error("no client in {folder}: socket.io.js and its relatives are missing")]
     None {
         /// The folder.
@@ -72,10 +73,11 @@ pub enum ClientFilesError {
 }
 
 impl ClientFiles {
-    /// Reads those that are in a folder, at most 4 MiB each. Blocks: for the start of a program.
+    /// Reads the client's files in a folder, at most 4 MiB each. Blocks: call it at the start of
+    /// the program.
     ///
     /// # Errors
-    /// [`ClientFilesError`]; a folder with some of the files is none.
+    /// [`ClientFilesError`]. A folder with only some of the files is not an error.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ClientFilesError> {
         let folder = folder.as_ref();
         let mut files = HashMap::new();
@@ -98,12 +100,12 @@ impl ClientFiles {
         Ok(Self { files: Arc::new(files) })
     }
 
-    /// Serves these files, and by `service` everything else.
+    /// Serves these files, and hands every other request to `service`.
     pub fn in_front_of<S>(self, service: S) -> WithClientFiles<S> {
         WithClientFiles { files: self, service }
     }
 
-    /// None for a request that is for somebody else.
+    /// None for a request that is not for a file of the client.
     fn answer<B>(&self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
         let name = request.uri().path().rsplit('/').next().filter(|name| is_name(name))?;
         let mut response = Response::default();
@@ -143,7 +145,7 @@ impl ClientFile {
         Self { data, etag }
     }
 
-    /// Whether the client says that it has this one. [RFC 9110, 13.1.2]
+    /// Whether the client already has this version. [RFC 9110, 13.1.2]
     fn is_known(&self, request: &HeaderMap) -> bool {
         let known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
         known.flat_map(|tags| tags.split(',')).map(str::trim).any(|tag| {
@@ -232,7 +234,7 @@ fn names() -> impl Iterator<Item = String> {
     ["", ".esm", ".msgpack"].into_iter().flat_map(of).flatten()
 }
 
-/// Whether [`names`] has it.
+/// Whether [`names`] yields this name.
 fn is_name(name: &str) -> bool {
     let name = name.strip_prefix(STEM).map(|kind| kind.strip_suffix(".map").unwrap_or(kind));
     let Some(kind) = name.and_then(|kind| kind.strip_suffix(".js")) else { return false };

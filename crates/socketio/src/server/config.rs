@@ -1,4 +1,5 @@
-//! Configuration of the server.
+//! Configuration of the server: each field with its default, and what happens when a limit is
+//! reached.
 
 use std::time::Duration;
 
@@ -27,33 +28,36 @@ pub struct Config {
     pub engine: engineio::server::Config,
     /// Limits of what one connection may send.
     pub connection: proto::Config,
-    /// Events of one socket that wait for its handlers. Default 256.
-    /// When full the server reads nothing more from that client until a handler is done.
+    /// Most events of one socket that wait for its handlers. Default 256. When full, the server
+    /// reads nothing more from that client until a handler is done.
     pub handler_queue: usize,
-    /// Bytes of the events of one connection that wait for its handlers, attachments included, from
-    /// which on nothing more is read from that client. Default 1 MiB. One event may pass it.
+    /// Most bytes of events of one connection that wait for its handlers, attachments included.
+    /// Default 1 MiB. When reached, the server reads nothing more from that client. A single event
+    /// may exceed it.
     pub handler_queue_bytes: usize,
-    /// Whether nothing more is read from a websocket until the first `on_connect` of its connection
-    /// is done. Default false. Then what that handler sends also reaches a client that closes
-    /// right behind its CONNECT; but the handler must not wait for the client.
+    /// Whether reading from a websocket pauses until the first `on_connect` of its connection is
+    /// done. Default false. If true, what that handler sends also reaches a client that closes
+    /// right after its CONNECT; but the handler must not wait for the client.
     pub connect_before_read: bool,
     /// Time a client has to ack, unless the call says otherwise. Default 10 s.
     pub ack_timeout: Duration,
-    /// Most rooms of one socket, that of its own id not counted. Default 1,024.
-    /// One more is refused by [`Socket::join`](super::Socket::join).
+    /// Most rooms of one socket, the room of its own id not counted. Default 1,024. One more is
+    /// refused by [`Socket::join`](super::Socket::join).
     pub max_rooms: usize,
     /// What happens to a client that reads too slowly for a broadcast. Default: it is closed.
     pub slow_consumer: SlowConsumer,
-    /// Most namespaces that clients made by joining dynamic ones. Default 4,096.
-    /// When full, one more is answered `Invalid namespace`. One that is empty goes by itself.
+    /// Most dynamic namespaces, which clients create by joining. Default 4,096. When full, a
+    /// CONNECT that would create one more is answered `Invalid namespace`. An empty one is removed
+    /// by itself.
     pub max_dynamic_namespaces: usize,
-    /// Whether clients that were lost may recover their sessions. Default none.
+    /// Whether lost clients may recover their sessions, and the limits of that. Default `None`:
+    /// they may not.
     pub recovery: Option<Recovery>,
     /// Whether [`Server::shutdown`](super::Server::shutdown) disconnects every socket by a packet.
-    /// Default true. The reference's client then stays away until it is told to connect; without
-    /// the packet it sees its transport close, and comes back by itself.
+    /// Default true. After that packet the reference's client does not reconnect by itself; without
+    /// it, the client sees its transport close and reconnects.
     pub disconnect_on_shutdown: bool,
-    /// How namespaces reach their sockets. Default: this node is all there is.
+    /// How namespaces reach their sockets. Default: this node is the only one.
     pub adapters: Adapters,
 }
 
@@ -61,10 +65,11 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowConsumer {
-    /// Its connection closes: no event is lost in silence. With recovery it may come back for it.
+    /// Its connection closes: no event is lost silently. With recovery it may come back for the
+    /// event.
     #[default]
     Close,
-    /// It misses the event. [`Counts::slow_dropped`](super::Counts::slow_dropped) tells how often.
+    /// It misses the event. [`Counts::slow_dropped`](super::Counts::slow_dropped) counts them.
     Drop,
 }
 

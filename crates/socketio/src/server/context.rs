@@ -13,7 +13,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) connection: Arc<proto::Config>,
     pub(crate) hooks: Hooks,
-    /// Values that handlers ask for, by their types.
+    /// Values that handlers take as `State`, by their types.
     state: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     /// Times of all connections count from here.
     pub(crate) origin: tokio::time::Instant,

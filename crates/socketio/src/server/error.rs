@@ -16,15 +16,15 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    /// A refusal with this message; the client's `err.message`.
+    /// Creates a refusal with this message, the client's `err.message`.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), data: None }
     }
 
-    /// Adds data; the client's `err.data`.
+    /// Adds data, the client's `err.data`.
     ///
     /// # Errors
-    /// The error of serde when `data` does not become JSON.
+    /// The error of serde when `data` cannot be written as JSON.
     pub fn with_data<T: Serialize + ?Sized>(self, data: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { data: Some(RawJson::from_value(data)?), ..self })
     }
@@ -42,17 +42,17 @@ impl std::error::Error for ConnectError {}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// The data or the event's name is not for the wire; fix the call.
+    /// The data or the event's name cannot be encoded; fix the call.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// The client does not read. Nothing was queued: wait for
+    /// The client does not read and its outbox is full. Nothing was queued: wait for
     /// [`Socket::ready`](super::Socket::ready), or drop the event.
     #[error(transparent)]
     Full(#[from] Full),
     /// The socket is disconnected.
     #[error("the socket is disconnected")]
     Disconnected,
-    /// Other nodes could not be told. The sockets of this node were.
+    /// Other nodes could not be reached. The sockets of this node got the event.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
 }
@@ -66,7 +66,7 @@ impl From<SendError> for EmitError {
     }
 }
 
-/// Why other nodes were not told, or did not answer.
+/// Why other nodes were not reached, or did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdapterError {
@@ -75,9 +75,9 @@ pub enum AdapterError {
     Timeout {
         /// Answers that came.
         received: usize,
-        /// Answers that were awaited.
+        /// Answers that were expected.
         expected: usize,
-        /// The time they had.
+        /// The time they had to answer.
         within: Duration,
     },
     /// The network of the adapter failed.
@@ -103,8 +103,8 @@ pub enum AckError {
     Disconnected,
 }
 
-/// Why a socket is disconnected; [`DisconnectReason::as_str`] is the reference's string, `Display`
-/// adds the details.
+/// Why a socket is disconnected. [`DisconnectReason::as_str`] is the reference's string; `Display`
+/// adds details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -114,13 +114,14 @@ pub enum DisconnectReason {
     Server,
     /// The server is shutting down.
     ShuttingDown,
-    /// The connection closed below.
+    /// The engine's connection closed.
     Engine(CloseReason),
-    /// The client came back by another connection before this one was found lost.
+    /// The client came back on another connection before this one was known to be lost.
     TakenOver,
-    /// The client broke the protocol: a packet that makes no sense now, or none joined in time.
+    /// The client broke the protocol: it sent a packet that is not allowed now, or joined no
+    /// namespace in time.
     ForcedServerClose(proto::Error),
-    /// The client broke the protocol: bytes that are no packet.
+    /// The client broke the protocol: it sent bytes that are not a packet.
     ForcedClose(proto::Error),
 }
 
@@ -139,13 +140,13 @@ impl DisconnectReason {
     }
 
     /// Whether the client may come back and recover its session, as in the reference: it did not
-    /// leave, was not asked to, and what it sent were packets of the engine.
+    /// leave, was not disconnected by this side, and sent only valid packets of the engine.
     pub fn is_recoverable(&self) -> bool {
         let left = matches!(self, Self::Client | Self::Server | Self::TakenOver);
         !left && !matches!(self, Self::Engine(CloseReason::ParseError(_)))
     }
 
-    /// Why, for a client that broke the protocol.
+    /// The reason for a client that broke the protocol.
     pub(crate) fn of(error: proto::Error) -> Self {
         match &error {
             proto::Error::Peer(peer) if peer.close_reason() == "forced server close" => {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::local::Room;
 use crate::proto::RawJson;
 
-/// Who is at the other end of a connection. Only the host knows: it puts this into the extensions
-/// of its requests, and [`Handshake::address`] and [`Handshake::secure`] tell it.
+/// The other end of a connection. Only the host knows it: the host puts this into the extensions of
+/// its requests, and [`Handshake::address`] and [`Handshake::secure`] show it.
 ///
 /// ```
 /// use axum::extract::{ConnectInfo, Request};
@@ -33,7 +33,7 @@ use crate::proto::RawJson;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The address of the client, or of the proxy that speaks for it.
+    /// The address of the client, or of the proxy in front of it.
     pub address: SocketAddr,
     /// Whether the connection is encrypted.
     pub secure: bool,
@@ -44,23 +44,24 @@ pub struct Peer {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// Headers of the request; several of one name are joined by `, `.
+    /// Headers of the request. Several of one name are joined by `, `.
     pub headers: BTreeMap<String, String>,
     /// When the client joined, as an HTTP date.
     pub time: String,
-    /// The IP address of the client; empty when the host does not tell it by [`Peer`].
+    /// The IP address of the client. Empty if the host does not provide a [`Peer`].
     pub address: String,
-    /// Whether the request names an origin.
+    /// Whether the request has an `Origin` header.
     pub xdomain: bool,
-    /// Whether the connection is encrypted, as [`Peer`] says; else whether the request's URI does.
+    /// Whether the connection is encrypted, by [`Peer`]; without one, by the scheme of the
+    /// request's URI.
     pub secure: bool,
     /// When the client joined, in milliseconds since 1970.
     pub issued: u64,
-    /// Path and query of the request, as the service was given them.
+    /// Path and query of the request, as the service got them.
     pub url: String,
-    /// Values of the query, decoded; of several with one key the last.
+    /// Values of the query, decoded. Of several with one key, the last.
     pub query: BTreeMap<String, String>,
-    /// What the CONNECT carried; `{}` in JSON for nothing.
+    /// The data of the CONNECT. None is `{}` in JSON.
     #[serde(serialize_with = "write_auth", deserialize_with = "read_auth")]
     pub auth: Option<RawJson>,
 }
@@ -73,14 +74,14 @@ pub struct SocketInfo {
     pub id: Sid,
     /// What its client came with.
     pub handshake: Handshake,
-    /// Its rooms, that of its own id first.
+    /// Its rooms. The room of its own id comes first.
     pub rooms: Vec<Room>,
-    /// What [`Socket::set_data`](super::Socket::set_data) put there.
+    /// The data set by [`Socket::set_data`](super::Socket::set_data).
     pub data: Option<RawJson>,
 }
 
 impl SocketInfo {
-    /// What another node told of a socket.
+    /// A socket as another node described it.
     pub fn new(id: Sid, handshake: Handshake, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
         Self { id, handshake, rooms, data }
     }

@@ -1,4 +1,4 @@
-//! What went wrong in handlers, told and counted; and what was dropped.
+//! Failures of handlers, reported and counted, and counts of what was dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -65,7 +65,7 @@ impl Hooks {
         }
         let hook = self.on_error.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(hook) = hook {
-            // A hook that panics has been told enough.
+            // A panic of the hook is not reported to the hook again.
             let told = std::panic::AssertUnwindSafe(|| hook(socket, error));
             if std::panic::catch_unwind(told).is_err() {
                 tracing::error!("the error hook panicked");
@@ -73,7 +73,7 @@ impl Hooks {
         }
     }
 
-    /// Runs a hook that concerns no one socket; its panic is logged and counted, and gives nothing.
+    /// Runs a hook that belongs to no socket. A panic is logged and counted, and returns `None`.
     pub(crate) fn guard<R>(&self, what: &'static str, run: impl FnOnce() -> R) -> Option<R> {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
         if result.is_err() {

@@ -1,9 +1,10 @@
 //! The server: namespaces and async handlers on the server of [`engineio`].
 //!
-//! Handlers of one socket run one after the other, in the order their events came, polled by the
-//! connection's own task beside reads, writes and timers. A handler that waits delays the next
-//! event of its socket, and nothing else; while it waits a bounded queue fills, and then the
-//! server stops reading from that client. Acks are no events: a handler may wait for one.
+//! Handlers of one socket run one after the other, in the order their events came. The connection's
+//! own task polls them, in turn with reads, writes and timers. A handler that waits delays the next
+//! event of its socket, and nothing else. While it waits, a bounded queue fills; when the queue is
+//! full, the server stops reading from that client. Acks do not wait in that queue, so a handler
+//! may wait for one.
 //!
 //! ```
 //! use socketio::server::{Ack, Data, Server, Socket};
@@ -22,8 +23,8 @@
 //!
 //! # Serving it
 //!
-//! With axum, `nest_service` serves the path with and without its slash. The end of the program
-//! waits until clients have been told:
+//! With axum, `nest_service` serves the path with and without its slash. At the end of the program,
+//! `shutdown` waits until clients have been told:
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -40,8 +41,8 @@
 //!
 //! # Who may come in
 //!
-//! A middleware, the reference's `use`, decides on each CONNECT; the client's `auth` is data of any
-//! type:
+//! A middleware (the reference's `use`) accepts or refuses each CONNECT. The client's `auth` is
+//! read as any type:
 //!
 //! ```
 //! use serde::Deserialize;
@@ -122,7 +123,8 @@ pub type AckSender = crate::handler::AckSender<Socket>;
 
 /// A Socket.IO server. Clones are handles to the same one.
 ///
-/// Its own methods that send are those of the namespace `/`, which they make if it is not there.
+/// Its own methods that send are those of the namespace `/`, which they create if it does not
+/// exist.
 #[derive(Clone)]
 pub struct Server {
     context: Arc<Context>,
@@ -131,8 +133,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without namespaces: every CONNECT is answered `Invalid namespace` until
-    /// [`Server::of`] makes one.
+    /// Creates a server without namespaces: every CONNECT is answered `Invalid namespace` until
+    /// [`Server::of`] creates one.
     pub fn new(config: Config) -> Self {
         let engine = config.engine.clone();
         let context = Arc::new(Context::new(config));
@@ -146,7 +148,7 @@ impl Server {
         Self { context, namespaces, engine }
     }
 
-    /// The namespace of this name; made if it is not there.
+    /// Returns the namespace of this name, and creates it if it does not exist.
     ///
     /// # Errors
     /// [`Misuse::Namespace`] for a name that does not begin with `/`.
@@ -154,23 +156,24 @@ impl Server {
         Ok(self.namespaces.of(name.parse()?))
     }
 
-    /// Namespaces whose names fit a pattern, such as `/tenant-{id}`: each is made when its first
-    /// client joins, with the handlers and middlewares that are set here, and goes when its last
-    /// client is gone. A parameter takes one character or more, but no `/`;
-    /// [`Namespace::param`] gives it. A namespace of [`Server::of`] goes before, and patterns in
-    /// the order they were added.
+    /// Serves namespaces whose names match a pattern, such as `/tenant-{id}`. Each is created when
+    /// its first client joins, with the handlers and middlewares that are set here, and is removed
+    /// when its last client is gone. A parameter matches one or more characters other than `/`;
+    /// [`Namespace::param`] returns it. Namespaces of [`Server::of`] are tried first, then patterns
+    /// in the order they were added.
     ///
-    /// What this gives has no sockets itself.
+    /// The returned namespace is a template: it has no sockets itself.
     ///
     /// # Errors
-    /// [`Misuse::Namespace`] for a text that is no pattern.
+    /// [`Misuse::Namespace`] for a text that is not a pattern.
     pub fn of_pattern(&self, pattern: &str) -> Result<Namespace, Misuse> {
         let matcher = Matcher::Pattern(Pattern::new(pattern)?);
         Ok(self.namespaces.add_template(matcher, Some(pattern.parse()?)))
     }
 
-    /// As [`Server::of_pattern`], for names that `predicate` takes; it is also given what the
-    /// client's CONNECT carries. To look somebody up, use a middleware: it is async.
+    /// Like [`Server::of_pattern`], for names that `predicate` accepts. The predicate also gets the
+    /// data of the client's CONNECT. It must not block: for a lookup use a middleware, which is
+    /// async.
     pub fn of_matching<F>(&self, predicate: F) -> Namespace
     where
         F: Fn(&str, Option<&RawJson>) -> bool + Send + Sync + 'static,
@@ -178,14 +181,14 @@ impl Server {
         self.namespaces.add_template(Matcher::Predicate(Arc::new(predicate)), None)
     }
 
-    /// Adds what is told of each namespace that a client made by joining.
+    /// Adds a hook that is called with each namespace that a client created by joining.
     pub fn on_namespace(&self, hook: impl Fn(&Namespace) + Send + Sync + 'static) -> &Self {
         self.namespaces.on_new(Arc::new(hook));
         self
     }
 
-    /// Closes a namespace: its sockets are disconnected, and a CONNECT is answered
-    /// `Invalid namespace` until [`Server::of`] makes it again. Whether there was one.
+    /// Closes a namespace: its sockets are disconnected, and a CONNECT is answered `Invalid
+    /// namespace` until [`Server::of`] creates it again. Returns whether it existed.
     pub async fn close_namespace(&self, name: &str) -> bool {
         let Some(namespace) = self.namespaces.remove(name) else { return false };
         namespace.close();
@@ -194,44 +197,45 @@ impl Server {
         true
     }
 
-    /// Keeps a value for all handlers, which ask for it by its type: [`State`].
+    /// Keeps a value for all handlers, which take it by its type as [`State`].
     pub fn insert_state<T: Any + Send + Sync>(&self, value: T) -> &Self {
         self.context.insert_state(value);
         self
     }
 
-    /// Sets what is told of every failure of a handler: wrong arguments, errors, panics. They are
-    /// counted by [`Server::counts`] too, and logged; the socket stays connected.
+    /// Sets the hook that is called with every failure of a handler: wrong arguments, errors,
+    /// panics. Failures are also counted by [`Server::counts`] and logged; the socket stays
+    /// connected.
     pub fn on_error(&self, hook: impl Fn(&Socket, &HandlerError) + Send + Sync + 'static) -> &Self {
         self.context.hooks.on_error(Arc::new(hook));
         self
     }
 
-    /// What failed and what was dropped since the server began.
+    /// Returns how much failed and how much was dropped since the server began.
     pub fn counts(&self) -> Counts {
         self.context.hooks.counts()
     }
 
-    /// The service that answers requests. It looks at the query only: mount it under a path, by
-    /// convention `/socket.io/`, with axum by `nest_service`, without a router by
+    /// Returns the service that answers requests. It looks only at the query: mount it under a
+    /// path, by convention `/socket.io/`, with axum by `nest_service`, without a router by
     /// [`Service::with_fallback`](engineio::server::Service::with_fallback).
     pub fn service(&self) -> engineio::server::Service {
         self.engine.service()
     }
 
-    /// The engine below, for its figures.
+    /// Returns the engine below, for its figures.
     pub fn engine(&self) -> &engineio::server::Server {
         &self.engine
     }
 
-    /// Disconnects all sockets, with reason `server shutting down`; refuses new connections from
-    /// now on, closes all others when what waits is sent, and waits for that at most for
-    /// `deadline`. Returns how many sessions were left then; one whose client stopped to poll takes
-    /// the engine's `close_timeout` to go. What clients are told,
-    /// [`Config::disconnect_on_shutdown`] says.
+    /// Disconnects all sockets, with the reason `server shutting down`, and refuses new
+    /// connections. Existing connections close once their outbox is empty; this waits for them for
+    /// at most `deadline`. Returns how many sessions were left then. A session whose client stopped
+    /// polling closes after the engine's `close_timeout`. [`Config::disconnect_on_shutdown`] sets
+    /// whether clients are sent a packet.
     ///
     /// # Cancel safety
-    /// Dropping the future stops the waiting, not the closing.
+    /// Dropping the future stops the wait; the sessions still close.
     pub async fn shutdown(&self, deadline: Duration) -> usize {
         let namespaces = self.namespaces.all();
         for namespace in &namespaces {
@@ -239,7 +243,7 @@ impl Server {
             let packet = self.context.outgoing(&encode::disconnect(namespace.name()));
             for socket in namespace.sockets() {
                 if self.context.config.disconnect_on_shutdown {
-                    // A client that does not read learns it from its transport.
+                    // A client that does not read learns of it when its transport closes.
                     let _ = socket.transmit(&packet);
                 }
                 socket.shut_down();

@@ -15,14 +15,14 @@ use crate::server::local::{
     BroadcastAck, LocalSockets, RestoredSession, Room, StoredSession, TooManyRooms,
 };
 
-/// One node: everything is here.
+/// The adapter of a single node: all sockets are on this node.
 #[derive(Debug)]
 pub struct MemoryAdapter {
     local: LocalSockets,
 }
 
 impl MemoryAdapter {
-    /// The adapter of a namespace without other nodes.
+    /// Creates the adapter of a namespace that has no other nodes.
     pub fn new(local: LocalSockets) -> Self {
         Self { local }
     }

@@ -23,30 +23,30 @@ use super::local::{
 pub use super::local::{BroadcastOptions, Flags};
 use crate::proto::{Args, Encoded, RawJson};
 
-/// The sockets of one namespace on all nodes.
+/// The sockets of one namespace, on all nodes.
 ///
-/// Methods without a future must not wait: an adapter with a network queues what it has to tell.
+/// Methods that return no future must not block: an adapter with a network queues its messages.
 pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// Puts a socket of this node into rooms.
     ///
     /// # Errors
-    /// When it would be in too many; it is then in none of them more than before.
+    /// When it would be in too many rooms. Its rooms are then unchanged.
     fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms>;
 
     /// Takes a socket of this node out of a room.
     fn del(&self, socket: Sid, room: &str);
 
-    /// A socket of this node is gone, from all rooms.
+    /// A socket of this node has left all rooms: it disconnected.
     fn del_all(&self, socket: Sid);
 
-    /// Sends an event to all sockets that `options` names. The packet has no ack id.
+    /// Sends an event to all sockets that `options` selects. The packet has no ack id.
     ///
     /// # Errors
-    /// When other nodes cannot be told. The sockets of this node have it all the same.
+    /// When other nodes cannot be reached. The sockets of this node get the event nevertheless.
     fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) -> Result<(), AdapterError>;
 
-    /// As [`Adapter::broadcast`]; every socket is asked for an ack. The stream ends when every
-    /// socket has acked, is gone, or had `within`.
+    /// Like [`Adapter::broadcast`], and asks every socket for an ack. The stream ends when every
+    /// socket has acked, is gone, or has not acked within `within`.
     fn broadcast_with_ack(
         &self,
         packet: &Encoded,
@@ -54,13 +54,13 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
         within: Duration,
     ) -> BoxStream<'static, BroadcastAck>;
 
-    /// The ids of the sockets that `options` names.
+    /// The ids of the sockets that `options` selects.
     fn sockets(
         &self,
         options: &BroadcastOptions,
     ) -> BoxFuture<'static, Result<Vec<Sid>, AdapterError>>;
 
-    /// What is known of the sockets that `options` names.
+    /// What is known of the sockets that `options` selects.
     fn fetch_sockets(
         &self,
         options: &BroadcastOptions,
@@ -69,46 +69,46 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// Puts sockets into rooms.
     ///
     /// # Errors
-    /// As [`Adapter::broadcast`].
+    /// Those of [`Adapter::broadcast`].
     fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError>;
 
     /// Takes sockets out of rooms.
     ///
     /// # Errors
-    /// As [`Adapter::broadcast`].
+    /// Those of [`Adapter::broadcast`].
     fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) -> Result<(), AdapterError>;
 
-    /// Disconnects sockets; with `close` their whole connections.
+    /// Disconnects sockets. With `close`, closes their whole connections.
     ///
     /// # Errors
-    /// As [`Adapter::broadcast`].
+    /// Those of [`Adapter::broadcast`].
     fn disconnect_sockets(
         &self,
         options: &BroadcastOptions,
         close: bool,
     ) -> Result<(), AdapterError>;
 
-    /// Tells the other nodes' servers something. `args` are an event's: a name and arguments.
+    /// Sends an event to the servers of the other nodes. `args` hold its name and its arguments.
     ///
     /// # Errors
-    /// As [`Adapter::broadcast`].
+    /// Those of [`Adapter::broadcast`].
     fn server_side_emit(&self, args: &Args) -> Result<(), AdapterError>;
 
-    /// As [`Adapter::server_side_emit`]; gives the answer of every other node.
+    /// Like [`Adapter::server_side_emit`], and returns the answer of every other node.
     fn server_side_emit_with_ack(
         &self,
         args: &Args,
     ) -> BoxFuture<'static, Result<Vec<RawJson>, AdapterError>>;
 
-    /// Nodes of the cluster, this one included.
+    /// The number of nodes of the cluster, this one included.
     fn server_count(&self) -> BoxFuture<'static, Result<usize, AdapterError>>;
 
     /// Keeps the session of a socket whose connection was lost.
     fn persist_session(&self, session: StoredSession);
 
-    /// Gives back the session of a client that knows its `pid`, with what it missed behind
-    /// `offset`, or since it connected if it received nothing that carried one. None when it
-    /// cannot be complete.
+    /// Returns the session of a client that knows its `pid`, with the events it missed after
+    /// `offset`; after its connect if it received no event with an offset. `None` if those events
+    /// are not complete any more.
     fn restore_session(
         &self,
         pid: &str,

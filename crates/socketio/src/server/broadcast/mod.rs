@@ -39,72 +39,74 @@ impl Broadcast {
         Self { namespace, options: BroadcastOptions::default(), timeout: None }
     }
 
-    /// Sockets in one of these rooms. Called again, rooms are added; a socket in several of them
-    /// counts once.
+    /// Chooses the sockets in any of these rooms. Called again, it adds rooms. A socket in several
+    /// of the rooms is chosen once.
     pub fn to(mut self, rooms: impl Rooms) -> Self {
         self.options.rooms.extend(rooms.into_rooms());
         self
     }
 
-    /// As [`Broadcast::to`]; the reference's `in`, which is a keyword here.
+    /// Same as [`Broadcast::to`]: the reference's `in`, which is a keyword in Rust.
     pub fn within(self, rooms: impl Rooms) -> Self {
         self.to(rooms)
     }
 
-    /// But no sockets in these rooms.
+    /// Leaves out the sockets in these rooms.
     pub fn except(mut self, rooms: impl Rooms) -> Self {
         self.options.except.extend(rooms.into_rooms());
         self
     }
 
-    /// Sockets of this node only.
+    /// Chooses sockets of this node only.
     pub fn local(mut self) -> Self {
         self.options.flags.local = true;
         self
     }
 
-    /// Sockets to which it cannot leave at once do not get the event, as by
+    /// Drops the event for each socket to which it cannot leave at once, like
     /// [`Socket::volatile`](crate::server::Socket::volatile).
     pub fn volatile(mut self) -> Self {
         self.options.flags.volatile = true;
         self
     }
 
-    /// Whether transports may compress the event, as by
+    /// Sets whether transports may compress the event, like
     /// [`Socket::compress`](crate::server::Socket::compress). Default true.
     pub fn compress(mut self, compress: bool) -> Self {
         self.options.flags.compress = compress;
         self
     }
 
-    /// Time that every client has to ack. Default [`Config::ack_timeout`](crate::server::Config).
+    /// Sets the time that every client has to ack. Default
+    /// [`Config::ack_timeout`](crate::server::Config).
     pub fn timeout(mut self, within: Duration) -> Self {
         self.timeout = Some(within);
         self
     }
 
-    /// Sends an event, encoded once, with arguments as in [`Socket::emit`](crate::server::Socket::emit).
-    /// What happens to a client that does not read, [`Config::slow_consumer`] says.
+    /// Sends an event, encoded once for all receivers, with arguments as in
+    /// [`Socket::emit`](crate::server::Socket::emit). [`Config::slow_consumer`] sets what happens
+    /// to a client that does not read.
     ///
     /// [`Config::slow_consumer`]: crate::server::Config::slow_consumer
     ///
     /// # Errors
-    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be told.
+    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be reached.
     pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
         let packet = encode::event(self.name(), None, event, args)?;
         self.send(&packet)
     }
 
-    /// As [`Broadcast::emit`], with arguments that were received, byte for byte.
+    /// Like [`Broadcast::emit`], with arguments as they were received, byte for byte.
     ///
     /// # Errors
-    /// As [`Broadcast::emit`].
+    /// Those of [`Broadcast::emit`].
     pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
         let packet = encode::event_args(self.name(), None, event, args);
         self.send(&packet.map_err(EncodeError::from)?)
     }
 
-    /// As [`Broadcast::emit`], for an event that is encoded already, without ack id.
+    /// Like [`Broadcast::emit`], for an event that is already encoded, without an ack id.
     ///
     /// # Errors
     /// [`EmitError::Adapter`].
@@ -128,7 +130,7 @@ impl Broadcast {
     /// ```
     ///
     /// # Errors
-    /// [`EmitError::Encode`]. What went wrong with one socket, its item of the stream says.
+    /// [`EmitError::Encode`]. A failure of one socket is the item of that socket in the stream.
     pub fn emit_with_ack<T: Serialize + ?Sized>(
         self,
         event: &str,
@@ -148,7 +150,7 @@ impl Broadcast {
         sockets.await
     }
 
-    /// What is known of these sockets, and handles to them.
+    /// Handles to these sockets, with what is known of each.
     ///
     /// # Errors
     /// When other nodes do not answer.
@@ -158,11 +160,11 @@ impl Broadcast {
         Ok(infos.into_iter().map(|info| RemoteSocket::new(info, &everyone)).collect())
     }
 
-    /// Puts these sockets into rooms. One that would be in more than
-    /// [`Config::max_rooms`](crate::server::Config) stays as it is.
+    /// Puts these sockets into rooms. A socket that would be in more than
+    /// [`Config::max_rooms`](crate::server::Config) keeps its rooms as they are.
     ///
     /// # Errors
-    /// When other nodes cannot be told.
+    /// When other nodes cannot be reached.
     pub fn sockets_join(self, rooms: impl Rooms) -> Result<(), AdapterError> {
         self.adapter().add_sockets(&self.options, &rooms.into_rooms())
     }
@@ -170,15 +172,15 @@ impl Broadcast {
     /// Takes these sockets out of rooms.
     ///
     /// # Errors
-    /// When other nodes cannot be told.
+    /// When other nodes cannot be reached.
     pub fn sockets_leave(self, rooms: impl Rooms) -> Result<(), AdapterError> {
         self.adapter().del_sockets(&self.options, &rooms.into_rooms())
     }
 
-    /// Disconnects these sockets; with `close` their whole connections.
+    /// Disconnects these sockets. With `close`, closes their whole connections.
     ///
     /// # Errors
-    /// When other nodes cannot be told.
+    /// When other nodes cannot be reached.
     pub fn disconnect_sockets(self, close: bool) -> Result<(), AdapterError> {
         self.adapter().disconnect_sockets(&self.options, close)
     }
@@ -187,18 +189,18 @@ impl Broadcast {
         self.namespace.name()
     }
 
-    /// The namespace's adapter, or only this node's when nobody else shall know.
+    /// The namespace's adapter, or the adapter of this node for [`Broadcast::local`].
     fn adapter(&self) -> Arc<dyn Adapter> {
         self.namespace.adapter(self.options.flags.local)
     }
 }
 
 impl Namespace {
-    /// Tells the other nodes' servers something, never this one: their handlers of
+    /// Sends an event to the servers of the other nodes, not to this one: their handlers of
     /// [`Namespace::on_server_side_emit`] run.
     ///
     /// # Errors
-    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be told.
+    /// [`EmitError::Encode`], and [`EmitError::Adapter`] when other nodes cannot be reached.
     pub fn server_side_emit<T: Serialize + ?Sized>(
         &self,
         event: &str,
@@ -208,10 +210,10 @@ impl Namespace {
         Ok(self.adapter(false).server_side_emit(&args)?)
     }
 
-    /// As [`Namespace::server_side_emit`]; gives the answer of every other node.
+    /// Like [`Namespace::server_side_emit`], and returns the answer of every other node.
     ///
     /// # Errors
-    /// As [`Namespace::server_side_emit`], and when some do not answer in time.
+    /// Those of [`Namespace::server_side_emit`], and when a node does not answer in time.
     pub async fn server_side_emit_with_ack<T: Serialize + ?Sized>(
         &self,
         event: &str,
@@ -228,10 +230,10 @@ fn server_args<T: Serialize + ?Sized>(event: &str, args: &T) -> Result<Args, Enc
     read_args(&packet).ok_or(EncodeError::Misuse(proto::Misuse::Utf8))
 }
 
-/// The arguments of an event that was encoded, for those who look at what leaves.
+/// Reads the arguments of an encoded event, for listeners of outgoing events.
 pub(crate) fn read_args(packet: &Encoded) -> Option<Args> {
     let text: &Text = packet.text();
-    // Limits are for peers; this is our own.
+    // Limits are for peers; this is our own packet.
     let max = usize::MAX;
     let config =
         proto::Config { max_attachments: max, max_namespace_len: max, ..proto::Config::default() };

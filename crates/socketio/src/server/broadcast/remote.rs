@@ -10,7 +10,7 @@ use crate::server::adapter::AdapterError;
 use crate::server::handshake::{Handshake, SocketInfo};
 use crate::server::{Broadcast, EmitError, Room, Rooms};
 
-/// A socket of any node, as [`Broadcast::fetch_sockets`] gives it.
+/// A socket of any node, from [`Broadcast::fetch_sockets`].
 #[derive(Clone)]
 pub struct RemoteSocket {
     info: SocketInfo,
@@ -28,17 +28,18 @@ impl RemoteSocket {
         self.info.id
     }
 
-    /// What its client came with.
+    /// The handshake of its client.
     pub fn handshake(&self) -> &Handshake {
         &self.info.handshake
     }
 
-    /// The rooms it was in, that of its own id first.
+    /// The rooms it was in when it was fetched; the room of its own id comes first.
     pub fn rooms(&self) -> &[Room] {
         &self.info.rooms
     }
 
-    /// What [`Socket::set_data`](crate::server::Socket::set_data) had put there.
+    /// The data that [`Socket::set_data`](crate::server::Socket::set_data) had set when it was
+    /// fetched.
     pub fn data(&self) -> Option<&RawJson> {
         self.info.data.as_ref()
     }
@@ -46,12 +47,12 @@ impl RemoteSocket {
     /// Sends it an event.
     ///
     /// # Errors
-    /// As [`Broadcast::emit`].
+    /// Those of [`Broadcast::emit`].
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         self.broadcast.clone().emit(event, args)
     }
 
-    /// Only this socket, for what a [`Broadcast`] can do.
+    /// A [`Broadcast`] to this socket alone.
     pub fn broadcast(&self) -> Broadcast {
         self.broadcast.clone()
     }
@@ -59,7 +60,7 @@ impl RemoteSocket {
     /// Puts it into rooms.
     ///
     /// # Errors
-    /// As [`Broadcast::sockets_join`].
+    /// Those of [`Broadcast::sockets_join`].
     pub fn join(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
         self.broadcast.clone().sockets_join(rooms)
     }
@@ -67,15 +68,15 @@ impl RemoteSocket {
     /// Takes it out of rooms.
     ///
     /// # Errors
-    /// As [`Broadcast::sockets_leave`].
+    /// Those of [`Broadcast::sockets_leave`].
     pub fn leave(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
         self.broadcast.clone().sockets_leave(rooms)
     }
 
-    /// Disconnects it; with `close` its whole connection.
+    /// Disconnects it. With `close`, closes its whole connection.
     ///
     /// # Errors
-    /// As [`Broadcast::disconnect_sockets`].
+    /// Those of [`Broadcast::disconnect_sockets`].
     pub fn disconnect(&self, close: bool) -> Result<(), AdapterError> {
         self.broadcast.clone().disconnect_sockets(close)
     }

@@ -1,4 +1,5 @@
-//! The methods of a server and of a namespace that begin a broadcast to all sockets.
+//! The methods of a server and of a namespace that begin a broadcast to all sockets. Each is
+//! described at the method of [`Broadcast`] with the same name.
 
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use crate::server::adapter::AdapterError;
 use crate::server::{Broadcast, BroadcastAcks, EmitError, Namespace, RemoteSocket, Rooms, Server};
 
 impl Server {
-    /// All sockets of the namespace `/`.
+    /// Begins a broadcast to all sockets of the namespace `/`.
     pub fn everyone(&self) -> Broadcast {
         self.namespaces.of(proto::Namespace::default()).everyone()
     }
 }
 
 impl Namespace {
-    /// All its sockets.
+    /// Begins a broadcast to all its sockets.
     pub fn everyone(&self) -> Broadcast {
         Broadcast::new(self.clone())
     }

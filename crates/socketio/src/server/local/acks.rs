@@ -1,4 +1,4 @@
-//! Acks of a broadcast: one from every socket that received it.
+//! Acks of a broadcast, one from every socket that received it, and the waiters for acks.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::proto::Args;
 use crate::server::outgoing::Outgoing;
 use crate::server::{AckError, Socket};
 
-/// What one socket answered to a broadcast.
+/// The answer of one socket to a broadcast.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BroadcastAck {
-    /// The socket. None when another node answered that does not tell.
+    /// The socket. `None` if the answer came from a node that does not name its sockets.
     pub socket: Option<Sid>,
-    /// Its ack, or why there is none.
+    /// Its ack, or the reason why there is none.
     pub result: Result<Args, AckError>,
 }
 
@@ -33,8 +33,8 @@ impl BroadcastAck {
     }
 }
 
-/// The acks of a broadcast as they come: a stream with one item for every socket. Dropping it
-/// forgets the rest.
+/// The acks of a broadcast as they arrive: a stream with one item for every socket. Dropping it
+/// gives up the rest.
 pub struct BroadcastAcks {
     stream: BoxStream<'static, BroadcastAck>,
 }
@@ -44,7 +44,7 @@ impl BroadcastAcks {
         Self { stream }
     }
 
-    /// The next one, in the order they come; `None` after the last.
+    /// The next ack, in order of arrival; `None` after the last.
     ///
     /// # Cancel safety
     /// No ack is lost when the future is dropped.
@@ -52,7 +52,7 @@ impl BroadcastAcks {
         self.stream.next().await
     }
 
-    /// Waits for all of them.
+    /// Waits for all acks.
     pub async fn gather(self) -> Vec<BroadcastAck> {
         self.stream.collect().await
     }
@@ -72,13 +72,14 @@ impl fmt::Debug for BroadcastAcks {
     }
 }
 
-/// Who waits for an ack of one socket.
+/// What waits for an ack of one socket.
 pub(crate) enum Waiter {
     One(oneshot::Sender<Args>),
     Broadcast(Answer),
 }
 
-/// One socket's answer to a broadcast; dropped, it says that the socket is gone.
+/// Reports one socket's answer to a broadcast. Dropped without an ack, it reports that the socket
+/// is gone.
 pub(crate) struct Answer {
     socket: Sid,
     to: Option<mpsc::Sender<BroadcastAck>>,
@@ -87,7 +88,7 @@ pub(crate) struct Answer {
 impl Waiter {
     pub(crate) fn answer(self, args: Args) {
         match self {
-            // Whoever asked has given up.
+            // An error means that the caller gave up.
             Self::One(waiter) => drop(waiter.send(args)),
             Self::Broadcast(answer) => answer.send(Ok(args)),
         }
@@ -97,7 +98,7 @@ impl Waiter {
 impl Answer {
     fn send(mut self, result: Result<Args, AckError>) {
         if let Some(to) = self.to.take() {
-            // There is room for one of each socket.
+            // Never full: the channel has room for one answer of each socket.
             let _ = to.try_send(BroadcastAck { socket: Some(self.socket), result });
         }
     }
@@ -112,11 +113,11 @@ impl Drop for Answer {
     }
 }
 
-/// The acks of the sockets of this node.
+/// The acks of a broadcast by the sockets of this node: a stream with one item for every socket.
 pub struct LocalAcks {
     id: u64,
     waiting: HashMap<Sid, Socket>,
-    /// Known without waiting.
+    /// Answers that are known without waiting.
     ready: VecDeque<BroadcastAck>,
     answers: mpsc::Receiver<BroadcastAck>,
     within: Duration,
@@ -139,7 +140,7 @@ impl LocalAcks {
         for socket in sockets {
             let sid = socket.id();
             if volatile && !socket.is_writable() {
-                // Counts it as dropped; nobody waits for its ack.
+                // Counts the event as dropped. No ack is awaited for it.
                 socket.deliver(outgoing, true);
                 continue;
             }
@@ -154,7 +155,7 @@ impl LocalAcks {
         Self { id, waiting, ready, answers, within, sleep, receivers }
     }
 
-    /// Sockets that were asked.
+    /// Number of sockets that were asked.
     pub fn receivers(&self) -> usize {
         self.receivers
     }
@@ -172,7 +173,7 @@ impl Stream for LocalAcks {
             return Poll::Ready(None);
         }
         while let Poll::Ready(Some(ack)) = this.answers.poll_recv(cx) {
-            // What came after its time has been told already.
+            // An ack after its time was already reported as a timeout.
             if ack.socket.is_some_and(|socket| this.waiting.remove(&socket).is_some()) {
                 return Poll::Ready(Some(ack));
             }

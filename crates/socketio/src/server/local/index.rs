@@ -1,4 +1,4 @@
-//! Who is in which room.
+//! Which socket is in which room.
 
 use std::collections::HashMap;
 
@@ -13,33 +13,35 @@ use crate::server::Socket;
 
 /// The sockets of one namespace on this node, and their rooms.
 ///
-/// In the order in which they came, as far as others have not left since: so they lie in memory, and
-/// a broadcast that goes along it is cheaper than one in an order by chance.
+/// In the order in which the sockets came, except that a removed one is replaced by the last.
+/// Sockets that came together lie near each other in memory, which makes a broadcast in this order
+/// cheaper than one in random order.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Ids are this side's own: none is chosen to collide with others. Rooms may be named by clients.
+    /// A fast hash is safe here: ids are our own, so no client can choose colliding ones. Rooms may
+    /// be named by clients, so they keep the default hash.
     members: IndexMap<Sid, Member, RandomState>,
     rooms: HashMap<Room, Ids>,
 }
 
 type Ids = IndexSet<Sid, RandomState>;
 
-/// A socket that is in.
+/// A connected socket.
 pub(super) struct Member {
     pub(super) socket: Socket,
     pub(super) stays: Vec<Membership>,
-    /// The event logged last when the client came first.
+    /// The head of the log when the client first connected.
     pub(super) started: u64,
-    /// The logged event that was sent to it last.
+    /// The last logged event that was sent to it.
     pub(super) sent: u64,
 }
 
-/// A time in a room, counted in logged events: those behind `from`, up to `until`.
+/// A stay in a room, in numbers of logged events: all after `from`, up to and including `until`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Membership {
     pub(super) room: Room,
     pub(super) from: u64,
-    /// None while it lasts.
+    /// `None` while the socket is in the room.
     pub(super) until: Option<u64>,
 }
 
@@ -50,7 +52,7 @@ impl Membership {
 }
 
 impl Index {
-    /// Lets a socket in, with the rooms it had before.
+    /// Adds a socket, with the rooms it had before.
     pub(super) fn insert(&mut self, member: Member, told: &mut Vec<RoomEvent>) {
         let id = member.socket.id();
         for stay in member.stays.iter().filter(|stay| stay.until.is_none()) {
@@ -59,7 +61,7 @@ impl Index {
         self.members.insert(id, member);
     }
 
-    /// Lets a socket out, unless another one has its place.
+    /// Removes a socket, unless another socket has its id by now.
     pub(super) fn remove(&mut self, socket: &Socket, told: &mut Vec<RoomEvent>) -> Option<Member> {
         let id = socket.id();
         let Entry::Occupied(place) = self.members.entry(id) else { return None };
@@ -73,7 +75,8 @@ impl Index {
         Some(member)
     }
 
-    /// Puts a socket into all of `rooms`, or none. One that is not in is left alone.
+    /// Puts a socket into all of `rooms`, or into none. Does nothing for a socket that is not
+    /// connected.
     pub(super) fn join(
         &mut self,
         id: Sid,
@@ -101,8 +104,8 @@ impl Index {
         Ok(())
     }
 
-    /// Takes a socket out of a room. `keep` says up to which logged event it was in, if that
-    /// matters to anybody later.
+    /// Takes a socket out of a room. With `keep`, recovery remembers up to which logged event the
+    /// socket was in it.
     pub(super) fn leave(
         &mut self,
         id: Sid,
@@ -118,7 +121,7 @@ impl Index {
             Some((head, max)) if member.stays[at].from < head => {
                 member.stays[at].until = Some(head);
                 let mut ended = member.stays.iter().filter(|stay| stay.until.is_some());
-                // A socket that comes and goes for ever forgets its oldest stays.
+                // Bounded: a socket that joins and leaves again and again loses its oldest stay.
                 if ended.clone().count() > max
                     && let Some(oldest) = ended.next().cloned()
                 {
@@ -142,7 +145,7 @@ impl Index {
         self.members.is_empty()
     }
 
-    /// The sockets that `options` names, each once.
+    /// The sockets that `options` selects, each once.
     pub(super) fn select(&self, options: &BroadcastOptions) -> Vec<Socket> {
         let except: Ids = options.except.iter().flat_map(|room| self.members_of(room)).collect();
         let socket = |id: &Sid| self.members.get(id).map(|member| member.socket.clone());
@@ -162,13 +165,13 @@ impl Index {
         }
     }
 
-    /// The members of a room; of a socket's id, that socket.
+    /// The members of a room. The room of a socket's id has that socket.
     fn members_of(&self, room: &str) -> impl Iterator<Item = Sid> {
         let own = room.parse().ok().filter(|id| self.members.contains_key(id));
         self.rooms.get(room).into_iter().flatten().copied().chain(own)
     }
 
-    /// The names of all rooms that are more than one socket's own.
+    /// The names of all rooms, except those of sockets' own ids.
     pub(super) fn names(&self) -> Vec<Room> {
         self.rooms.keys().cloned().collect()
     }
@@ -196,12 +199,12 @@ impl Index {
 }
 
 impl Member {
-    /// The rooms it is in, without that of its own id.
+    /// The rooms it is in, without the room of its own id.
     pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
         self.stays.iter().filter(|stay| stay.until.is_none()).map(|stay| &stay.room)
     }
 
-    /// The rooms it is in, that of its own id first.
+    /// The rooms it is in; the room of its own id comes first.
     pub(super) fn all_rooms(&self) -> Vec<Room> {
         let own = self.socket.id().as_str().into();
         std::iter::once(own).chain(self.rooms().cloned()).collect()

@@ -29,8 +29,8 @@ use super::handshake::SocketInfo;
 use super::{EmitError, Socket};
 use crate::proto::{self, Args, Encoded, RawJson};
 
-/// The sockets of one namespace on this node, as an [`Adapter`](super::adapter::Adapter) reaches
-/// them. Clones are handles to the same ones.
+/// The sockets of one namespace on this node, for its [`Adapter`](super::adapter::Adapter). Clones
+/// are handles to the same sockets.
 #[derive(Clone)]
 pub struct LocalSockets {
     inner: Arc<Inner>,
@@ -39,7 +39,7 @@ pub struct LocalSockets {
 struct Inner {
     name: proto::Namespace,
     context: Arc<Context>,
-    /// Ids of acks that are asked for in this namespace count from 0, as in the reference.
+    /// The next ack id of this namespace. Counts from 0, as in the reference.
     acks: AtomicU64,
     state: Mutex<State>,
     on_room: RwLock<Vec<OnRoom>>,
@@ -74,10 +74,10 @@ impl LocalSockets {
         &self.inner.name
     }
 
-    /// As [`Adapter::add`](super::adapter::Adapter::add), on this node.
+    /// [`Adapter::add`](super::adapter::Adapter::add), on this node.
     ///
     /// # Errors
-    /// As there.
+    /// The same as that method's.
     pub fn add(&self, socket: Sid, rooms: &[Room]) -> Result<(), TooManyRooms> {
         let limits = self.inner.context.config.max_rooms;
         self.tell(|state, told| {
@@ -86,7 +86,7 @@ impl LocalSockets {
         })
     }
 
-    /// As [`Adapter::del`](super::adapter::Adapter::del), on this node.
+    /// [`Adapter::del`](super::adapter::Adapter::del), on this node.
     pub fn del(&self, socket: Sid, room: &str) {
         let max = self.inner.context.config.max_rooms;
         self.tell(|state, told| {
@@ -95,28 +95,28 @@ impl LocalSockets {
         });
     }
 
-    /// The ids of the sockets of this node that `options` names.
+    /// The ids of the sockets of this node that `options` selects.
     pub fn ids(&self, options: &BroadcastOptions) -> Vec<Sid> {
         self.select(options).iter().map(Socket::id).collect()
     }
 
-    /// What is known of the sockets of this node that `options` names.
+    /// What is known of the sockets of this node that `options` selects.
     pub fn fetch_sockets(&self, options: &BroadcastOptions) -> Vec<SocketInfo> {
         self.select(options).iter().map(Socket::info).collect()
     }
 
-    /// The rooms of one socket, that of its own id first.
+    /// The rooms of one socket; the room of its own id comes first.
     pub fn rooms_of(&self, socket: Sid) -> Vec<Room> {
         self.lock().index.get(socket).map(Member::all_rooms).unwrap_or_default()
     }
 
-    /// All rooms that have a socket of this node, without those of single sockets' ids.
+    /// All rooms that have a socket of this node, except the rooms of sockets' own ids.
     pub fn rooms(&self) -> Vec<Room> {
         self.lock().index.names()
     }
 
-    /// Puts the sockets of this node that `options` names into rooms. One that would be in too many
-    /// is left as it is, and logged.
+    /// Puts the sockets of this node that `options` selects into rooms. A socket that would be in
+    /// too many keeps its rooms as they are, with a warning in the log.
     pub fn add_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) {
         for socket in self.select(options) {
             if let Err(error) = self.add(socket.id(), rooms) {
@@ -125,27 +125,28 @@ impl LocalSockets {
         }
     }
 
-    /// Takes the sockets of this node that `options` names out of rooms.
+    /// Takes the sockets of this node that `options` selects out of rooms.
     pub fn del_sockets(&self, options: &BroadcastOptions, rooms: &[Room]) {
         for socket in self.select(options) {
             rooms.iter().for_each(|room| self.del(socket.id(), room));
         }
     }
 
-    /// Disconnects the sockets of this node that `options` names; with `close` their connections.
+    /// Disconnects the sockets of this node that `options` selects. With `close`, closes their
+    /// connections.
     pub fn disconnect_sockets(&self, options: &BroadcastOptions, close: bool) {
         for socket in self.select(options) {
             if close { socket.close() } else { socket.disconnect() }
         }
     }
 
-    /// Another node's server tells this one something; gives the answer to send back. None when no
-    /// handler answers.
+    /// Runs the handler of an event from another node's server, and returns the answer to send
+    /// back. `None` if no handler answers.
     pub fn server_side_event(&self, args: Args) -> BoxFuture<'static, Option<RawJson>> {
         self.inner.server_side.handle(args)
     }
 
-    /// As [`Adapter::persist_session`](super::adapter::Adapter::persist_session), in this node's
+    /// [`Adapter::persist_session`](super::adapter::Adapter::persist_session), in this node's
     /// memory.
     pub fn persist_session(&self, session: StoredSession) {
         if let Some(recovery) = &mut self.lock().recovery {
@@ -153,9 +154,9 @@ impl LocalSockets {
         }
     }
 
-    /// As [`Adapter::restore_session`](super::adapter::Adapter::restore_session), from this node's
-    /// memory. A socket that is still in is taken over: its transport is lost without having
-    /// noticed.
+    /// [`Adapter::restore_session`](super::adapter::Adapter::restore_session), from this node's
+    /// memory. A socket that still counts as connected is taken over: its transport was lost, but
+    /// this node does not know yet.
     pub fn restore_session(&self, pid: &str, offset: Option<&str>) -> Option<RestoredSession> {
         let (restored, old) = self.tell(|state, told| {
             let State { index, recovery: Some(recovery) } = state else { return (None, None) };
@@ -179,8 +180,8 @@ impl LocalSockets {
         restored
     }
 
-    /// Lets a socket in: sends `answer` and what it missed, with nothing between or behind them
-    /// that it would not get.
+    /// Adds a socket, and sends it `answer` and the events it missed, under one lock: no other
+    /// event can come between them or be lost after them.
     pub(crate) fn admit(
         &self,
         socket: &Socket,
@@ -212,8 +213,8 @@ impl LocalSockets {
         })
     }
 
-    /// Lets a socket out; gives its rooms, without that of its own id, and its session if it may
-    /// come back.
+    /// Removes a socket. Returns its rooms, without the room of its own id, and its session if it
+    /// may come back.
     pub(crate) fn part(
         &self,
         socket: &Socket,
@@ -235,7 +236,7 @@ impl LocalSockets {
         self.lock().index.select(options)
     }
 
-    /// Whether no socket is in, and none can come back.
+    /// Whether no socket is connected and no lost one can come back.
     pub(crate) fn is_idle(&self) -> bool {
         let mut state = self.lock();
         state.index.is_empty() && state.recovery.as_mut().is_none_or(RecoveryLog::is_idle)
@@ -249,14 +250,14 @@ impl LocalSockets {
         &self.inner.server_side
     }
 
-    /// One change under the lock; listeners hear of it when the lock is free again.
+    /// Makes one change under the lock. Listeners are called after the lock is released.
     fn tell<R>(&self, change: impl FnOnce(&mut State, &mut Vec<RoomEvent>) -> R) -> R {
         let mut told = Vec::new();
         let result = change(&mut self.lock(), &mut told);
         if !told.is_empty() {
             let listeners = self.inner.on_room.read().unwrap_or_else(PoisonError::into_inner);
             let listeners = listeners.clone();
-            // Who changes rooms may be in the middle of something: a panic must not end that.
+            // The caller may be in the middle of other work: a panic of a listener must not end it.
             let hooks = &self.inner.context.hooks;
             for (event, listener) in
                 told.iter().flat_map(|it| listeners.iter().map(move |l| (it, l)))

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::room::Room;
 
-/// Which sockets, and how.
+/// Which sockets a broadcast reaches, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BroadcastOptions {
-    /// Sockets in any of these rooms; all sockets if there are none.
+    /// Sockets in any of these rooms; all sockets if it is empty.
     pub rooms: Vec<Room>,
-    /// But none in these.
+    /// Except the sockets in any of these rooms.
     pub except: Vec<Room>,
-    /// How.
+    /// How the event is sent.
     #[serde(default)]
     pub flags: Flags,
 }
@@ -25,11 +25,11 @@ pub struct BroadcastOptions {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Flags {
-    /// To sockets of this node only.
+    /// Whether only sockets of this node get it. Default false.
     pub local: bool,
-    /// Sockets to which it cannot leave at once do not get it.
+    /// Whether it is dropped for sockets to which it cannot leave at once. Default false.
     pub volatile: bool,
-    /// Whether transports may compress it.
+    /// Whether transports may compress it. Default true.
     pub compress: bool,
 }
 
@@ -41,24 +41,24 @@ impl Default for Flags {
 
 /// Limits of connection state recovery, for each namespace.
 ///
-/// With it every event that a client may get again carries one more argument, its offset, as in the
-/// reference; clients of the reference take it off. For a client that recovers `on_connect` runs
-/// too, with [`Socket::recovered`](crate::server::Socket::recovered); its rooms and data are there, handlers
-/// that [`Socket::on`](crate::server::Socket::on) set must be set again. Its `auth` holds what it recovers
-/// by: do not show that to others.
+/// With recovery, every event that a client may get again carries one more argument, its offset, as
+/// in the reference; the reference's clients remove it. `on_connect` runs for a recovered client
+/// too, with [`Socket::recovered`](crate::server::Socket::recovered); its rooms and data are
+/// restored, but handlers set by [`Socket::on`](crate::server::Socket::on) must be set again. The
+/// client's `auth` then holds its private id: do not show it to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// Time a lost client has to come back, and that events are kept. Default 2 min.
+    /// How long a lost client may come back, and how long events are kept. Default 2 min.
     pub window: Duration,
-    /// Most events kept. Default 4,096. One more drops the oldest; a client that has missed a
-    /// dropped one gets a fresh session.
+    /// Most events kept. Default 4,096. One more drops the oldest; a client that missed a dropped
+    /// event gets a fresh session.
     pub max_events: usize,
-    /// Most bytes of events kept. Default 8 MiB. When full as above.
+    /// Most bytes of events kept. Default 8 MiB. When full, the oldest events are dropped.
     pub max_bytes: usize,
     /// Most lost sessions kept. Default 16,384. One more drops the oldest.
     pub max_sessions: usize,
-    /// Whether middlewares do not run for a client that recovers. Default true.
+    /// Whether middlewares are skipped for a client that recovers. Default true.
     pub skip_middlewares: bool,
 }
 

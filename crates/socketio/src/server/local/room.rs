@@ -13,29 +13,29 @@ pub trait Rooms {
     fn into_rooms(self) -> Vec<Room>;
 }
 
-/// A socket is in as many rooms as it may be.
+/// A socket would be in more rooms than it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rooms} rooms of one socket, the limit is {max}")]
 pub struct TooManyRooms {
-    /// Rooms, with those that were too many.
+    /// Rooms it would be in.
     pub rooms: usize,
     /// [`Config::max_rooms`](crate::server::Config::max_rooms).
     pub max: usize,
 }
 
-/// A change of a namespace's rooms on this node, as [`Namespace::on_room`] is told.
+/// A change of a namespace's rooms on this node, for listeners of [`Namespace::on_room`].
 ///
 /// [`Namespace::on_room`]: crate::server::Namespace::on_room
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoomEvent {
-    /// A room has its first socket.
+    /// A room was created by its first socket.
     Created(Room),
-    /// A socket is in a room.
+    /// A socket joined a room.
     Joined(Room, Sid),
-    /// A socket is no longer in a room.
+    /// A socket left a room.
     Left(Room, Sid),
-    /// A room has no socket any more.
+    /// A room was deleted when its last socket left.
     Deleted(Room),
 }
 

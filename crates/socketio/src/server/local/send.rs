@@ -1,4 +1,5 @@
-//! Sending to sockets of this node. With recovery, events get their offsets here.
+//! Sending to the sockets of this node. With recovery, events are logged and get their offsets
+//! here.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::proto::{self, Encoded};
 use crate::server::{EmitError, Socket};
 
 impl LocalSockets {
-    /// Sends an event to the sockets of this node that `options` names. What it is on the wire is
-    /// made once.
+    /// Sends an event to the sockets of this node that `options` selects. Its messages are made
+    /// once, for all of them.
     pub fn broadcast(&self, packet: &Encoded, options: &BroadcastOptions) {
         let Flags { volatile, compress, .. } = options.flags;
         let mut state = self.lock();
@@ -24,14 +25,15 @@ impl LocalSockets {
                 let outgoing = self.inner.context.outgoing(packet).compress(compress);
                 let Some(first) = sockets.first() else { return };
                 let all_listen = first.namespace().has_outgoing();
-                // Each is let go at once, but for those who are told below: of many, each is far
-                // from the processor.
+                // Release each handle right after the delivery, while the socket is in the cache.
+                // Only sockets whose listeners are called below are kept.
                 sockets.retain(|socket| {
                     socket.deliver(&outgoing, volatile);
                     all_listen || socket.has_own_outgoing()
                 });
             }
-            // Offsets must reach every socket in their order: nobody else sends meanwhile.
+            // Offsets must reach every socket in order, so the lock is held while this event is
+            // sent.
             Some(stamped) => {
                 let outgoing = self.inner.context.outgoing(&stamped).compress(compress);
                 for socket in &sockets {
@@ -49,7 +51,8 @@ impl LocalSockets {
         Socket::notify_outgoing(&sockets, packet);
     }
 
-    /// As [`LocalSockets::broadcast`]; every socket is asked for an ack, for which it has `within`.
+    /// Like [`LocalSockets::broadcast`], and asks every socket for an ack, which must come within
+    /// `within`.
     pub fn broadcast_with_ack(
         &self,
         packet: &Encoded,
@@ -94,7 +97,7 @@ impl LocalSockets {
         }
     }
 
-    /// Sends an event that may be dropped to one socket.
+    /// Sends a volatile event to one socket, where recovery is on.
     pub(crate) fn emit_volatile(&self, socket: &Socket, packet: &Encoded, compress: bool) {
         let outgoing = |packet: &Encoded| self.inner.context.outgoing(packet).compress(compress);
         let state = self.lock();
@@ -113,9 +116,9 @@ impl LocalSockets {
 }
 
 impl State {
-    /// The packet with an offset as its last argument; None when it needs none. A volatile event
-    /// is not logged, but the reference's client takes any string that comes last for an offset:
-    /// it gets that of the event before.
+    /// Appends the offset as the last argument; `None` if the packet needs none. A volatile event
+    /// is not logged and needs an offset only if its last argument is a string: the reference's
+    /// client would take that string for an offset. It gets the offset of the event before.
     fn stamp(&self, name: &proto::Namespace, packet: &Encoded, volatile: bool) -> Option<Encoded> {
         let recovery = self.recovery.as_ref()?;
         let ends_in_string = || packet.text().as_bytes().ends_with(b"\"]");
@@ -132,7 +135,7 @@ impl State {
         }
     }
 
-    /// The event that is about to be logged was sent to a socket.
+    /// Notes that the event about to be logged was sent to a socket.
     fn mark_sent(&mut self, id: Sid) {
         let Self { index, recovery: Some(recovery) } = self else { return };
         if let Some(member) = index.get_mut(id) {

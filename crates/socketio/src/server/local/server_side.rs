@@ -1,4 +1,4 @@
-//! What servers of one cluster tell each other: handlers of `server_side_emit`.
+//! Handlers of the events that the servers of a cluster send each other by `server_side_emit`.
 
 use std::collections::HashMap;
 use std::future::Future;

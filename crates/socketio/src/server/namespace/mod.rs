@@ -18,10 +18,10 @@ use crate::server::context::Context;
 use crate::server::local::BroadcastOptions;
 use crate::server::{ConnectError, DisconnectReason, LocalSockets, RoomEvent, Socket};
 
-/// A channel of its own in each connection, with its own handlers. Clones are handles to the same
-/// one.
+/// A channel of its own in each connection, with its own handlers and sockets. Clones are handles
+/// to the same namespace.
 ///
-/// A handler that is set while clients are connected serves their next events.
+/// A handler that is set while clients are connected handles their next events.
 #[derive(Clone)]
 pub struct Namespace {
     inner: Arc<Inner>,
@@ -32,17 +32,18 @@ struct Inner {
     context: Arc<Context>,
     local: LocalSockets,
     adapter: Arc<dyn Adapter>,
-    /// For broadcasts that stay on this node.
+    /// The adapter of broadcasts that stay on this node.
     memory: Arc<MemoryAdapter>,
     hooks: RwLock<Lifecycle>,
     events: HandlerTable<Socket>,
-    /// The dynamic namespace that this one was made from: its handlers serve here too.
+    /// The template of [`Server::of_pattern`](crate::server::Server::of_pattern) that this
+    /// namespace was created from: its handlers serve here too.
     template: Option<Namespace>,
     params: Vec<(String, String)>,
     closed: AtomicBool,
 }
 
-/// What runs when sockets come and go.
+/// What runs when sockets connect and disconnect.
 #[derive(Default)]
 struct Lifecycle {
     middlewares: Vec<Middleware>,
@@ -87,15 +88,15 @@ impl Namespace {
         &self.inner.name
     }
 
-    /// What a parameter of the pattern stands for in the name of a dynamic namespace.
+    /// The value of a parameter of the pattern, in the name of a dynamic namespace.
     pub fn param(&self, name: &str) -> Option<&str> {
         let mut params = self.inner.params.iter();
         params.find(|(param, _)| param == name).map(|(_, value)| &value[..])
     }
 
-    /// Adds a middleware, the reference's `use`: it runs before the client is let in, in the order
-    /// they were added. The first error refuses the client. Values, handlers and rooms that it gives
-    /// the socket are there when the client is in.
+    /// Adds a middleware, the reference's `use`. Middlewares run before the client is let in, in
+    /// the order they were added; the first error refuses the client. Values, handlers and rooms
+    /// that a middleware gives the socket are there when the client is let in.
     pub fn with<F, Fut>(&self, middleware: F) -> &Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
@@ -105,7 +106,8 @@ impl Namespace {
         self.change(|hooks| hooks.middlewares.push(middleware))
     }
 
-    /// Sets what runs when a client is in. Its events wait until this is done.
+    /// Sets the handler that runs when a client was let in. The client's events wait until it is
+    /// done.
     pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
@@ -115,8 +117,8 @@ impl Namespace {
         self.change(|hooks| hooks.connect.replace(handler))
     }
 
-    /// Sets what runs when a socket is gone, after all events that came before, while
-    /// [`Socket::rooms`] still tells the rooms it was in.
+    /// Sets the handler that runs when a socket disconnected, after the handlers of all earlier
+    /// events, while [`Socket::rooms`] still returns its last rooms.
     pub fn on_disconnecting<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -126,8 +128,8 @@ impl Namespace {
         self.change(|hooks| hooks.disconnecting.replace(handler))
     }
 
-    /// Sets what runs when a socket is gone, after all events that came before and after
-    /// [`Namespace::on_disconnecting`]. Its rooms are forgotten then.
+    /// Sets the handler that runs when a socket disconnected, after the handlers of all earlier
+    /// events and after [`Namespace::on_disconnecting`]. [`Socket::rooms`] is empty then.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -137,15 +139,15 @@ impl Namespace {
         self.change(|hooks| hooks.disconnect.replace(handler))
     }
 
-    /// Adds what is told of rooms on this node: created, joined, left, deleted. The rooms of single
-    /// sockets' ids are not told.
+    /// Adds a listener that is called when a room of this node is created, joined, left or deleted.
+    /// It is not called for the rooms of sockets' own ids.
     pub fn on_room(&self, listener: impl Fn(&RoomEvent) + Send + Sync + 'static) -> &Self {
         self.inner.local.on_room(Arc::new(listener));
         self
     }
 
-    /// Sets what runs when another node's server tells this one something; what it gives is the
-    /// answer, if one was asked for.
+    /// Sets the handler of an event that another node's server sends by
+    /// [`Namespace::server_side_emit`]. Its result is the answer, if one was asked for.
     pub fn on_server_side_emit<F, Fut, T>(&self, event: impl Into<String>, handler: F) -> &Self
     where
         F: Fn(Args) -> Fut + Send + Sync + 'static,
@@ -156,12 +158,12 @@ impl Namespace {
         self
     }
 
-    /// The sockets of this node that are connected now.
+    /// The sockets that are connected to this node now.
     pub fn sockets(&self) -> Vec<Socket> {
         self.inner.local.select(&BroadcastOptions::default())
     }
 
-    /// This node's part of it, for what only an adapter would need.
+    /// The sockets of this node as an adapter sees them. Most applications do not need this.
     pub fn local_sockets(&self) -> &LocalSockets {
         &self.inner.local
     }
@@ -191,7 +193,7 @@ impl Namespace {
         self.inner.closed.load(Ordering::Acquire)
     }
 
-    /// Those of the template come first.
+    /// The middlewares, the template's first.
     pub(crate) fn middlewares(&self) -> Vec<Middleware> {
         let mut middlewares =
             self.inner.template.as_ref().map(Self::middlewares).unwrap_or_default();
@@ -206,11 +208,12 @@ impl Namespace {
     pub(crate) fn connect(&self, socket: &Socket) -> Option<BoxFuture<'static, ()>> {
         let handler = self.first(|inner| inner.hooks().connect.clone())?;
         let socket = socket.clone();
-        // Also what it does before it gives a future runs as one: a panic in it ends there.
+        // The call runs inside the future too, so that a panic in it is caught where the future's
+        // panics are.
         Some(Box::pin(async move { handler(socket).await }))
     }
 
-    /// What is to be run, in this order, for a socket that is gone.
+    /// The handlers to run, in this order, for a socket that disconnected.
     pub(crate) fn disconnect(&self) -> [Option<OnLeave>; 2] {
         let [disconnecting, disconnect] = {
             let hooks = self.inner.hooks();
@@ -233,7 +236,7 @@ impl Namespace {
         }
     }
 
-    /// Listeners, those of the template first.
+    /// Listeners, the template's first.
     pub(crate) fn listeners(
         &self,
         which: impl Fn(&Handlers<Socket>) -> &Vec<Listener<Socket>> + Copy,
@@ -244,7 +247,7 @@ impl Namespace {
         listeners
     }
 
-    /// Whether somebody listens to what leaves to any of its sockets.
+    /// Whether a listener of the namespace looks at outgoing events.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.inner.template.as_ref().is_some_and(Self::has_outgoing)
             || self.handlers().read(|handlers| !handlers.outgoing.is_empty())
@@ -256,14 +259,14 @@ impl Namespace {
 
     fn change<R>(&self, change: impl FnOnce(&mut Lifecycle) -> R) -> &Self {
         let mut hooks = self.inner.hooks.write().unwrap_or_else(PoisonError::into_inner);
-        // What a hook drops may be foreign code: not under the lock.
+        // Dropping a hook may run foreign code, so not under the lock.
         let dropped = change(&mut hooks);
         drop(hooks);
         drop(dropped);
         self
     }
 
-    /// What this namespace has, or else its template.
+    /// Reads from this namespace, or else from its template.
     fn first<R>(&self, read: impl Fn(&Inner) -> Option<R> + Copy) -> Option<R> {
         read(&self.inner).or_else(|| self.inner.template.as_ref()?.first(read))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::proto::{Misuse, RawJson};
 
-/// Which names a dynamic namespace takes.
+/// Decides which names a template serves.
 #[derive(Clone)]
 pub(crate) enum Matcher {
     Pattern(Pattern),
@@ -14,7 +14,7 @@ pub(crate) enum Matcher {
 type Predicate = dyn Fn(&str, Option<&RawJson>) -> bool + Send + Sync;
 
 impl Matcher {
-    /// The values of the pattern's parameters, if it takes this name.
+    /// The values of the pattern's parameters, if the name matches.
     pub(crate) fn matches(
         &self,
         name: &str,
@@ -27,13 +27,14 @@ impl Matcher {
     }
 }
 
-/// Text with parameters in braces. A parameter takes one character or more, but no `/`, up to the
-/// first place where the text behind it stands; the last text must end the name.
+/// Text with parameters in braces. A parameter matches one or more characters other than `/`, up to
+/// the first occurrence of the text that follows it in the pattern. The last text must end the
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    /// What stands before the first parameter.
+    /// The text before the first parameter.
     head: String,
-    /// Each parameter, and what stands behind it.
+    /// Each parameter, and the text after it.
     rest: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! The namespaces of a server: those that were made, and those that clients make by joining.
+//! The namespaces of a server: static ones, and dynamic ones that clients create by joining.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
@@ -17,26 +17,26 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct State {
-    /// In the order of their names: few are found sooner than a name is hashed.
+    /// Sorted by name: with few namespaces, searching is faster than hashing.
     slots: BTreeMap<proto::Namespace, Slot>,
     templates: Vec<(Matcher, Namespace)>,
     on_new: Vec<OnNew>,
-    /// Of `slots`.
+    /// How many of `slots` are dynamic.
     dynamic: usize,
-    /// Templates that were made for predicates.
+    /// Templates of predicates, counted to name them.
     predicates: usize,
 }
 
 struct Slot {
     namespace: Namespace,
-    /// Sockets in it or about to be; counted for dynamic ones.
+    /// Sockets that are in it or about to join. Counted for dynamic ones only.
     visits: usize,
     is_dynamic: bool,
 }
 
 pub(crate) type OnNew = Arc<dyn Fn(&Namespace) + Send + Sync>;
 
-/// A socket's stay in a namespace. A dynamic one that nobody stays in goes.
+/// Held by a socket while it is in a namespace. A dynamic namespace is removed with its last lease.
 pub(crate) struct NamespaceLease {
     namespaces: Arc<Registry>,
     namespace: Namespace,
@@ -47,11 +47,11 @@ impl Registry {
         Self { context, state: RwLock::default() }
     }
 
-    /// The namespace of this name; made if it is not there.
+    /// The namespace of this name, created if it does not exist.
     pub(crate) fn of(&self, name: proto::Namespace) -> Namespace {
         let mut state = self.lock();
         if let Some(slot) = state.slots.get_mut(&name) {
-            // Whoever asks for it by name may have set handlers: it stays.
+            // The application may set handlers on it now: it is not removed any more.
             if std::mem::take(&mut slot.is_dynamic) {
                 let namespace = slot.namespace.clone();
                 state.dynamic -= 1;
@@ -65,7 +65,7 @@ impl Registry {
         namespace
     }
 
-    /// Serves all names that `matcher` takes, and no namespace has.
+    /// Adds a template for all names that `matcher` accepts and no namespace has.
     pub(crate) fn add_template(
         &self,
         matcher: Matcher,
@@ -77,7 +77,7 @@ impl Registry {
             proto::Namespace::from_checked(&format!("/_{}", state.predicates - 1))
         });
         let local = LocalSockets::new(name.clone(), Arc::clone(&self.context));
-        // It has no sockets itself: other nodes need not know of it.
+        // A template has no sockets, so other nodes need not know of it.
         let adapter = Arc::new(MemoryAdapter::new(local.clone()));
         let template =
             Namespace::new(name, Arc::clone(&self.context), local, adapter, None, Vec::new());
@@ -89,7 +89,7 @@ impl Registry {
         self.lock().on_new.push(hook);
     }
 
-    /// Lets a socket into the namespace of this name, if there is one or may be one.
+    /// Returns a lease of the namespace of this name, if it exists or a template creates it.
     pub(crate) fn enter(
         self: &Arc<Self>,
         name: &proto::Namespace,
@@ -98,7 +98,7 @@ impl Registry {
         if let Some(namespace) = self.visit(name) {
             return Some(NamespaceLease { namespaces: Arc::clone(self), namespace });
         }
-        // A predicate is foreign code: not under the lock.
+        // A predicate is foreign code, so not under the lock.
         let templates = self.state.read().unwrap_or_else(PoisonError::into_inner).templates.clone();
         let panics = &self.context.hooks;
         let (template, params) = templates.into_iter().find_map(|(matcher, template)| {
@@ -132,7 +132,7 @@ impl Registry {
         Some(NamespaceLease { namespaces: Arc::clone(self), namespace })
     }
 
-    /// Forgets a namespace; gives it, that its sockets may be disconnected.
+    /// Removes a namespace and returns it, so that its sockets can be disconnected.
     pub(crate) fn remove(&self, name: &str) -> Option<Namespace> {
         let mut state = self.lock();
         let slot = state.slots.remove(name)?;
@@ -193,7 +193,7 @@ impl Registry {
 }
 
 impl State {
-    /// Forgets dynamic namespaces whose lost clients did not come back.
+    /// Removes dynamic namespaces that were kept for lost clients which did not come back.
     fn sweep(&mut self) {
         self.slots.retain(|_, slot| !slot.is_empty());
         self.dynamic = self.slots.values().filter(|slot| slot.is_dynamic).count();

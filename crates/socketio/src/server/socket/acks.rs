@@ -22,13 +22,13 @@ impl Socket {
         })
     }
 
-    /// Nobody waits for this ack any more.
+    /// Gives up an ack: its waiter is dropped.
     pub(crate) fn forget_ack(&self, id: u64) {
         let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
         drop(waiter);
     }
 
-    /// The client acked.
+    /// Hands an ack of the client to its waiter.
     pub(crate) fn acked(&self, id: u64, args: Args) {
         let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
         match waiter {
@@ -60,7 +60,7 @@ impl Socket {
     }
 }
 
-/// Forgets an awaited ack when nobody waits for it any more.
+/// Gives up the ack when the future that waits for it is dropped.
 struct Forget<'a> {
     socket: &'a Socket,
     id: u64,

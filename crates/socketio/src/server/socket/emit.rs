@@ -25,9 +25,9 @@ impl Socket {
     /// | `()`, whatever serde writes as a unit | none; one that is `null` is `None::<()>` |
     /// | anything else, a `Vec` or a map too | one |
     ///
-    /// What serde knows as bytes ([`Bytes`](bytes::Bytes), not `[u8]` nor `Vec<u8>`) leaves as an
-    /// attachment, wherever it stands. In a middleware the event leaves before the answer to the
-    /// client's CONNECT; clients of the reference keep it until then.
+    /// Values that serde treats as bytes ([`Bytes`](bytes::Bytes), but not `[u8]` or `Vec<u8>`) are
+    /// sent as attachments, wherever they stand. An event emitted in a middleware leaves before the
+    /// answer to the client's CONNECT; the reference's client keeps it until that answer.
     ///
     /// ```
     /// # fn send(socket: socketio::server::Socket) -> Result<(), socketio::server::EmitError> {
@@ -36,15 +36,17 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// [`EmitError::Full`] when the client does not read: nothing was queued.
+    /// [`EmitError::Full`] when the outbox is full because the client does not read: nothing was
+    /// queued. [`EmitError::Encode`] when name or data cannot be encoded,
+    /// [`EmitError::Disconnected`] when the socket is gone.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         Emission::new(self).emit(event, args)
     }
 
-    /// Sends an event with arguments that were received, byte for byte, with their attachments.
+    /// Sends an event with arguments as they were received: the same bytes, the same attachments.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
+    /// Those of [`Socket::emit`].
     pub fn emit_args(&self, event: &str, args: &Args) -> Result<(), EmitError> {
         Emission::new(self).emit_args(event, args)
     }
@@ -52,15 +54,15 @@ impl Socket {
     /// Sends a packet that is encoded already, such as one that many sockets receive.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
+    /// Those of [`Socket::emit`].
     pub fn send(&self, packet: &Encoded) -> Result<(), EmitError> {
         Emission::new(self).send(packet)
     }
 
-    /// Sends encoded packets from the first on, as many as the outbox has room for. How many; when
-    /// some are left, send them after [`Socket::ready`].
+    /// Sends encoded packets in order, as many as the outbox has room for, and returns how many.
+    /// Send the rest after [`Socket::ready`].
     ///
-    /// Cheaper than one [`Socket::send`] after the other: one lock and one wake-up serve all of them.
+    /// Cheaper than a [`Socket::send`] for each: all packets share one lock and one wake-up.
     ///
     /// # Errors
     /// [`EmitError::Disconnected`].
@@ -91,13 +93,16 @@ impl Socket {
         Ok(packets.len())
     }
 
-    /// Sends an event and waits for the client's ack, for the configured time.
+    /// Sends an event and waits for the client's ack, at most
+    /// [`Config::ack_timeout`](crate::server::Config::ack_timeout).
     ///
     /// # Errors
-    /// As [`Socket::emit`]; and when no ack comes in time, or too many are awaited.
+    /// [`AckError::Emit`] when the event was not queued, [`AckError::Timeout`] when no ack came in
+    /// time, [`AckError::TooMany`] when too many acks are awaited, [`AckError::Disconnected`] when
+    /// the socket went first.
     ///
     /// # Cancel safety
-    /// Dropping the future forgets the ack, not the event.
+    /// Dropping the future gives up the ack; the event is still sent.
     pub async fn emit_with_ack<T: Serialize + ?Sized>(
         &self,
         event: &str,
@@ -106,42 +111,41 @@ impl Socket {
         self.timeout(self.context().config.ack_timeout).emit_with_ack(event, args).await
     }
 
-    /// As [`Socket::emit_with_ack`], with arguments that were received.
+    /// Like [`Socket::emit_with_ack`], with arguments as they were received.
     ///
     /// # Errors
-    /// As [`Socket::emit_with_ack`].
+    /// Those of [`Socket::emit_with_ack`].
     pub async fn emit_args_with_ack(&self, event: &str, args: &Args) -> Result<Args, AckError> {
         self.timeout(self.context().config.ack_timeout).emit_args_with_ack(event, args).await
     }
 
-    /// An emission that is dropped when it cannot leave at once: something waits already, the
-    /// client has no GET here, or its websocket does not take more.
+    /// Begins an emission that is dropped if it cannot leave at once: the outbox is not empty, the
+    /// client has no GET open, or its websocket does not take more.
     pub fn volatile(&self) -> Emission<'_> {
         Emission::new(self).volatile()
     }
 
-    /// An emission that transports may compress or, with `false`, may not. By itself one that may:
-    /// answers to a client that polls are compressed if the engine's configuration says so, frames
-    /// of a websocket never are.
+    /// Begins an emission that transports may compress, or with `false` may not. Default true. Only
+    /// answers to long-polling are ever compressed, and only if the engine's configuration says so.
     pub fn compress(&self, compress: bool) -> Emission<'_> {
         Emission::new(self).compress(compress)
     }
 
-    /// An emission whose ack may take this time.
+    /// Begins an emission whose ack is awaited for this time.
     pub fn timeout(&self, within: Duration) -> Emission<'_> {
         Emission::new(self).timeout(within)
     }
 
-    /// Waits until the outbox is at most half full and has room for what it refused last, or the
-    /// connection is over.
+    /// Waits until the outbox is at most half full and has room for what it refused last, or until
+    /// the connection is over.
     ///
     /// # Cancel safety
-    /// Holds nothing; may be dropped at any time.
+    /// The future holds nothing and may be dropped at any time.
     pub async fn ready(&self) {
         self.engine().ready().await;
     }
 
-    /// Queues a packet, whatever it is.
+    /// Queues a packet of any kind.
     pub(crate) fn transmit(&self, outgoing: &Outgoing) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
@@ -149,7 +153,7 @@ impl Socket {
         Ok(outgoing.send(self.engine())?)
     }
 
-    /// Queues a packet for this socket alone, whatever it is.
+    /// Queues a packet of any kind that only this socket receives.
     pub(crate) fn answer(&self, packet: SocketPacket) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
@@ -157,7 +161,7 @@ impl Socket {
         Ok(self.context().send(self.engine(), packet)?)
     }
 
-    /// Queues messages from the first on while there is room. How many.
+    /// Queues messages in order while there is room, and returns how many.
     pub(crate) fn transmit_some(&self, messages: Vec<Message>) -> Result<usize, EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
@@ -165,7 +169,8 @@ impl Socket {
         Ok(self.engine().send_some(messages)?)
     }
 
-    /// Queues an event of a broadcast, or a volatile one, by the rules of those.
+    /// Queues an event of a broadcast, or a volatile one. If there is no room, a volatile event is
+    /// dropped; for others [`SlowConsumer`] decides.
     pub(crate) fn deliver(&self, outgoing: &Outgoing, volatile: bool) {
         let hooks = &self.context().hooks;
         if volatile && !self.is_writable() {
@@ -183,7 +188,7 @@ impl Socket {
         }
     }
 
-    /// An event that this socket is sent.
+    /// Encodes an event for this socket.
     pub(crate) fn event<T: Serialize + ?Sized>(
         &self,
         ack_id: Option<u64>,
@@ -198,7 +203,7 @@ impl Socket {
         encode::event(name, ack_id, event, args).map(SocketPacket::Encoded)
     }
 
-    /// As [`Socket::event`], with arguments that were received.
+    /// Like [`Socket::event`], with arguments as they were received.
     pub(crate) fn event_args(
         &self,
         ack_id: Option<u64>,
@@ -213,7 +218,7 @@ impl Socket {
         Ok(encode::event_args(name, ack_id, event, args)?.into())
     }
 
-    /// An ack that this socket is sent.
+    /// Encodes an ack for this socket.
     pub(crate) fn ack<T: Serialize + ?Sized>(
         &self,
         id: u64,
@@ -227,7 +232,7 @@ impl Socket {
         encode::ack(name, id, args).map(SocketPacket::Encoded)
     }
 
-    /// As [`Socket::ack`], with arguments that were received.
+    /// Like [`Socket::ack`], with arguments as they were received.
     pub(crate) fn ack_args(&self, id: u64, args: &Args) -> Result<SocketPacket, EncodeError> {
         let name = self.namespace_name();
         #[cfg(feature = "msgpack")]
@@ -242,8 +247,8 @@ impl Socket {
         self.context().connection.codec == Codec::MessagePack
     }
 
-    /// Whether an event goes to this socket as MessagePack and nowhere else: no listener is told of
-    /// it, and no log keeps it.
+    /// Whether an event is only ever read as MessagePack by this socket's client: no listener looks
+    /// at it and no log keeps it. Only then may it be written without its JSON form.
     #[cfg(feature = "msgpack")]
     fn is_alone(&self) -> bool {
         self.is_packed() && self.context().config.recovery.is_none() && !self.has_outgoing()
@@ -265,41 +270,41 @@ impl<'a> Emission<'a> {
         Self { socket, volatile: false, compress: true, timeout: None }
     }
 
-    /// As [`Socket::volatile`].
+    /// See [`Socket::volatile`].
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
-    /// As [`Socket::compress`].
+    /// See [`Socket::compress`].
     pub fn compress(self, compress: bool) -> Self {
         Self { compress, ..self }
     }
 
-    /// As [`Socket::timeout`].
+    /// See [`Socket::timeout`].
     pub fn timeout(self, within: Duration) -> Self {
         Self { timeout: Some(within), ..self }
     }
 
-    /// Sends an event. A volatile one that is dropped is no error.
+    /// Sends an event. Dropping a volatile one is not an error.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
+    /// Those of [`Socket::emit`].
     pub fn emit<T: Serialize + ?Sized>(self, event: &str, args: &T) -> Result<(), EmitError> {
         self.send_packet(&self.socket.event(None, event, args)?)
     }
 
-    /// As [`Emission::emit`], with arguments that were received.
+    /// Like [`Emission::emit`], with arguments as they were received.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
+    /// Those of [`Socket::emit`].
     pub fn emit_args(self, event: &str, args: &Args) -> Result<(), EmitError> {
         self.send_packet(&self.socket.event_args(None, event, args)?)
     }
 
-    /// As [`Emission::emit`], of a packet that is encoded already.
+    /// Like [`Emission::emit`], for a packet that is already encoded.
     ///
     /// # Errors
-    /// As [`Socket::emit`].
+    /// Those of [`Socket::emit`].
     pub fn send(self, packet: &Encoded) -> Result<(), EmitError> {
         let Self { socket, volatile, compress, .. } = self;
         if socket.context().config.recovery.is_some() {
@@ -332,14 +337,14 @@ impl<'a> Emission<'a> {
         Ok(())
     }
 
-    /// Sends an event and waits for the client's ack. The ack of a volatile event that was dropped
-    /// does not come in time.
+    /// Sends an event and waits for the client's ack. For a volatile event that was dropped, this
+    /// ends with [`AckError::Timeout`].
     ///
     /// # Errors
-    /// As [`Socket::emit_with_ack`].
+    /// Those of [`Socket::emit_with_ack`].
     ///
     /// # Cancel safety
-    /// As [`Socket::emit_with_ack`].
+    /// Those of [`Socket::emit_with_ack`].
     pub async fn emit_with_ack<T: Serialize + ?Sized>(
         self,
         event: &str,
@@ -348,10 +353,10 @@ impl<'a> Emission<'a> {
         self.await_ack(|id| self.socket.event(Some(id), event, args)).await
     }
 
-    /// As [`Emission::emit_with_ack`], with arguments that were received.
+    /// Like [`Emission::emit_with_ack`], with arguments as they were received.
     ///
     /// # Errors
-    /// As [`Socket::emit_with_ack`].
+    /// Those of [`Socket::emit_with_ack`].
     pub async fn emit_args_with_ack(self, event: &str, args: &Args) -> Result<Args, AckError> {
         self.await_ack(|id| self.socket.event_args(Some(id), event, args)).await
     }

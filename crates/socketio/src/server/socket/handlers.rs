@@ -1,4 +1,5 @@
-//! Handlers of one socket, beside those of its namespace.
+//! Handlers of one socket, in addition to those of its namespace, and how an event finds its
+//! handler.
 
 use std::any::Any;
 use std::fmt;
@@ -20,15 +21,16 @@ use crate::server::broadcast::read_args;
 use crate::server::{EmitError, IncomingEvent, Namespace};
 
 impl Socket {
-    /// As [`Socket::on`], for the next event of this name only.
+    /// Like [`Socket::on`], for the next event of this name only.
     pub fn once<P, H: Handler<P, Self>>(&self, event: impl Into<String>, handler: H) -> &Self {
         self.handlers().set(event.into(), EventHandler::once(handler));
         self
     }
 
     /// Adds a middleware: it runs before the handler of every event of this socket, in the order
-    /// they were added. The first error keeps the event from its handler: it is told to
-    /// [`Server::on_error`](crate::server::Server::on_error), and to the client by its ack.
+    /// they were added. After the first error the handler does not run:
+    /// [`Server::on_error`](crate::server::Server::on_error) gets the error, and the client's ack
+    /// is a refusal.
     pub fn with<F, Fut, E>(&self, middleware: F) -> &Self
     where
         F: Fn(Self, Args) -> Fut + Send + Sync + 'static,
@@ -40,7 +42,8 @@ impl Socket {
         self
     }
 
-    /// The handler of an event: the socket's or the namespace's own, else that of any event.
+    /// Finds the handler of an event: one set for its name, by the socket or else the namespace; or
+    /// else one for any event.
     pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<Self> {
         let shared = self.namespace().find(event);
         match self.own_handlers() {
@@ -92,18 +95,19 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether [`Socket::notify_outgoing`] has anybody to tell.
+    /// Whether any listener looks at what this socket is sent.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.has_own_outgoing() || self.namespace().has_outgoing()
     }
 
-    /// Whether listeners of this socket's own are among those.
+    /// Whether this socket has such listeners of its own.
     pub(crate) fn has_own_outgoing(&self) -> bool {
         let own = self.own_handlers();
         own.is_some_and(|events| events.read(|handlers| !handlers.outgoing.is_empty()))
     }
 
-    /// Tells listeners of `sockets` what leaves. Their panics end here: who sends is not at fault.
+    /// Calls the listeners of outgoing events of `sockets`. Their panics end here: the sender is
+    /// not at fault.
     pub(crate) fn notify_outgoing(sockets: &[Self], packet: &Encoded) {
         let Some(first) = sockets.first() else { return };
         let of_namespace = first.namespace().listeners(|handlers| &handlers.outgoing);
@@ -130,7 +134,7 @@ impl Socket {
         self.context().hooks.report(self, &HandlerError::Panicked { what });
     }
 
-    /// Runs foreign code of this socket to its end, or to its panic.
+    /// Runs foreign code of this socket to its end. A panic is reported.
     pub(crate) async fn guarded(self, what: &'static str, run: impl Future<Output = ()>) {
         if AssertUnwindSafe(run).catch_unwind().await.is_err() {
             self.report_panic(what);
@@ -182,12 +186,12 @@ impl FromEvent<Self> for Socket {
     }
 }
 
-/// The methods by which a namespace and a socket are given handlers of events.
+/// The methods that set handlers of events on a namespace or a socket.
 macro_rules! event_methods {
     ($of:ident) => {
         impl $of {
-            /// Sets the handler of an event; the one before is replaced. A socket's own goes before
-            /// that of its namespace.
+            /// Sets the handler of an event, and replaces the one before. A socket's handler goes
+            /// before the handler of its namespace.
             pub fn on<P, H: Handler<P, Socket>>(
                 &self,
                 event: impl Into<String>,
@@ -197,8 +201,9 @@ macro_rules! event_methods {
                 self
             }
 
-            /// As [`on`](Self::on); up to `limit` events of one socket are handled at once, beside
-            /// the events behind them. When so many are, the next waits, and those behind it.
+            /// Like [`on`](Self::on), but up to `limit` events of one socket are handled
+            /// concurrently, and later events of other names do not wait for them. At the limit,
+            /// the next event waits, and so do all events after it.
             pub fn on_concurrent<P, H: Handler<P, Socket>>(
                 &self,
                 event: impl Into<String>,
@@ -209,22 +214,22 @@ macro_rules! event_methods {
                 self
             }
 
-            /// Sets the handler of events that have none of their own, neither with their socket
-            /// nor with its namespace. A socket's goes before that of its namespace.
+            /// Sets the handler of all events whose name has no handler, neither on the socket nor
+            /// on its namespace. A socket's goes before its namespace's.
             pub fn on_any<P, H: Handler<P, Socket>>(&self, handler: H) -> &Self {
                 self.handlers().change(|handlers| handlers.any.replace(EventHandler::new(handler)));
                 self
             }
 
-            /// Takes away the handler of an event that was set here; a namespace's then serves its
-            /// sockets again.
+            /// Removes the handler of an event that was set here. On a socket, the handler of its
+            /// namespace then serves the event again.
             pub fn off(&self, event: &str) -> &Self {
                 self.handlers().change(|handlers| handlers.events.remove(event));
                 self
             }
 
-            /// Looks at every event that comes, before middlewares and handlers: the reference's
-            /// `onAny`.
+            /// Adds a listener that is called with every incoming event, before middlewares and
+            /// handlers: the reference's `onAny`.
             pub fn on_incoming(
                 &self,
                 listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,
@@ -233,8 +238,9 @@ macro_rules! event_methods {
                 self
             }
 
-            /// Looks at every event that is sent, broadcasts included, once for each socket: the
-            /// reference's `onAnyOutgoing`. Events are read for it; without listeners they are not.
+            /// Adds a listener that is called with every outgoing event, broadcasts included, once
+            /// for each socket: the reference's `onAnyOutgoing`. It costs reading each event;
+            /// without listeners nothing is read.
             pub fn on_outgoing(
                 &self,
                 listener: impl Fn(&Socket, &Args) + Send + Sync + 'static,

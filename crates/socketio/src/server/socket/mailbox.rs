@@ -1,4 +1,4 @@
-//! What other tasks ask of a connection.
+//! Commands of other tasks to the task of a connection.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,19 +9,20 @@ use futures_util::future::BoxFuture;
 use crate::server::{DisconnectReason, Socket};
 
 pub(crate) enum Command {
-    /// Runs a task beside the handlers.
+    /// Runs a task concurrently with the handlers.
     Spawn(Socket, BoxFuture<'static, ()>),
     /// Disconnects a socket.
     Disconnect(Socket, DisconnectReason),
     /// Disconnects all sockets and closes the connection.
     Close,
-    /// A socket's client came back by another connection: this one is lost.
+    /// A socket's client came back on another connection: this one is lost.
     TakenOver(Socket),
 }
 
 pub(crate) struct Mailbox {
     state: Mutex<State>,
-    /// Something was asked: what the connection looks at in every turn, without the lock.
+    /// Set while there are commands. The connection reads it each time it is polled, without the
+    /// lock.
     asked: AtomicBool,
 }
 
@@ -40,12 +41,12 @@ impl Default for Mailbox {
 }
 
 impl Mailbox {
-    /// Asks; a connection that is over drops the command, and with it what a command holds.
+    /// Sends a command. If the connection is over, the command is dropped.
     pub(crate) fn send(&self, command: Command) {
         let waker = {
             let mut state = self.lock();
             let Some(commands) = &mut state.commands else {
-                // What it holds may be foreign code: not under the lock.
+                // Dropping it may run foreign code, so not under the lock.
                 drop(state);
                 return drop(command);
             };
@@ -68,14 +69,14 @@ impl Mailbox {
         state.commands.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Says whom to wake, from now on.
+    /// Sets the waker of the connection's task.
     pub(crate) fn set_waker(&self, waker: Waker) {
         let before = self.lock().waker.replace(waker);
         drop(before);
     }
 
-    /// Nothing is asked any more. A command holds its socket, which holds the mailbox: left here
-    /// they would keep each other for ever.
+    /// Drops all commands and takes no more. A command holds its socket, and the socket holds the
+    /// mailbox: a command left here would leak both.
     pub(crate) fn close(&self) {
         let (left, waker) = {
             let mut state = self.lock();

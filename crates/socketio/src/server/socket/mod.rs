@@ -1,4 +1,4 @@
-//! A socket: one client in one namespace.
+//! A socket: one client in one namespace, and all that the application may do with it.
 
 mod acks;
 mod emit;
@@ -30,38 +30,39 @@ use super::{DisconnectReason, Namespace, Room};
 use crate::handler::HandlerTable;
 use crate::proto::{self, Acks, RawJson};
 
-/// One client in one namespace. Clones are handles to the same socket, usable from any task.
+/// One client in one namespace. Clones are handles to the same socket and can be used from any
+/// task.
 #[derive(Clone)]
 pub struct Socket {
     inner: Arc<Inner>,
 }
 
-/// What a delivery looks at is first and together: of a broadcast to many, each socket is far from
-/// the processor.
+/// The fields that a delivery reads stand first and together: in a broadcast to many sockets, each
+/// of them is a cache miss.
 #[repr(C)]
 struct Inner {
     namespace: Namespace,
     engine: Sender,
     gone: AtomicBool,
-    /// Handlers of its own; made when there are some.
+    /// Handlers of its own. Allocated when the first is set.
     events: OnceLock<Box<HandlerTable<Socket>>>,
-    /// Its own, unless it recovers another's.
+    /// Its id, unless it recovers a session.
     fresh: Identity,
     recovered: OnceLock<Box<Identity>>,
     auth: Option<RawJson>,
     issued: SystemTime,
-    /// Made when somebody asks.
+    /// Built when it is first asked for.
     handshake: OnceLock<Box<Handshake>>,
     mailbox: Arc<Mailbox>,
     disconnected: SetOnce<DisconnectReason>,
-    /// Made when the first is asked for.
+    /// Allocated when the first ack is awaited.
     acks: Mutex<Option<Box<Acks<Waiter>>>>,
-    /// What the application keeps here; made when it does.
+    /// Values and data of the application. Allocated when the first is kept.
     kept: Mutex<Option<Box<Kept>>>,
     place: Mutex<Place>,
 }
 
-/// Values by their types, and the data that other nodes see.
+/// Values by their types, and the data that other nodes can see.
 type Kept = (Values, Option<RawJson>);
 
 struct Identity {
@@ -69,10 +70,10 @@ struct Identity {
     pid: Option<String>,
 }
 
-/// What a socket is made of.
+/// Parts of a new socket.
 pub(crate) struct SocketParts {
     pub(crate) id: Sid,
-    /// The private id by which its client may recover it.
+    /// The private id by which its client may recover the session.
     pub(crate) pid: Option<String>,
     pub(crate) namespace: Namespace,
     pub(crate) engine: Sender,
@@ -103,14 +104,14 @@ impl Socket {
         }
     }
 
-    /// The socket's id. Another one than the session's below, but for clients of Socket.IO 2 in
-    /// `/`: they know themselves by that one.
+    /// The socket's id. It differs from the engine session's id, except for clients of Socket.IO 2
+    /// in `/`, which use the session's id.
     pub fn id(&self) -> Sid {
         self.identity().id
     }
 
-    /// Whether this client was lost, came back, and has missed nothing: its id, rooms, data and
-    /// values are those it had.
+    /// Whether this socket is a recovered session: its client was lost, came back and missed
+    /// nothing. Its id, rooms, data and values are the ones it had.
     pub fn recovered(&self) -> bool {
         self.inner.recovered.get().is_some()
     }
@@ -124,7 +125,7 @@ impl Socket {
         self.inner.namespace.name()
     }
 
-    /// The request of the handshake: URI, headers, and extensions that the host put there.
+    /// The request of the handshake: URI, headers, and the extensions that the host added.
     pub fn request(&self) -> &Parts {
         self.inner.engine.request()
     }
@@ -135,14 +136,14 @@ impl Socket {
         form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == key).map(|(_, value)| value)
     }
 
-    /// All that the client came with, as the reference's `socket.handshake`; the same that
-    /// [`fetch_sockets`](super::Broadcast::fetch_sockets) tells other nodes.
+    /// The handshake, as the reference's `socket.handshake`. Other nodes see the same by
+    /// [`fetch_sockets`](super::Broadcast::fetch_sockets).
     pub fn handshake(&self) -> &Handshake {
         let Inner { engine, auth, issued, handshake, .. } = &*self.inner;
         handshake.get_or_init(|| Handshake::new(engine.request(), auth.clone(), *issued).into())
     }
 
-    /// The protocol that the client speaks.
+    /// The protocol version that the client speaks.
     pub fn version(&self) -> proto::Version {
         match self.inner.engine.protocol() {
             Protocol::V3 => proto::Version::V4,
@@ -150,15 +151,15 @@ impl Socket {
         }
     }
 
-    /// What the client's CONNECT carried, if it carried something.
+    /// The data of the client's CONNECT, if it had some.
     pub fn auth(&self) -> Option<&RawJson> {
         self.inner.auth.as_ref()
     }
 
-    /// What the client's CONNECT carried, as a `T`.
+    /// The data of the client's CONNECT, as a `T`.
     ///
     /// # Errors
-    /// The error of serde. A CONNECT without data reads as an empty object.
+    /// The error of serde. A CONNECT without data is read as an empty object.
     pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         match self.auth() {
             Some(auth) => auth.parse(),
@@ -166,63 +167,65 @@ impl Socket {
         }
     }
 
-    /// Keeps a value with the socket; one of each type. It is dropped when the socket is gone and
-    /// [`on_disconnect`](crate::server::Namespace::on_disconnect) is done, unless the client may recover it.
+    /// Keeps a value with the socket, one of each type. It is dropped when the socket is gone and
+    /// [`on_disconnect`](crate::server::Namespace::on_disconnect) is done, unless the client may
+    /// recover the session.
     pub fn insert<T: Any + Send + Sync>(&self, value: T) {
         let before =
             self.kept().get_or_insert_default().0.insert(TypeId::of::<T>(), Arc::new(value));
-        // Foreign code may run when it is dropped: not under the lock.
+        // Dropping it may run foreign code, so not under the lock.
         drop(before);
     }
 
-    /// The value of this type that was kept.
+    /// The value of this type that [`Socket::insert`] kept.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let value = self.kept().as_ref()?.0.get(&TypeId::of::<T>()).cloned()?;
         value.downcast().ok()
     }
 
-    /// Keeps data that all nodes see: what
-    /// [`fetch_sockets`](crate::server::Broadcast::fetch_sockets) tells of this socket.
+    /// Keeps data that all nodes can see, by
+    /// [`fetch_sockets`](crate::server::Broadcast::fetch_sockets).
     ///
     /// # Errors
-    /// The error of serde when `data` does not become JSON.
+    /// The error of serde when `data` cannot be written as JSON.
     pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), serde_json::Error> {
         let data = RawJson::from_value(data)?;
         self.kept().get_or_insert_default().1 = Some(data);
         Ok(())
     }
 
-    /// What [`Socket::set_data`] put there.
+    /// The data set by [`Socket::set_data`].
     pub fn data(&self) -> Option<RawJson> {
         self.kept().as_ref()?.1.clone()
     }
 
-    /// A value of the server, as [`Server::insert_state`](crate::server::Server::insert_state) put it.
+    /// The value of this type that [`Server::insert_state`](crate::server::Server::insert_state)
+    /// kept.
     pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.context().state()
     }
 
-    /// What other nodes are told of this socket.
+    /// The socket as other nodes see it.
     pub(crate) fn info(&self) -> SocketInfo {
         SocketInfo::new(self.id(), self.handshake().clone(), self.rooms(), self.data())
     }
 
-    /// Runs `task` beside the handlers, polled by the connection's own task, and drops it when the
-    /// socket disconnects. On a socket that is gone it is dropped at once.
+    /// Runs `task` concurrently with the handlers, polled by the connection's own task. It is
+    /// dropped when the socket disconnects; on a disconnected socket, at once.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task = Box::pin(self.clone().guarded("a task of a socket", task));
         self.inner.mailbox.send(Command::Spawn(self.clone(), task));
     }
 
-    /// Disconnects this socket; the client's other namespaces stay.
+    /// Disconnects this socket. The client's sockets in other namespaces stay connected.
     pub fn disconnect(&self) {
         if !self.inner.gone.swap(true, Ordering::AcqRel) {
             self.inner.mailbox.send(Command::Disconnect(self.clone(), DisconnectReason::Server));
         }
     }
 
-    /// Disconnects the client from all its namespaces, and closes the connection when what waits
-    /// is sent: the reference's `disconnect(true)`.
+    /// Disconnects the client from all its namespaces, and closes the connection once its outbox is
+    /// empty: the reference's `disconnect(true)`.
     pub fn close(&self) {
         self.inner.mailbox.send(Command::Close);
     }
@@ -232,38 +235,38 @@ impl Socket {
         !self.inner.gone.load(Ordering::Acquire)
     }
 
-    /// Whether what is sent now leaves at once: nothing waits, and the client's GET or websocket
-    /// takes it. A volatile event is sent only then. To wait for a client that reads, use
+    /// Whether an event would leave at once: nothing waits, and the client's GET or websocket takes
+    /// more. A volatile event is sent only then. To wait for room in the outbox, use
     /// [`Socket::ready`].
     pub fn is_writable(&self) -> bool {
         self.is_connected() && self.inner.engine.is_writable()
     }
 
-    /// Waits until the socket is disconnected, and says why.
+    /// Waits until the socket is disconnected, and returns the reason.
     ///
     /// # Cancel safety
-    /// Holds nothing; may be dropped at any time.
+    /// The future holds nothing and may be dropped at any time.
     pub async fn disconnected(&self) -> DisconnectReason {
         self.inner.disconnected.wait().await.clone()
     }
 
-    /// Events can no longer be sent from here on.
+    /// Stops sending: no event is accepted from here on.
     pub(crate) fn stop(&self) {
         self.inner.gone.store(true, Ordering::Release);
     }
 
-    /// It is gone; acks that are awaited will not come.
+    /// Ends the socket: acks that are still awaited will not come.
     pub(crate) fn end(&self, reason: &DisconnectReason) {
         self.stop();
-        // Someone may have been told already, by another reason.
+        // The first reason stays.
         let _ = self.inner.disconnected.set(reason.clone());
         let acks = self.acks().take();
-        // In the order they were asked for, and not under the lock.
+        // In the order of their ids, and not under the lock: a waiter may run foreign code.
         acks.into_iter().for_each(|mut acks| acks.drain().for_each(drop));
     }
 
-    /// Leaves by another reason than the application's wish; what the client is told of it was
-    /// sent already.
+    /// Disconnects the socket because the server shuts down. The packet for the client was sent
+    /// before.
     pub(crate) fn shut_down(&self) {
         if !self.inner.gone.swap(true, Ordering::AcqRel) {
             let reason = DisconnectReason::ShuttingDown;
@@ -271,14 +274,14 @@ impl Socket {
         }
     }
 
-    /// The client came back by another connection, which has its rooms now.
+    /// The client came back on another connection, which has the rooms now.
     pub(crate) fn taken_over(&self, rooms: Vec<Room>) {
         self.set_last_rooms(rooms);
         self.inner.gone.store(true, Ordering::Release);
         self.inner.mailbox.send(Command::TakenOver(self.clone()));
     }
 
-    /// Takes the place of a socket that was lost. Nobody has seen this one yet.
+    /// Takes over the session of a lost socket. Only before the application has seen this socket.
     pub(crate) fn recover(&self, session: &StoredSession) {
         let identity = Identity { id: session.sid, pid: Some(session.pid.clone()) };
         if self.inner.recovered.set(Box::new(identity)).is_ok() {
@@ -302,7 +305,7 @@ impl Socket {
         self.inner.namespace.context()
     }
 
-    /// Forgets what the application put there.
+    /// Drops the application's handlers, values and data.
     pub(crate) fn forget(&self) {
         self.clear_handlers();
         let kept = self.kept().take();

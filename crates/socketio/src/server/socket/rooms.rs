@@ -6,12 +6,12 @@ use super::Socket;
 use crate::server::{Broadcast, Room, Rooms, TooManyRooms};
 
 impl Socket {
-    /// Puts the socket into rooms. In a middleware, as soon as the client is in. Without effect when
-    /// it is not connected any more.
+    /// Puts the socket into rooms. Called in a middleware, it takes effect when the client is let
+    /// in. Has no effect once the socket is disconnected.
     ///
     /// # Errors
-    /// [`TooManyRooms`] beyond [`Config::max_rooms`](crate::server::Config::max_rooms); it is then
-    /// in none of them more than before.
+    /// [`TooManyRooms`] beyond [`Config::max_rooms`](crate::server::Config::max_rooms). The
+    /// socket's rooms are then unchanged.
     pub fn join(&self, rooms: impl Rooms) -> Result<(), TooManyRooms> {
         let rooms = rooms.into_rooms();
         if let Place::Before(first) = &mut *self.place() {
@@ -31,12 +31,12 @@ impl Socket {
         self.namespace().adapter(false).add(self.id(), &rooms)
     }
 
-    /// The client is in: it enters the rooms that middlewares have put it into.
+    /// The client was let in: the socket joins the rooms that middlewares chose.
     pub(crate) fn enter_first_rooms(&self) {
         let rooms = {
             let mut place = self.place();
             let Place::Before(first) = &mut *place else {
-                // Its client has come back by another connection already.
+                // Its client has already come back on another connection.
                 return;
             };
             let rooms = std::mem::take(first);
@@ -46,7 +46,7 @@ impl Socket {
         if !rooms.is_empty()
             && let Err(error) = self.namespace().adapter(false).add(self.id(), &rooms)
         {
-            // One that recovers has those that it had before, too.
+            // A recovered session has its former rooms too, so the limit can be passed only here.
             tracing::warn!(socket = %self.id(), %error, "rooms of a middleware not joined");
         }
     }
@@ -61,9 +61,9 @@ impl Socket {
         rooms.iter().for_each(|room| adapter.del(self.id(), room));
     }
 
-    /// The rooms the socket is in, that of its own id first; in a middleware, those that it will be
-    /// in besides that one. Once it is gone, those it was in,
-    /// until [`on_disconnecting`](crate::server::Namespace::on_disconnecting) is done.
+    /// The rooms of the socket; the room of its own id comes first. In a middleware: the rooms it
+    /// will join, without that one. After it disconnected: its last rooms, until
+    /// [`on_disconnecting`](crate::server::Namespace::on_disconnecting) is done.
     pub fn rooms(&self) -> Vec<Room> {
         match &*self.place() {
             Place::Before(first) => return first.clone(),
@@ -87,7 +87,7 @@ impl Socket {
         self.broadcast().to(rooms)
     }
 
-    /// As [`Socket::to`]; the reference's `in`, which is a keyword here.
+    /// Same as [`Socket::to`]: the reference's `in`, which is a keyword in Rust.
     pub fn within(&self, rooms: impl Rooms) -> Broadcast {
         self.to(rooms)
     }
@@ -102,12 +102,12 @@ impl Socket {
         self.broadcast().local()
     }
 
-    /// It is out; these were its rooms, without that of its own id.
+    /// The socket left its namespace with these rooms, the room of its own id not among them.
     pub(crate) fn set_last_rooms(&self, rooms: Vec<Room>) {
         *self.place() = Place::Left(rooms);
     }
 
-    /// Nobody is to be told any more that it was in rooms.
+    /// Forgets the last rooms: `rooms` is empty from here on.
     pub(crate) fn forget_rooms(&self) {
         *self.place() = Place::Gone;
     }
@@ -123,14 +123,15 @@ impl Rooms for &Socket {
     }
 }
 
-/// Where the rooms of a socket stand.
+/// Where the rooms of a socket are kept.
 pub(super) enum Place {
-    /// Here until it is in: those that it will be put into.
+    /// Not let in yet: the rooms that it will join.
     Before(Vec<Room>),
-    /// With its namespace.
+    /// Connected: its namespace keeps them.
     In,
-    /// Here until its end was told: those it was in, without that of its own id.
+    /// Disconnected, `on_disconnecting` not yet done: its last rooms, without the room of its own
+    /// id.
     Left(Vec<Room>),
-    /// It has none any more.
+    /// It has none.
     Gone,
 }
