@@ -1,7 +1,8 @@
-//! Socket.IO v5 from scratch, on top of [`engineio`].
+//! Socket.IO v5, and v4 on request, on top of [`engineio`].
 //!
-//! [`proto`] is the protocol as pure state machines: no socket, clock, entropy or runtime.
-//! `server` (feature, on by default) runs namespaces and async handlers on it: start there.
+//! `proto` is the protocol as pure state machines: no socket, clock, entropy or runtime. `handler`
+//! are async handlers of events, for both roles. `server` (a feature, on by default) runs
+//! namespaces and handlers on top of `engineio`: start there.
 //!
 //! ```toml
 //! socketio = "0.1"

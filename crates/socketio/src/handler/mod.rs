@@ -1,5 +1,5 @@
-//! Handlers of events: async functions that take from an event what they ask for, and whose result
-//! is the ack. For both roles.
+//! Handlers of events, for both roles: async functions whose parameters are taken from an event and
+//! whose result is the ack.
 //!
 //! What lives here: the parameters of handlers ([`FromEvent`], [`Data`], [`State`]), their results
 //! ([`Reply`], [`Ack`]), the ack itself ([`AckSender`]), and the table that finds the handler of an
@@ -31,7 +31,8 @@ pub(crate) use self::table::{
 };
 use crate::proto::{Args, ArgsError};
 
-/// What handlers need of the socket that an event came on. Each role implements it for its socket.
+/// What handlers need of the socket on which an event arrived. Each role implements it for its
+/// socket.
 pub trait EventSocket: Clone + fmt::Debug + Send + Sync + 'static {
     /// Why an ack was not queued.
     type Error: fmt::Display;
@@ -45,16 +46,16 @@ pub trait EventSocket: Clone + fmt::Debug + Send + Sync + 'static {
     /// When the arguments cannot be encoded, or the peer does not take the packet.
     fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), Self::Error>;
 
-    /// Sends an ack with arguments that were received, byte for byte.
+    /// Sends an ack with arguments as they were received, byte for byte.
     ///
     /// # Errors
     /// When the peer does not take the packet.
     fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), Self::Error>;
 
-    /// Tells the application that handling an event failed.
+    /// Reports to the application that handling an event failed.
     fn report(&self, error: &HandlerError);
 
-    /// The value of this type that all handlers share.
+    /// The value of this type that all handlers share, if there is one.
     fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>>;
 }
 
@@ -71,18 +72,18 @@ impl<S: EventSocket> IncomingEvent<S> {
         Self { args, ack: AckSender::new(socket, ack_id) }
     }
 
-    /// The socket it came on.
+    /// The socket on which it arrived.
     pub fn socket(&self) -> &S {
         self.ack.socket()
     }
 
-    /// Its arguments, raw.
+    /// Its arguments, not parsed yet.
     pub fn args(&self) -> &Args {
         &self.args
     }
 }
 
-/// What a handler can take as a parameter.
+/// A type that a handler can take as a parameter.
 ///
 /// | parameter | gives |
 /// |---|---|
@@ -94,12 +95,11 @@ impl<S: EventSocket> IncomingEvent<S> {
 ///
 /// [`Server::insert_state`]: crate::server::Server::insert_state
 pub trait FromEvent<S: EventSocket>: Sized + Send {
-    /// Takes it from the event.
+    /// Takes the parameter from the event.
     ///
     /// # Errors
-    /// When the arguments are not of the type asked for. The handler is then not called; the client
-    /// is told so by its ack, if it asked for one, and
-    /// [`Server::on_error`](crate::server::Server::on_error) is told.
+    /// When the arguments are not of this type. The handler is then not called: the peer gets a
+    /// refusal, if it asked for an ack, and [`EventSocket::report`] gets the error.
     fn from_event(event: &mut IncomingEvent<S>) -> Result<Self, ArgsError>;
 }
 
@@ -113,7 +113,7 @@ impl<S: EventSocket, T: DeserializeOwned + Send> FromEvent<S> for Data<T> {
     }
 }
 
-/// A value that all handlers of a server share.
+/// A value that all handlers share.
 #[derive(Debug)]
 pub struct State<T>(pub Arc<T>);
 
@@ -144,12 +144,12 @@ impl<S: EventSocket> FromEvent<S> for AckSender<S> {
     }
 }
 
-/// What went wrong while an event was handled. The socket stays connected. The cause is its
-/// `source`: print that too.
+/// A failure while an event was handled. The socket stays connected. Its cause, if it has one, is
+/// its `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {
-    /// The arguments are not what the handler asks for; it was not called.
+    /// The arguments do not match the handler's parameters. The handler was not called.
     #[error("arguments of event {event:?} refused")]
     Args {
         /// The event's name.
@@ -163,10 +163,10 @@ pub enum HandlerError {
     Refused {
         /// The event's name.
         event: String,
-        /// What the middleware said.
+        /// The middleware's error.
         error: String,
     },
-    /// The handler gave an error.
+    /// The handler returned an error.
     #[error("handler of event {event:?} failed: {error}")]
     Failed {
         /// The event's name.
@@ -177,16 +177,16 @@ pub enum HandlerError {
     /// A handler, middleware or task panicked.
     #[error("{what} panicked")]
     Panicked {
-        /// What it was.
+        /// What panicked.
         what: &'static str,
     },
 }
 
 /// An async function whose parameters are [`FromEvent`] and whose result is a [`Reply`].
 ///
-/// `P` only tells the compiler which function it is.
+/// `P` are its parameters: the compiler needs them to choose the implementation.
 pub trait Handler<P, S: EventSocket>: Send + Sync + 'static {
-    /// Runs it for one event.
+    /// Calls the function for one event; the future sends the ack.
     fn call(&self, event: IncomingEvent<S>) -> BoxFuture<'static, ()>;
 }
 
@@ -225,7 +225,7 @@ handler!(A B C D E G);
 
 fn refuse<S: EventSocket>(event: IncomingEvent<S>, error: ArgsError) -> BoxFuture<'static, ()> {
     let why = match &error {
-        // This server's fault: the client learns no more than that.
+        // A mistake in this program, so the peer gets no details.
         ArgsError::NoState { .. } => "internal error".to_owned(),
         error => Chain(error).to_string(),
     };

@@ -1,4 +1,4 @@
-//! Acks that this side owes: as a handler's return value, or sent by hand.
+//! Acks that this side owes: the result of a handler, or sent by hand.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::{EventSocket, HandlerError};
 use crate::proto::Args;
 
-/// Answers one event. Sends at most one ack; without a request for one it sends nothing. Dropped, it
-/// never answers: the client waits for its own timeout. Dropped by a panic, it answers
-/// `[{"error":"internal error"}]`.
+/// Answers one event. Sends at most one ack, and none if the peer did not ask for one. If it is
+/// dropped unused, no ack is sent and the peer runs into its own timeout. If a panic drops it, it
+/// answers `[{"error":"internal error"}]`.
 #[derive(Debug)]
 pub struct AckSender<S: EventSocket> {
     socket: S,
     id: Option<u64>,
-    /// The event that is answered, for who asks why it failed.
+    /// The event that is answered, for the report of an error.
     args: Option<Args>,
 }
 
@@ -33,7 +33,7 @@ impl<S: EventSocket> AckSender<S> {
         self
     }
 
-    /// Whether the client asked for an ack.
+    /// Whether the peer asked for an ack.
     pub fn is_wanted(&self) -> bool {
         self.id.is_some()
     }
@@ -50,10 +50,10 @@ impl<S: EventSocket> AckSender<S> {
         sent
     }
 
-    /// Sends arguments that were received, byte for byte, with their attachments.
+    /// Sends arguments as they were received: the same bytes, the same attachments.
     ///
     /// # Errors
-    /// As [`AckSender::send`].
+    /// Those of [`AckSender::send`].
     pub fn send_args(mut self, args: &Args) -> Result<(), S::Error> {
         match self.id.take() {
             Some(id) => self.socket.send_ack_args(id, args),
@@ -61,7 +61,7 @@ impl<S: EventSocket> AckSender<S> {
         }
     }
 
-    /// Answers that the event was not taken: `[{"error":text}]`.
+    /// Answers that the event was refused: `[{"error":text}]`.
     pub fn refuse(self, text: impl fmt::Display) {
         #[derive(Serialize)]
         struct Refusal {
@@ -71,7 +71,7 @@ impl<S: EventSocket> AckSender<S> {
         self.log(|ack| ack.send(&(refusal,)));
     }
 
-    /// Gives the sender away and leaves one that sends nothing.
+    /// Takes the sender out and leaves one that sends nothing.
     pub(super) fn take(&mut self) -> Self {
         Self { socket: self.socket.clone(), id: self.id.take(), args: None }
     }
@@ -85,7 +85,7 @@ impl<S: EventSocket> AckSender<S> {
 }
 
 impl<S: EventSocket> Drop for AckSender<S> {
-    /// What a handler that panics owes.
+    /// A handler that panics still owes its ack.
     fn drop(&mut self) {
         if self.id.is_some() && std::thread::panicking() {
             self.take().refuse("internal error");
@@ -93,7 +93,7 @@ impl<S: EventSocket> Drop for AckSender<S> {
     }
 }
 
-/// What a handler may return.
+/// A type that a handler may return.
 ///
 /// | returned | the ack, if one was asked for |
 /// |---|---|

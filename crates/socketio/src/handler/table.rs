@@ -1,4 +1,5 @@
-//! Which handler runs for which event: tables of a namespace and of a socket.
+//! The table of handlers: which one runs for which event. A namespace has one, and a socket may
+//! have its own.
 
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,14 +11,14 @@ use crate::proto::Args;
 
 pub(crate) type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Looks at events that come or leave.
+/// Looks at incoming or outgoing events.
 pub(crate) type Listener<S> = Arc<dyn Fn(&S, &Args) + Send + Sync>;
 
-/// Lets an event of a socket through, or says why not.
+/// Passes an event of a socket, or returns why not.
 pub(crate) type EventMiddleware<S> =
     Arc<dyn Fn(S, Args) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// The handlers of events of a namespace or of a socket, behind their lock.
+/// The handlers of a namespace or of a socket, under a lock.
 pub(crate) struct HandlerTable<S: EventSocket> {
     handlers: RwLock<Handlers<S>>,
 }
@@ -35,7 +36,7 @@ impl<S: EventSocket> HandlerTable<S> {
 
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Handlers<S>) -> R) {
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        // What a handler drops may be foreign code: not under the lock.
+        // Dropping a handler may run foreign code, so not under the lock.
         let dropped = change(&mut handlers);
         drop(handlers);
         drop(dropped);
@@ -46,10 +47,10 @@ impl<S: EventSocket> HandlerTable<S> {
     }
 }
 
-/// What a table holds.
+/// The contents of a table.
 pub(crate) struct Handlers<S: EventSocket> {
     pub(crate) events: Table<S>,
-    /// For events that have none of their own.
+    /// For events without a handler of their own.
     pub(crate) any: Option<EventHandler<S>>,
     pub(crate) middlewares: Vec<EventMiddleware<S>>,
     pub(crate) incoming: Vec<Listener<S>>,
@@ -64,8 +65,9 @@ impl<S: EventSocket> Default for Handlers<S> {
     }
 }
 
-/// Handlers by the names of their events, in order of the names' lengths and then of the names: few
-/// are found sooner than one is hashed, and most are told apart without being read.
+/// Handlers by event name, sorted by the length of the name and then by the name. With few
+/// handlers, searching is faster than hashing, and most names differ in length, so that they need
+/// not be compared.
 pub(crate) struct Table<S: EventSocket> {
     sorted: Vec<(Box<str>, EventHandler<S>)>,
 }
@@ -100,8 +102,8 @@ impl<S: EventSocket> Table<S> {
 #[derive(Clone)]
 pub(crate) struct EventHandler<S: EventSocket> {
     pub(crate) run: Erased<IncomingEvent<S>>,
-    /// How many may run at once for one socket; without it, one after the other in order. The
-    /// address tells handlers apart.
+    /// How many may run at once for one socket. `None`: one after the other, in order. The address
+    /// of the limit identifies the handler.
     pub(crate) concurrent: Option<Arc<usize>>,
     once: bool,
 }
@@ -120,24 +122,24 @@ impl<S: EventSocket> EventHandler<S> {
         Self { once: true, ..Self::new(handler) }
     }
 
-    /// Whether running it is all there is to do.
+    /// Whether the handler stays in the table after it ran.
     pub(crate) fn is_plain(&self) -> bool {
         !self.once
     }
 }
 
-/// What a table, or several, hold for one event.
+/// The handler found for one event, in one table or in several.
 pub(crate) struct FoundHandler<S: EventSocket> {
     pub(crate) handler: Option<EventHandler<S>>,
-    /// The handler is that of any event.
+    /// The handler is one for any event, not for this name.
     is_any: bool,
-    /// There is more to do than to run the handler.
+    /// There are listeners or middlewares to run before the handler.
     pub(crate) is_watched: bool,
 }
 
 impl<S: EventSocket> FoundHandler<S> {
-    /// With what is found in a table that is asked later: its own handler of the event goes before
-    /// this one's of any event.
+    /// Combines this with a table of lower precedence. Its handler for the event's name still goes
+    /// before this table's handler for any event.
     pub(crate) fn or(self, later: Self) -> Self {
         let is_watched = self.is_watched || later.is_watched;
         let is_own = self.handler.is_some() && !self.is_any;
@@ -157,7 +159,7 @@ impl<S: EventSocket> Handlers<S> {
         }
     }
 
-    /// Forgets a handler that was to run once, and now does.
+    /// Removes a handler of `once` that is about to run.
     pub(crate) fn used(
         &mut self,
         event: &str,
@@ -169,7 +171,7 @@ impl<S: EventSocket> Handlers<S> {
     }
 }
 
-/// Makes a middleware of an async fn.
+/// Turns an async function into a middleware.
 pub(crate) fn event_middleware<S, F, Fut, E>(middleware: F) -> EventMiddleware<S>
 where
     F: Fn(S, Args) -> Fut + Send + Sync + 'static,

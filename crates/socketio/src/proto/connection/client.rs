@@ -54,7 +54,7 @@ pub enum ClientEvent {
         /// The id to answer, if the server awaits an ack.
         ack_id: Option<u64>,
     },
-    /// The answer to an event. Its id may be one that nobody awaits.
+    /// The answer to an event. Nobody may be waiting for its id.
     Ack {
         /// The namespace.
         namespace: Namespace,

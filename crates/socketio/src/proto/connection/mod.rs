@@ -25,29 +25,30 @@ use super::{Args, Config, Misuse, Namespace, Packet, PeerError, RawJson, Reassem
 #[cfg(feature = "msgpack")]
 use super::{Codec, msgpack};
 
-/// What a message means to the application.
+/// What a message of the client means to the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A client asks to join. Answer by [`accept`](ServerConnection::accept) or [`refuse`](ServerConnection::refuse).
+    /// A client asks to join. Answer with [`accept`](ServerConnection::accept) or
+    /// [`refuse`](ServerConnection::refuse).
     Connect {
-        /// What it asks for; it need not exist.
+        /// The namespace it asks for. It may not exist.
         namespace: Namespace,
         /// An object.
         auth: Option<RawJson>,
     },
-    /// A named emission. May come before the application has answered the CONNECT: then it waits
-    /// with the application.
+    /// A named emission. May come before the application has answered the CONNECT: the application
+    /// keeps it until then.
     Event {
-        /// Where.
+        /// The namespace.
         namespace: Namespace,
         /// Name and arguments.
         args: Args,
         /// The id to answer, if the client awaits an ack.
         ack_id: Option<u64>,
     },
-    /// The answer to an event. Its id may be one that nobody awaits.
+    /// The answer to an event. Nobody may be waiting for its id.
     Ack {
-        /// Where.
+        /// The namespace.
         namespace: Namespace,
         /// The id that was sent.
         id: u64,
@@ -56,7 +57,7 @@ pub enum Event {
     },
     /// The client has left.
     Disconnect {
-        /// What it left.
+        /// The namespace it left.
         namespace: Namespace,
     },
 }
@@ -65,7 +66,7 @@ pub enum Event {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Events {
-    /// Of an implicit connect, once in a connection.
+    /// The event of an implicit connect, at most once in a connection.
     first: Option<Box<Event>>,
     second: Option<Event>,
 }

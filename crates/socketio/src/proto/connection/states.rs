@@ -2,8 +2,8 @@
 
 use crate::proto::Namespace;
 
-/// The state of `/`, which most connections join alone, and those of others in the order of their
-/// names.
+/// The state of each namespace: `/` apart, since most connections join only that, and the others
+/// sorted by name.
 #[derive(Debug)]
 pub(super) struct States<S> {
     root: Option<S>,
@@ -21,7 +21,8 @@ impl<S> States<S> {
         usize::from(self.root.is_some()) + self.others.len()
     }
 
-    /// One other than `/` by its name, if it is known: its allocation serves all packets for it.
+    /// A known namespace other than `/`, by name. Cloning it shares one allocation among all its
+    /// packets.
     pub(super) fn known(&self, name: &str) -> Option<Namespace> {
         self.find(name).ok().map(|at| self.others[at].0.clone())
     }
@@ -50,7 +51,7 @@ impl<S> States<S> {
         match self.find(namespace.as_str()) {
             Ok(at) => self.others[at].1 = state,
             Err(at) => {
-                // One takes its own size and no more: there may be very many connections.
+                // Reserve exactly one: there may be very many connections.
                 if self.others.is_empty() {
                     self.others.reserve_exact(1);
                 }

@@ -1,8 +1,10 @@
 //! Adapters: how a namespace reaches its sockets, on this node and on others.
 //!
-//! A namespace does nothing with several sockets by itself: it asks its adapter. [`MemoryAdapter`], the
-//! default, is one node. An adapter of a cluster does the same on its own node, through the
-//! [`LocalSockets`] it was made with, and tells the other nodes, where their adapters do so with theirs.
+//! What lives here: the trait [`Adapter`], the default [`MemoryAdapter`] for a single node, and
+//! [`Adapters`], which makes one for each namespace. A namespace never acts on several sockets by
+//! itself: it asks its adapter. An adapter of a cluster acts on the sockets of its own node by the
+//! [`LocalSockets`] it was made with, and sends the request to the other nodes, whose adapters do
+//! the same there. An adapter must not block its callers.
 
 mod memory;
 

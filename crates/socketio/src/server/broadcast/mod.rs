@@ -1,4 +1,8 @@
-//! Sending to many sockets: which ones, and how.
+//! Broadcasts: which sockets to reach, and how.
+//!
+//! What lives here: [`Broadcast`], which collects options and then acts; `shortcuts`, the methods
+//! of a server and of a namespace that begin one; `remote`, sockets of other nodes. Everything goes
+//! out by the namespace's adapter. An event is encoded once, whatever the number of receivers.
 
 mod remote;
 mod shortcuts;

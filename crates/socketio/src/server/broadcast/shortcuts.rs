@@ -27,45 +27,45 @@ impl Namespace {
 macro_rules! broadcasts {
     ($of:ident) => {
         impl $of {
-            /// As [`Broadcast::to`].
+            /// Same as [`Broadcast::to`].
             pub fn to(&self, rooms: impl Rooms) -> Broadcast {
                 self.everyone().to(rooms)
             }
 
-            /// As [`Broadcast::within`].
+            /// Same as [`Broadcast::within`].
             pub fn within(&self, rooms: impl Rooms) -> Broadcast {
                 self.everyone().to(rooms)
             }
 
-            /// As [`Broadcast::except`].
+            /// Same as [`Broadcast::except`].
             pub fn except(&self, rooms: impl Rooms) -> Broadcast {
                 self.everyone().except(rooms)
             }
 
-            /// As [`Broadcast::local`].
+            /// Same as [`Broadcast::local`].
             pub fn local(&self) -> Broadcast {
                 self.everyone().local()
             }
 
-            /// As [`Broadcast::volatile`].
+            /// Same as [`Broadcast::volatile`].
             pub fn volatile(&self) -> Broadcast {
                 self.everyone().volatile()
             }
 
-            /// As [`Broadcast::compress`].
+            /// Same as [`Broadcast::compress`].
             pub fn compress(&self, compress: bool) -> Broadcast {
                 self.everyone().compress(compress)
             }
 
-            /// As [`Broadcast::timeout`].
+            /// Same as [`Broadcast::timeout`].
             pub fn timeout(&self, within: Duration) -> Broadcast {
                 self.everyone().timeout(within)
             }
 
-            /// Sends an event to every socket, as [`Broadcast::emit`].
+            /// Sends an event to every socket: [`Broadcast::emit`].
             ///
             /// # Errors
-            /// As [`Broadcast::emit`].
+            /// Those of [`Broadcast::emit`].
             pub fn emit<T: Serialize + ?Sized>(
                 &self,
                 event: &str,
@@ -74,10 +74,10 @@ macro_rules! broadcasts {
                 self.everyone().emit(event, args)
             }
 
-            /// Asks every socket for an ack, as [`Broadcast::emit_with_ack`].
+            /// Asks every socket for an ack: [`Broadcast::emit_with_ack`].
             ///
             /// # Errors
-            /// As [`Broadcast::emit_with_ack`].
+            /// Those of [`Broadcast::emit_with_ack`].
             pub fn emit_with_ack<T: Serialize + ?Sized>(
                 &self,
                 event: &str,
@@ -86,34 +86,34 @@ macro_rules! broadcasts {
                 self.everyone().emit_with_ack(event, args)
             }
 
-            /// As [`Broadcast::fetch_sockets`].
+            /// Same as [`Broadcast::fetch_sockets`].
             ///
             /// # Errors
-            /// As [`Broadcast::fetch_sockets`].
+            /// Those of [`Broadcast::fetch_sockets`].
             pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, AdapterError> {
                 self.everyone().fetch_sockets().await
             }
 
-            /// As [`Broadcast::sockets_join`].
+            /// Same as [`Broadcast::sockets_join`].
             ///
             /// # Errors
-            /// As [`Broadcast::sockets_join`].
+            /// Those of [`Broadcast::sockets_join`].
             pub fn sockets_join(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
                 self.everyone().sockets_join(rooms)
             }
 
-            /// As [`Broadcast::sockets_leave`].
+            /// Same as [`Broadcast::sockets_leave`].
             ///
             /// # Errors
-            /// As [`Broadcast::sockets_leave`].
+            /// Those of [`Broadcast::sockets_leave`].
             pub fn sockets_leave(&self, rooms: impl Rooms) -> Result<(), AdapterError> {
                 self.everyone().sockets_leave(rooms)
             }
 
-            /// As [`Broadcast::disconnect_sockets`].
+            /// Same as [`Broadcast::disconnect_sockets`].
             ///
             /// # Errors
-            /// As [`Broadcast::disconnect_sockets`].
+            /// Those of [`Broadcast::disconnect_sockets`].
             pub fn disconnect_sockets(&self, close: bool) -> Result<(), AdapterError> {
                 self.everyone().disconnect_sockets(close)
             }

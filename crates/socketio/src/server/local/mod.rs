@@ -1,4 +1,11 @@
-//! This node's part of a namespace: its sockets, their rooms, and what they may have missed.
+//! The sockets of a namespace on this node, their rooms, and what lost clients may have missed.
+//!
+//! What lives here: [`LocalSockets`], which adapters act on. `index` knows which socket is in which
+//! room, `send` delivers to them, `acks` collects their acks, `recovery` keeps events and lost
+//! sessions, and `options` and `room` are the types that adapters and broadcasts share. Calls come
+//! in from adapters and from `session`; packets go out by each socket. One lock guards index and
+//! log: with recovery it is held while an event is sent, so that offsets reach every socket in
+//! order. No listener of the application runs under it.
 
 mod acks;
 mod index;

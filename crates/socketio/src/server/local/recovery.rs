@@ -1,8 +1,9 @@
-//! What clients may have missed: logged events, and the sessions of those that were lost.
+//! Connection state recovery: a log of events, and the sessions of lost clients.
 //!
-//! Every logged event has a number, its offset on the wire. A client that comes back tells the
-//! last it saw. What it missed is complete when no event between was dropped from the log, or when
-//! the dropped ones were not for it: it had seen all that was sent to it, and was lost later.
+//! Every logged event has a number, its offset on the wire. A client that comes back sends the
+//! offset of the last event it saw. The events it missed are complete if none after that offset was
+//! dropped from the log, or if the dropped ones were not for it: it had seen everything sent to it,
+//! and was lost after they were dropped.
 
 use std::any::{Any, TypeId};
 use std::collections::hash_map::Entry;
@@ -24,54 +25,54 @@ pub(crate) type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 /// The session of a client that was lost and may come back.
 #[non_exhaustive]
 pub struct StoredSession {
-    /// Its socket's id, which it gets again.
+    /// The id of its socket, which it gets again.
     pub sid: Sid,
-    /// The private id that it must know.
+    /// The private id that the client must know.
     pub pid: String,
-    /// Its rooms, without that of its own id.
+    /// Its rooms, without the room of its own id.
     pub rooms: Vec<Room>,
-    /// Its data, as other nodes know it.
+    /// Its data, as other nodes see it.
     pub data: Option<RawJson>,
     local: LocalPart,
 }
 
-/// What only this node knows of a session.
+/// The part of a session that only this node has.
 #[derive(Default)]
 struct LocalPart {
     values: Values,
     stays: Vec<Membership>,
     started: u64,
     sent: u64,
-    /// The event logged last when it was lost.
+    /// The head of the log when the client was lost.
     parted: u64,
     expires: Option<(Instant, u64)>,
 }
 
-/// A session that was found again.
+/// A session that was found for a client that came back.
 #[derive(Debug)]
 pub struct RestoredSession {
     pub(crate) session: StoredSession,
     pub(super) missed: Vec<Encoded>,
-    /// The last event that was looked at; None when another store than this node's was.
+    /// The head of the log when `missed` was read. `None` if the session comes from another store.
     pub(super) upto: Option<u64>,
 }
 
 impl RestoredSession {
-    /// A session from another store than this node's, with the packets its client missed.
+    /// Creates a session from another store than this node's, with the packets its client missed.
     pub fn new(session: StoredSession, missed: Vec<Encoded>) -> Self {
         Self { session, missed, upto: None }
     }
 }
 
 impl StoredSession {
-    /// A session as another store kept it.
+    /// Creates a session from the fields that another store kept.
     pub fn new(sid: Sid, pid: String, rooms: Vec<Room>, data: Option<RawJson>) -> Self {
         let stay = |room: &Room| Membership { room: room.clone(), from: 0, until: None };
         let stays = rooms.iter().map(stay).collect();
         Self { sid, pid, rooms, data, local: LocalPart { stays, ..LocalPart::default() } }
     }
 
-    /// The session of a socket that is lost now.
+    /// The session of a socket that is being lost.
     pub(super) fn of(member: Member, pid: String, head: u64) -> Self {
         let (values, data) = member.socket.copy_values();
         let rooms = member.rooms().cloned().collect();
@@ -96,15 +97,16 @@ pub(super) struct RecoveryLog {
     log: VecDeque<Logged>,
     /// Of `log`.
     bytes: usize,
-    /// The event dropped from the log last; those in it follow.
+    /// The number of the last event dropped from the log. The first one in `log` has the next
+    /// number.
     dropped: u64,
     lost: HashMap<String, StoredSession>,
-    /// How many of `lost` have this socket's id.
+    /// How many of `lost` have this socket id.
     lost_ids: HashMap<Sid, usize>,
     expiry: BTreeMap<(Instant, u64), String>,
-    /// Told apart from each other, sessions that expire at the same instant.
+    /// Counts persisted sessions, to tell apart two that expire at the same instant.
     persisted: u64,
-    /// Sockets that are in, by their private ids.
+    /// Connected sockets, by their private ids.
     pub(super) live: HashMap<String, Sid>,
 }
 
@@ -129,12 +131,12 @@ impl RecoveryLog {
         }
     }
 
-    /// The event logged last.
+    /// The number of the last logged event.
     pub(super) fn head(&self) -> u64 {
         self.dropped + self.log.len() as u64
     }
 
-    /// Logs a packet that carries the offset behind [`RecoveryLog::head`].
+    /// Logs a packet. Its offset is the number after [`RecoveryLog::head`].
     pub(super) fn push(&mut self, packet: Encoded, options: BroadcastOptions) {
         let at = Instant::now();
         self.bytes += packet.size();
@@ -190,13 +192,13 @@ impl RecoveryLog {
         self.lost_ids.contains_key(&id)
     }
 
-    /// Whether nobody can come back.
+    /// Whether no client can come back.
     pub(super) fn is_idle(&mut self) -> bool {
         self.purge(Instant::now());
         self.lost.is_empty()
     }
 
-    /// What a session missed behind `offset`; None when that is not complete any more.
+    /// The events a session missed after `offset`. `None` if they are not complete any more.
     pub(super) fn missed(&self, session: &StoredSession, offset: Option<&str>) -> Option<Missed> {
         let past = &session.local;
         let seen = match offset {
@@ -209,7 +211,7 @@ impl RecoveryLog {
         (seen <= head && is_complete).then(|| Missed { packets: self.since(seen, session), head })
     }
 
-    /// The logged events behind `seen` that a session would have got.
+    /// The logged events after `seen` that the session would have got.
     pub(super) fn since(&self, seen: u64, session: &StoredSession) -> Vec<Encoded> {
         let skip = usize::try_from(seen.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
         let behind = self.log.iter().zip(self.dropped + 1..).skip(skip);
@@ -229,7 +231,7 @@ impl RecoveryLog {
     }
 }
 
-/// What was missed, and the head of the log it was read up to.
+/// Missed events, and the head of the log when they were read.
 pub(super) struct Missed {
     pub(super) packets: Vec<Encoded>,
     pub(super) head: u64,
@@ -248,7 +250,7 @@ impl Logged {
 
 impl fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever knows the private id can take the session over: it stays out of logs.
+        // Anyone who knows the private id can take over the session, so it stays out of logs.
         f.debug_struct("StoredSession")
             .field("sid", &self.sid)
             .field("rooms", &self.rooms)

@@ -1,4 +1,10 @@
-//! A namespace: its handlers and its sockets.
+//! Namespaces: their handlers and middlewares, and how they are found or created by name.
+//!
+//! What lives here: [`Namespace`], the handle that applications set handlers on; `registry`, all
+//! namespaces of a server and the leases of the sockets in them; `pattern`, the names of dynamic
+//! ones. CONNECTs come in from `session`, which asks for a lease; events come in to find their
+//! handlers. Broadcasts go out by the adapter. A namespace never reaches several sockets by itself,
+//! and no hook of the application runs or is dropped under a lock.
 
 pub(crate) mod pattern;
 pub(crate) mod registry;

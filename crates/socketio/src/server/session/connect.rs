@@ -1,4 +1,4 @@
-//! How a client joins a namespace: whether it is let in, and as whom.
+//! How a client joins a namespace: the CONNECT, middlewares, recovery, and the answer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::server::socket::SocketParts;
 use crate::server::{ConnectError, DisconnectReason, Socket};
 
 impl Session {
-    /// A client asks to join.
+    /// Handles a CONNECT of the client.
     pub(super) fn connect(&mut self, name: &proto::Namespace, auth: Option<RawJson>) {
         let Some(visit) = self.namespaces.enter(name, auth.as_ref()) else {
             let refusal = self.connection.refuse(name, INVALID_NAMESPACE, None);
@@ -31,7 +31,7 @@ impl Session {
             let refusal = self.connection.refuse(name, "Server error", None);
             return self.send(refusal);
         };
-        // Clients of v4 take the session's id for that of their socket in `/`.
+        // Clients of v4 use the session's id as the id of their socket in `/`.
         let is_session = self.version == Version::V4 && name.is_root();
         let id = if is_session { self.engine.sid() } else { id };
         let claim = match (&auth, recovery) {
@@ -58,7 +58,7 @@ impl Session {
         }
     }
 
-    /// The middlewares have spoken.
+    /// Lets a socket in, or refuses it, by the result of its middlewares.
     pub(super) fn admit(
         &mut self,
         at: usize,
@@ -86,7 +86,7 @@ impl Session {
                 return lane.admit();
             }
             Ok(restored) => {
-                // The client may come back for it.
+                // The session stays stored: the client may come back for it.
                 if let Some(restored) = restored {
                     socket.namespace().adapter(false).persist_session(restored.session);
                 }
@@ -102,7 +102,7 @@ impl Session {
     }
 }
 
-/// What a CONNECT says of a session to be recovered.
+/// The part of a CONNECT that claims a session.
 #[derive(Deserialize)]
 struct Claim {
     pid: Option<String>,
@@ -135,7 +135,7 @@ async fn authorize(
 
 async fn run(middlewares: Vec<Middleware>, socket: &Socket) -> Result<(), ConnectError> {
     for middleware in middlewares {
-        // A panic is this server's fault: the client is told no more than that.
+        // A panic is this server's fault: the client gets no details.
         let run = AssertUnwindSafe(async { middleware(socket.clone()).await }).catch_unwind();
         run.await.unwrap_or_else(|_| {
             socket.report_panic("a middleware");

@@ -1,4 +1,5 @@
-//! A socket in its connection, and what runs for it.
+//! The lane of one socket in its connection: its queue of events, and the one future that runs for
+//! it.
 //!
 //! ```text
 //! socket        next
@@ -28,15 +29,15 @@ pub(crate) type Authorizing =
 pub(crate) struct Lane {
     pub(crate) socket: Socket,
     pub(crate) running: Running,
-    /// The client was let in.
+    /// Whether the client was let in.
     admitted: bool,
-    /// Events and the ids of their acks.
+    /// Waiting events, with the ids of their acks.
     queue: VecDeque<(Args, Option<u64>)>,
-    /// Of the events in `queue`.
+    /// Bytes of the events in `queue`.
     bytes: usize,
-    /// Why it leaves, behind them.
+    /// Why the socket leaves, once `queue` is empty.
     leaving: Option<DisconnectReason>,
-    /// Made when there is something: most sockets never have any.
+    /// Allocated on first use: most sockets never need it.
     tasks: Option<Box<Tasks>>,
     _visit: NamespaceLease,
 }
@@ -49,13 +50,13 @@ pub(crate) enum Running {
     Gone,
 }
 
-/// What came of running once.
+/// The result of one step.
 pub(crate) enum Step {
     Waits,
     Moved,
     /// A handler is done.
     Handled,
-    /// The middlewares have spoken.
+    /// The middlewares are done.
     Authorized(Result<Option<Box<RestoredSession>>, ConnectError>),
 }
 
@@ -73,7 +74,7 @@ impl Lane {
         }
     }
 
-    /// Whether the client is in, or about to be.
+    /// Whether the socket is connected, or about to be.
     pub(crate) fn is_in(&self) -> bool {
         !matches!(self.running, Running::Leaving(_) | Running::Gone) && self.leaving.is_none()
     }
@@ -91,7 +92,7 @@ impl Lane {
         self.bytes
     }
 
-    /// The client is in from here on.
+    /// Lets the client in, and starts `on_connect`.
     pub(crate) fn admit(&mut self) {
         self.admitted = true;
         let handler = self.socket.namespace().connect(&self.socket);
@@ -107,13 +108,13 @@ impl Lane {
         self.tasks().spawn(task);
     }
 
-    /// Drops the events that wait.
+    /// Drops the waiting events.
     pub(crate) fn forget_events(&mut self) {
         self.queue.clear();
         self.bytes = 0;
     }
 
-    /// Nothing more is sent from here on; what came before is still handled.
+    /// Starts to leave: nothing more is sent, but events that came before are still handled.
     pub(crate) fn leave(&mut self, reason: DisconnectReason) {
         if let Some(tasks) = &mut self.tasks {
             tasks.end_tasks();
@@ -126,15 +127,15 @@ impl Lane {
         self.leaving = Some(reason);
     }
 
-    /// Nothing will run for it any more. What the application put there may hold the socket: they
-    /// would keep each other for ever.
+    /// Ends the lane. Values and handlers that the application gave the socket may hold the socket
+    /// itself, so they are dropped here: else they would leak together.
     pub(crate) fn gone(&mut self) {
         self.running = Running::Gone;
         self.socket.forget_rooms();
         self.socket.forget();
     }
 
-    /// Runs what runs, or starts what is next.
+    /// Polls what runs, or starts what is next.
     pub(crate) fn run(&mut self, cx: &mut Context<'_>) -> Step {
         if let Some(tasks) = &mut self.tasks {
             tasks.run(cx);
@@ -180,7 +181,7 @@ impl Lane {
             self.tasks().start(which, socket, future);
             return Step::Moved;
         }
-        // Most are done at once, and are then never kept.
+        // Most handlers are done at the first poll, and then need not be kept.
         let step = go_on(&self.socket, &mut future, cx);
         if matches!(step, Step::Waits) {
             self.running = Running::Handler(future);
@@ -189,7 +190,7 @@ impl Lane {
     }
 
     fn start_leaving(&mut self) -> Step {
-        // What runs beside the others came before.
+        // Concurrent handlers belong to events that came before: wait for them.
         if self.tasks.as_ref().is_some_and(|tasks| !tasks.is_idle()) {
             return Step::Waits;
         }
@@ -228,7 +229,7 @@ impl Lane {
     }
 }
 
-/// Lets a handler run. A panic in it ends here; the ack that it owed was sent on the way.
+/// Polls a handler. A panic ends here; its `AckSender` has sent the refusal while unwinding.
 fn go_on(socket: &Socket, future: &mut BoxFuture<'static, ()>, cx: &mut Context<'_>) -> Step {
     match guard(|| future.poll_unpin(cx)) {
         Ok(Poll::Pending) => return Step::Waits,
@@ -238,7 +239,7 @@ fn go_on(socket: &Socket, future: &mut BoxFuture<'static, ()>, cx: &mut Context<
     Step::Handled
 }
 
-/// Takes a socket out of its namespace; keeps its session if its client may come back.
+/// Takes a socket out of its namespace. Stores its session if its client may come back.
 pub(crate) fn part(socket: &Socket, reason: &DisconnectReason) {
     let namespace = socket.namespace();
     if let Some((rooms, session)) = namespace.local_sockets().part(socket, reason.is_recoverable())
@@ -263,14 +264,15 @@ async fn leaving(socket: Socket, reason: DisconnectReason, handlers: [Option<OnL
     }
 }
 
-/// A handler that panicked before it gave a future does so when it is polled.
+/// Stands for a handler that panicked before it returned a future: it panics when polled, where
+/// panics are caught.
 async fn panicked() {
     std::panic::resume_unwind(Box::new("handler"));
 }
 
 struct Panicked;
 
-/// Runs foreign code; its panic ends here.
+/// Runs foreign code. A panic ends here.
 fn guard<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
 }

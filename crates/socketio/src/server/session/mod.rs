@@ -1,4 +1,12 @@
-//! One connection: packets in, handlers run, answers out; polled by the engine's own task.
+//! One connection: the future that the engine's own task polls for each of its sessions.
+//!
+//! What lives here: [`Session`], with a lane per socket (`lane`: one handler at a time and a bounded
+//! queue; `tasks`: what runs concurrently), and how clients join (`connect`). Messages come in from
+//! the engine, commands from other tasks by the mailbox. Packets go out by `outgoing`, and events to
+//! handlers. While handlers do not keep up, nothing is read.
+//!
+//! What must never happen: a handler that waits must not delay acks, timers or writes, and no
+//! lock is held while a handler runs. Start reading at `Session::poll`.
 
 mod connect;
 mod lane;
@@ -25,17 +33,17 @@ pub(crate) struct Session {
     server: Arc<Server>,
     namespaces: Arc<Registry>,
     engine: Engine,
-    /// Taken of the engine, and not handled: the handlers did not keep up.
+    /// Messages taken from the engine and not handled yet, because the handlers do not keep up.
     messages: VecDeque<Message>,
     connection: ServerConnection,
     version: Version,
     mailbox: Arc<Mailbox>,
-    /// Whom the mailbox wakes.
+    /// The waker that the mailbox has.
     waker: Option<Waker>,
     sockets: Vec<Lane>,
-    /// When the engine is to poll this.
+    /// When the engine polls this next because of a timer.
     alarm: Option<Time>,
-    /// Nothing is read beside the first `on_connect`, as [`Config::connect_before_read`] asks.
+    /// Reading pauses until the first `on_connect` is done: [`Config::connect_before_read`].
     ///
     /// [`Config::connect_before_read`]: super::Config::connect_before_read
     connecting: bool,
@@ -43,12 +51,12 @@ pub(crate) struct Session {
     ended: bool,
 }
 
-/// What came of taking messages.
+/// The result of taking messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Received {
-    /// All there were; the engine wakes this task when there are more.
+    /// All messages were taken. The engine wakes this task when there are more.
     All,
-    /// The handlers do not keep up.
+    /// Messages are left, because the handlers do not keep up.
     Some,
 }
 
@@ -94,7 +102,8 @@ impl Session {
         let Some(packet) = packet else { return };
         if let Err(error) = self.server.send(&self.engine, packet.into()) {
             tracing::debug!(sid = %self.engine.sid(), %error, "answer not sent");
-            // A client that does not even read the answers to its own packets is closed.
+            // The outbox is full: a client that does not read the answers to its own packets is
+            // closed.
             self.engine.close();
         }
     }
@@ -121,7 +130,7 @@ impl Session {
         }
     }
 
-    /// The socket of a namespace that is not on its way out.
+    /// The lane of a namespace's socket, unless it is leaving.
     fn find(&mut self, name: &proto::Namespace) -> Option<&mut Lane> {
         let mut sockets = self.sockets.iter_mut();
         sockets.find(|lane| lane.socket.namespace_name() == name && lane.is_in())
@@ -143,17 +152,19 @@ impl Session {
         }
     }
 
-    /// Takes messages while the handlers keep up.
+    /// Takes messages as long as the handlers keep up.
     fn receive(&mut self, cx: &mut Context<'_>) -> Received {
         let (mut now, mut waits) = (None, false);
-        // What is left when the connection is over is little; handlers may wait for its end.
+        // After the connection closed, read on even if handlers do not keep up: little is left, and
+        // handlers may be waiting for the end.
         while !self.ended && (self.keeps_up() || self.engine.is_closed()) {
             let message = match self.messages.pop_front() {
                 Some(message) => message,
                 None => match self.engine.poll_recv_all(cx, &mut self.messages) {
                     Poll::Pending => return self.all(),
                     Poll::Ready(Some(message)) => {
-                        // The engine waits by itself where it reads ahead.
+                        // An engine that reads ahead has registered the waker already: there is no
+                        // need to ask it again.
                         waits = !self.connecting;
                         message
                     }
@@ -165,7 +176,7 @@ impl Session {
                     }
                 },
             };
-            // Messages that are there together have come together.
+            // Messages taken together count as arrived together: the clock is read at most once.
             let now = match self.connection.asks_time(&message) {
                 true => *now.get_or_insert_with(|| self.now()),
                 false => Time::ZERO,
@@ -184,7 +195,7 @@ impl Session {
     }
 
     fn all(&mut self) -> Received {
-        // An idle connection keeps no room.
+        // An idle connection keeps no buffer.
         if self.messages.capacity() > 0 {
             self.messages = VecDeque::new();
         }
@@ -204,8 +215,8 @@ impl Session {
             bytes += lane.waiting_bytes();
             leaving += usize::from(!lane.is_in());
         }
-        // Handlers of sockets that are gone still run: a client that joins and leaves on and on
-        // must wait for them.
+        // Handlers of sockets that left still run. A client that joins and leaves again and again
+        // must wait for them, or it could have any number of them run.
         bytes < self.server.config.handler_queue_bytes.max(1)
             && leaving < self.server.connection.max_namespaces.max(1)
     }
@@ -218,7 +229,7 @@ impl Session {
                     Step::Waits => break,
                     Step::Moved => {}
                     Step::Authorized(result) => self.admit(at, result),
-                    // The first handler that ends is that of the first connect.
+                    // The first handler to end is the first `on_connect`.
                     Step::Handled if std::mem::take(&mut self.connecting) => {
                         self.engine.set_read_ahead(true);
                     }
@@ -272,9 +283,9 @@ impl Session {
     fn disconnect(&mut self, socket: &Socket, reason: DisconnectReason) {
         let answer = self.connection.disconnect(socket.namespace_name());
         let Some(lane) = self.lane(socket).filter(|lane| lane.is_in()) else { return };
-        // What the client sent before it knew is dropped, as in the reference.
+        // Events that the client sent before it learned of this are dropped, as in the reference.
         lane.forget_events();
-        // At a shutdown the client has been told.
+        // At a shutdown the packet was sent before.
         let is_told = reason == DisconnectReason::ShuttingDown;
         lane.leave(reason);
         self.send(answer.filter(|_| !is_told));
@@ -284,7 +295,7 @@ impl Session {
         let next = self.connection.poll_timeout().filter(|_| !self.ended);
         if std::mem::replace(&mut self.alarm, next) != next {
             let instant = |at: Time| (self.server.origin + at.since_origin()).into_std();
-            // Whose time has come already is asked at once.
+            // The engine polls again at once if that time has already passed.
             self.engine.set_alarm(next.map(instant));
             return false;
         }
@@ -310,12 +321,13 @@ impl Future for Session {
             this.mailbox.set_waker(cx.waker().clone());
         }
         loop {
-            // What this side decided goes before what the client, or the end of its connection, says.
+            // Commands first: what this side decided takes precedence over the client's packets and
+            // over the end of the connection.
             this.commands();
             let received = this.receive(cx);
             let ran = this.run_sockets(cx);
             let ticked = this.tick();
-            // Handlers that ran may have made room for messages, or have asked for something.
+            // Handlers that ran may have made room for messages, or sent commands.
             let more = ran && received == Received::Some;
             if !(more || ticked || this.mailbox.has_some()) {
                 break;
@@ -326,7 +338,7 @@ impl Future for Session {
 }
 
 impl Drop for Session {
-    /// The runtime may drop the task at its shutdown: the sockets are gone then.
+    /// The runtime may drop the task when it shuts down: end the sockets.
     fn drop(&mut self) {
         self.mailbox.close();
         let reason = DisconnectReason::Engine(CloseReason::ForcedClose);

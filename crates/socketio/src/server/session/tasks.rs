@@ -1,4 +1,5 @@
-//! What runs for a socket beside the handlers that take turns: concurrent ones, and tasks.
+//! What runs for a socket outside its lane's order: concurrent handlers, and tasks of
+//! `Socket::spawn`.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use crate::server::Socket;
 
 #[derive(Default)]
 pub(super) struct Tasks {
-    /// Handlers that run beside each other; each gives which one it was.
+    /// Running concurrent handlers. Each returns the limit it counts against.
     concurrent: FuturesUnordered<BoxFuture<'static, Arc<usize>>>,
-    /// How many of each.
+    /// How many run, by limit.
     counts: Vec<(Arc<usize>, usize)>,
     tasks: FuturesUnordered<BoxFuture<'static, ()>>,
 }
@@ -30,12 +31,12 @@ impl Tasks {
         while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(cx) {}
     }
 
-    /// Whether no handler runs.
+    /// Whether no concurrent handler runs.
     pub(super) fn is_idle(&self) -> bool {
         self.concurrent.is_empty()
     }
 
-    /// Whether as many of a handler run as may.
+    /// Whether as many of a handler run as its limit allows.
     pub(super) fn is_full(&self, limit: &Arc<usize>) -> bool {
         let same = self.counts.iter().find(|(handler, _)| Arc::ptr_eq(handler, limit));
         same.is_some_and(|(_, count)| *count >= **limit)

@@ -1,4 +1,10 @@
 //! A socket: one client in one namespace, and all that the application may do with it.
+//!
+//! What lives here: [`Socket`], shared by the application, its namespace and its session. `emit`
+//! sends, `acks` awaits acks, `handlers` finds and runs handlers, `rooms` joins and leaves, and
+//! `mailbox` carries commands to the session's task. Packets go out by `outgoing` to the engine's
+//! outbox. What must never happen: foreign code (values, handlers, waiters) run or dropped under
+//! one of the socket's locks, or a socket that keeps itself alive after it is gone.
 
 mod acks;
 mod emit;

@@ -14,7 +14,7 @@
 //! (1) Once, after an implicit connect: answered with the same `40{sid}`.
 //!
 //! CONNECT_ERROR is an error in every state. An error closes the whole connection, as in the
-//! reference. LEFT is ours: packets that were on their way when this side left are no fault.
+//! reference. LEFT is ours: packets that were on their way when this side left are not an error.
 
 #[cfg(test)]
 mod tests;
@@ -30,11 +30,11 @@ use super::{Event, Events, Incoming, Read, unexpected};
 use crate::proto::parser::Announced;
 use crate::proto::{Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode};
 
-/// The machine between an engine session and the application.
+/// The machine between an engine session and the application, server role.
 ///
-/// The world speaks through `handle_message` and `handle_timeout`; the application answers a
-/// [`Event::Connect`] with `accept` or `refuse`; the machine asks for time by `poll_timeout` and
-/// has what it sends by itself in `poll_transmit`.
+/// Messages and timeouts come in by `handle_message` and `handle_timeout`. The application answers
+/// an [`Event::Connect`] with `accept` or `refuse`. `poll_timeout` says when the machine needs the
+/// time, `poll_transmit` returns what it sends by itself.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -53,36 +53,36 @@ pub struct ServerConnection {
     version: Version,
     incoming: Incoming,
     namespaces: States<State>,
-    /// Until the first namespace is joined.
+    /// The deadline for the first namespace to be joined; `None` once it is.
     connect_deadline: Option<Time>,
-    /// Apart, for most connections never have one.
+    /// Boxed: most connections never have one.
     transmit: Option<Box<Encoded>>,
-    /// No message came yet.
+    /// Whether no message came yet.
     fresh: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// CONNECT came, the application has not answered.
+    /// CONNECT came; the application has not answered yet.
     Connecting {
-        /// Nobody sent the CONNECT; one that comes later is no second one.
+        /// The client did not send the CONNECT. If it sends one later, that is not a second one.
         implicit: bool,
     },
     Joined {
         /// The answer for the CONNECT that may follow an implicit one.
         again: Option<Box<Encoded>>,
     },
-    /// This side sent DISCONNECT; the peer may not know.
+    /// This side sent DISCONNECT; the peer may not know yet.
     Left,
 }
 
 impl ServerConnection {
-    /// A connection of protocol v5 whose engine session opened at `now`.
+    /// Creates a connection of protocol v5, whose engine session opened at `now`.
     pub fn new(config: Arc<Config>, now: Time) -> Self {
         Self::with_version(config, Version::V5, now)
     }
 
-    /// As [`ServerConnection::new`], of any version. Ask [`ServerConnection::open`] first.
+    /// Like [`ServerConnection::new`], for any version. Call [`ServerConnection::open`] first.
     pub fn with_version(config: Arc<Config>, version: Version, now: Time) -> Self {
         Self {
             connect_deadline: Some(now + config.connect_timeout),
@@ -94,19 +94,19 @@ impl ServerConnection {
         }
     }
 
-    /// The namespace that a client of v4 joins by opening the connection: `/`.
+    /// Returns the CONNECT for `/` that a client of v4 makes by opening the connection.
     pub fn open(&mut self) -> Option<Event> {
         if self.version != Version::V4 || self.namespaces.len() > 0 {
             return None;
         }
         let namespace = Namespace::default();
-        // Clients of other makes send a CONNECT all the same.
+        // Some clients send a CONNECT nevertheless.
         self.namespaces.insert(namespace.clone(), State::Connecting { implicit: true });
         Some(Event::Connect { namespace, auth: None })
     }
 
-    /// Whether [`ServerConnection::handle_message`] may look at `now`: for a packet whose attachments must
-    /// come in time. Any time does for the others.
+    /// Whether [`ServerConnection::handle_message`] may read `now` for this message: the
+    /// attachments of a packet have a deadline. For all other messages any time will do.
     pub fn asks_time(&self, message: &Message) -> bool {
         Incoming::asks_time(message)
     }
@@ -147,19 +147,20 @@ impl ServerConnection {
         deadlines.into_iter().flatten().min().filter(|_| !self.incoming.failed)
     }
 
-    /// What the machine sends by itself: the second answer after an implicit connect. Ask after
-    /// each message.
+    /// Returns what the machine sends by itself: the second answer after an implicit connect. Call
+    /// it after each message.
     pub fn poll_transmit(&mut self) -> Option<Encoded> {
         self.transmit.take().map(|answer| *answer)
     }
 
-    /// Lets the client join; send the answer before anything else in this namespace. None when it
-    /// waits no more.
+    /// Lets the client join, and returns the answer. Send it before anything else in this
+    /// namespace. `None` if the client does not wait for an answer any more.
     pub fn accept(&mut self, namespace: &Namespace, sid: &str) -> Option<Encoded> {
         self.accept_with_pid(namespace, sid, None)
     }
 
-    /// As [`ServerConnection::accept`], with the private id by which the client may recover its session.
+    /// Like [`ServerConnection::accept`], with the private id by which the client may recover its
+    /// session.
     pub fn accept_with_pid(
         &mut self,
         namespace: &Namespace,
@@ -174,10 +175,11 @@ impl ServerConnection {
         Some(answer)
     }
 
-    /// Does not let the client join; gives the answer to send. None when it waits no more.
+    /// Refuses the client, and returns the answer to send. `None` if the client does not wait for
+    /// an answer any more.
     ///
-    /// `message` is for the client's eyes, [`INVALID_NAMESPACE`](encode::INVALID_NAMESPACE) for a
-    /// namespace that does not exist.
+    /// The client sees `message`. For a namespace that does not exist it is
+    /// [`INVALID_NAMESPACE`](encode::INVALID_NAMESPACE).
     pub fn refuse(
         &mut self,
         namespace: &Namespace,
@@ -190,7 +192,8 @@ impl ServerConnection {
         Some(self.version.refuse(namespace, message, data))
     }
 
-    /// Makes the client leave; gives the packet to send. None when it has not joined.
+    /// Disconnects the client from a namespace, and returns the packet to send. `None` if it has
+    /// not joined.
     pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
         let state = self.namespaces.of_mut(namespace)?;
         let State::Joined { .. } = state else { return None };
@@ -215,7 +218,7 @@ impl ServerConnection {
             Read::Attachment(packet) => (None, packet),
             Read::Packet(announced, attachments) => {
                 let first = self.connect_implicitly(&announced)?;
-                // Before attachments are gathered for a packet that nobody takes.
+                // Check first: no attachments are gathered for a packet that will be refused.
                 if announced.attachments > 0 {
                     self.is_welcome(&announced.packet)?;
                 }
@@ -226,7 +229,8 @@ impl ServerConnection {
         Ok(Events { first, second })
     }
 
-    /// The CONNECT that an event for `/` as the first packet stands for, where that is allowed.
+    /// The CONNECT that is implied by an event for `/` as the first packet, where the configuration
+    /// allows that.
     fn connect_implicitly(
         &mut self,
         announced: &Announced,
@@ -240,7 +244,7 @@ impl ServerConnection {
         Ok(Some(Box::new(self.connect(namespace.clone(), None, true)?)))
     }
 
-    /// What a packet means in the state that its namespace is in.
+    /// The table: what a packet means in the state of its namespace.
     fn event(&mut self, packet: Packet) -> Result<Option<Event>, PeerError> {
         let is_welcome = match packet.body {
             Body::Connect { .. } => true,
@@ -283,7 +287,8 @@ impl ServerConnection {
         }
     }
 
-    /// Whether the application hears of a packet for a namespace; an error when it must not come.
+    /// Whether the application gets a packet for this namespace. An error if the packet must not
+    /// come.
     fn is_welcome(&self, packet: &Packet) -> Result<bool, PeerError> {
         match self.namespaces.of(&packet.namespace) {
             Some(State::Connecting { .. } | State::Joined { .. }) => Ok(true),
@@ -300,7 +305,8 @@ impl ServerConnection {
     ) -> Result<Event, PeerError> {
         let max = self.incoming.config.max_namespaces;
         if self.namespaces.len() >= max && self.namespaces.of(&namespace).is_none() {
-            // Forgetting one that was left only makes a late packet for it a fault again.
+            // Make room by forgetting a namespace that was left. The only effect: a late packet for
+            // it is an error again.
             let left = self.namespaces.iter().find(|(_, state)| matches!(state, State::Left));
             let Some(left) = left.map(|(name, _)| name.clone()) else {
                 return Err(PeerError::TooManyNamespaces { count: self.namespaces.len() + 1, max });

@@ -1,10 +1,10 @@
-//! What is different in protocol v4, that of Socket.IO 2 over Engine.IO v3.
+//! The differences of protocol v4, which Socket.IO 2 speaks over Engine.IO v3.
 
 use serde_json::{Map, Value};
 
 use crate::proto::{Config, Encoded, Namespace, PeerError, RawJson, encode};
 
-/// The protocol that a client speaks.
+/// The protocol version that a client speaks.
 ///
 /// | | v5 | v4 |
 /// |---|---|---|
@@ -24,13 +24,13 @@ pub enum Version {
 }
 
 impl Version {
-    /// The limits by which packets are read: in v4 a namespace may carry a query.
+    /// The limits of packets, if they differ: in v4 a namespace may carry a query.
     pub(super) fn limits(self, config: &Config) -> Option<Config> {
         let max = config.max_namespace_len.saturating_add(config.max_connect_query);
         (self == Self::V4).then(|| Config { max_namespace_len: max, ..config.clone() })
     }
 
-    /// Reads the query that a CONNECT of v4 carries in its namespace.
+    /// Splits the query off the namespace of a CONNECT of v4, and returns it as JSON.
     pub(super) fn split(
         self,
         namespace: Namespace,
@@ -54,7 +54,7 @@ impl Version {
             match auth.get_mut(&*key) {
                 None => drop(auth.insert(key.into_owned(), value)),
                 Some(Value::Array(values)) => values.push(value),
-                // As node's querystring: several values of one key are a list.
+                // Like Node's querystring: several values of one key become a list.
                 Some(first) => *first = Value::Array(vec![first.take(), value]),
             }
         }
