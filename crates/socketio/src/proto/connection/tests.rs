@@ -33,18 +33,18 @@ impl Pair {
     fn joined() -> Self {
         let mut pair = Self::new();
         let packet = pair.client.connect(&name("/"), None).unwrap();
-        assert!(matches!(&pair.to_server(&packet)[..], [Event::Connect { .. }]));
+        assert!(matches!(&pair.server_takes(&packet)[..], [Event::Connect { .. }]));
         let answer = pair.server.accept(&name("/"), "id").unwrap();
-        assert!(matches!(&pair.to_client(&answer)[..], [ClientEvent::Connect { .. }]));
+        assert!(matches!(&pair.client_takes(&answer)[..], [ClientEvent::Connect { .. }]));
         pair
     }
 
-    fn to_server(&mut self, packet: &Encoded) -> Vec<Event> {
+    fn server_takes(&mut self, packet: &Encoded) -> Vec<Event> {
         let server = &mut self.server;
         packet.messages().flat_map(|it| server.handle_message(at(0), it).unwrap()).collect()
     }
 
-    fn to_client(&mut self, packet: &Encoded) -> Vec<ClientEvent> {
+    fn client_takes(&mut self, packet: &Encoded) -> Vec<ClientEvent> {
         let client = &mut self.client;
         packet.messages().filter_map(|it| client.handle_message(at(0), it).unwrap()).collect()
     }
@@ -57,28 +57,28 @@ fn the_roles_join_speak_and_leave() {
     let auth = RawJson::new(r#"{"token":"x"}"#).unwrap();
     let packet = pair.client.connect(&admin, Some(auth.clone())).unwrap();
     assert!(pair.client.connect(&admin, None).is_none());
-    let asked = pair.to_server(&packet);
+    let asked = pair.server_takes(&packet);
     assert_eq!(asked, [Event::Connect { namespace: admin.clone(), auth: Some(auth) }]);
     let answer = pair.server.accept_with_pid(&admin, "id", Some("secret")).unwrap();
     let (sid, pid) = ("id".to_owned(), Some("secret".to_owned()));
     let joined = ClientEvent::Connect { namespace: admin.clone(), sid, pid };
-    assert_eq!(pair.to_client(&answer), [joined]);
+    assert_eq!(pair.client_takes(&answer), [joined]);
     assert!(pair.client.is_joined(&admin) && pair.server.is_joined(&admin));
 
     let data = (bytes::Bytes::from_static(b"ab"), 1);
     let event = encode::event(&admin, Some(7), "hi", &data).unwrap();
-    let heard = pair.to_server(&event);
+    let heard = pair.server_takes(&event);
     let [Event::Event { args, ack_id: Some(7), .. }] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!(args.attachments(), [&b"ab"[..]]);
     let ack = encode::ack(&admin, 7, &("ok",)).unwrap();
-    assert!(matches!(&pair.to_client(&ack)[..], [ClientEvent::Ack { id: 7, .. }]));
-    assert!(matches!(&pair.to_client(&event)[..], [ClientEvent::Event { ack_id: Some(7), .. }]));
+    assert!(matches!(&pair.client_takes(&ack)[..], [ClientEvent::Ack { id: 7, .. }]));
+    assert!(matches!(&pair.client_takes(&event)[..], [ClientEvent::Event { ack_id: Some(7), .. }]));
 
     let left = pair.client.disconnect(&admin).unwrap();
-    assert_eq!(pair.to_server(&left), [Event::Disconnect { namespace: admin.clone() }]);
+    assert_eq!(pair.server_takes(&left), [Event::Disconnect { namespace: admin.clone() }]);
     assert!(pair.client.disconnect(&admin).is_none());
     // What the server sent before it knew.
-    assert_eq!(pair.to_client(&event), []);
+    assert_eq!(pair.client_takes(&event), []);
 }
 
 #[test]
@@ -86,18 +86,18 @@ fn a_refusal_and_a_disconnect_end_a_namespace_and_it_may_be_joined_again() {
     let mut pair = Pair::joined();
     let admin = name("/admin");
     let packet = pair.client.connect(&admin, None).unwrap();
-    pair.to_server(&packet);
+    pair.server_takes(&packet);
     let refusal = pair.server.refuse(&admin, "no", None).unwrap();
     let data = RawJson::new(r#"{"message":"no"}"#).unwrap();
     let refused = ClientEvent::ConnectError { namespace: admin.clone(), data };
-    assert_eq!(pair.to_client(&refusal), [refused]);
+    assert_eq!(pair.client_takes(&refusal), [refused]);
     assert!(pair.client.connect(&admin, None).is_some());
 
     let end = pair.server.disconnect(&name("/")).unwrap();
-    assert_eq!(pair.to_client(&end), [ClientEvent::Disconnect { namespace: name("/") }]);
+    assert_eq!(pair.client_takes(&end), [ClientEvent::Disconnect { namespace: name("/") }]);
     assert!(!pair.client.is_joined(&name("/")));
     let again = pair.client.connect(&name("/"), None).unwrap();
-    assert_eq!(pair.to_server(&again).len(), 1);
+    assert_eq!(pair.server_takes(&again).len(), 1);
 }
 
 #[test]
