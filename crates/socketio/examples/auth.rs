@@ -1,5 +1,5 @@
-//! Who may join: a middleware reads the token of the CONNECT, and one of the socket looks at every
-//! event.
+//! Authentication: a middleware of the namespace checks the token of the CONNECT, and a middleware
+//! of the socket checks every event.
 //!
 //! `cargo run -p socketio --example auth`, then `io("http://localhost:3000", {auth: {token: "…"}})`.
 

@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut every = tokio::time::interval(Duration::from_secs(1));
         for number in 0_u64.. {
             every.tick().await;
-            // Kept for those who are away; a volatile event would not be.
+            // Kept for clients that are away; a volatile event would not be.
             if let Err(error) = news.to("news").emit("tick", &number) {
                 println!("{error}");
             }

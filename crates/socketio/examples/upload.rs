@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::new(config);
     server.of("/")?.on("chunk", |socket: Socket, Data(chunk): Data<Chunk>| async move {
         let end = chunk.at + chunk.data.len() as u64;
-        // Who does not keep up with the others is closed; this client waits for its ack meanwhile.
+        // A receiver that does not keep up is closed; this client waits for its ack meanwhile.
         socket.broadcast().emit("chunk", &chunk).map_err(|error| error.to_string())?;
         Ok::<_, String>(Ack(end))
     });

@@ -1,4 +1,4 @@
-//! Socket.IO beside the routes of an axum server.
+//! Socket.IO next to the routes of an axum server.
 //!
 //! `cargo run -p socketio --example with_axum`, then `io("http://localhost:3000")` in a client.
 

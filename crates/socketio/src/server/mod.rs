@@ -39,7 +39,7 @@
 //! # }
 //! ```
 //!
-//! # Who may come in
+//! # Letting clients in
 //!
 //! A middleware (the reference's `use`) accepts or refuses each CONNECT. The client's `auth` is
 //! read as any type:
@@ -70,12 +70,16 @@
 //!
 //! | what | the ack, if one was asked for |
 //! |---|---|
-//! | nobody handles the event | `{"error":"no handler for event \"x\""}`; the reference is silent |
-//! | its arguments are not the handler's | `{"error":…}` with what is wrong |
-//! | the handler gives an error | `{"error":…}` with its text |
-//! | the handler panics, or its [`State`] is not there | `{"error":"internal error"}` |
-//! | its [`AckSender`] is dropped | none: the client waits for its own timeout |
+//! | no handler for the event | `{"error":"no handler for event \"x\""}`; the reference is silent |
+//! | the arguments do not match the handler's | `{"error":…}` with what is wrong |
+//! | the handler returns an error | `{"error":…}` with its text |
+//! | the handler panics, or its [`State`] was never set | `{"error":"internal error"}` |
+//! | the [`AckSender`] is dropped unused | none: the client waits for its own timeout |
 
+// The rooms, each above those it uses: session, socket, broadcast and namespace, adapter, local;
+// below them outgoing, context, hooks, handshake, config and error. A public type is imported from
+// here, an internal one from its room: sockets, namespaces and the sockets of a node refer to each
+// other by their public types only.
 pub mod adapter;
 mod broadcast;
 mod client_files;

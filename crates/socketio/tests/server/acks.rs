@@ -107,7 +107,7 @@ async fn the_time_for_an_ack_is_the_callers_to_say() {
     let late = socket.timeout(within).emit_with_ack("q", &()).await;
     assert!(matches!(late, Err(AckError::Timeout(after)) if after == within));
     assert_eq!(client.recv().await, r#"20["q"]"#);
-    // An ack that comes too late is no fault, and reaches nobody.
+    // An ack that comes too late is not an error, and is dropped.
     client.send("30[1]").await;
     let (answer, ()) = tokio::join!(socket.emit_with_ack("q", &()), async {
         let asked = client.recv().await;

@@ -1,4 +1,4 @@
-//! The reference's client, served as files beside the server.
+//! The reference's client, served as files by the server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ async fn files_are_served_by_name_with_their_types() {
         ("/socket.io/socket.io.js?v=4", 200, "application/javascript; charset=utf-8", "io = 1"),
         ("/socket.io.min.js.map", 200, "application/json; charset=utf-8", "{}"),
         ("/socket.io.msgpack.min.js", 404, "", ""),
-        // Those are for the service behind, which knows no such transport.
+        // These reach the inner service, which does not know such a transport.
         ("/secret.js", 400, "application/json", r#"{"code":0,"message":"Transport unknown"}"#),
         ("/", 400, "application/json", r#"{"code":0,"message":"Transport unknown"}"#),
     ] {

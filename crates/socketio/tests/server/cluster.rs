@@ -240,7 +240,7 @@ async fn servers_tell_each_other_and_never_themselves() {
     let [answer] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!(answer.as_bytes(), br#"["answers",7]"#);
     assert!(root.server_side_emit_with_ack("unknown", &()).await.unwrap().is_empty());
-    // On one node there is nobody to tell.
+    // On a single node there are no other servers.
     let alone = Server::default().of("/").unwrap();
     alone.server_side_emit("who", &1).unwrap();
     assert!(alone.server_side_emit_with_ack("who", &1).await.unwrap().is_empty());

@@ -233,7 +233,7 @@ async fn a_concurrent_handler_runs_beside_others_up_to_its_limit() {
     client.send(r#"29["quick"]"#).await;
     assert_eq!(next(&mut starts).await, 2);
     assert!(starts.try_recv().is_err());
-    // The first ends, by a panic; the third starts, and those behind it go on.
+    // The first ends by a panic; then the third starts, and so do the events after it.
     gate.notify_one();
     assert_eq!(client.recv().await, r#"31[{"error":"internal error"}]"#);
     assert_eq!(next(&mut starts).await, 3);

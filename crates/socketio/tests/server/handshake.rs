@@ -11,7 +11,7 @@ use crate::common::{Client, connected, next, serve};
 #[derive(Clone, Debug, PartialEq)]
 struct Tenant(&'static str);
 
-/// Serves behind a host that puts this into the extensions of every request; gives the URL.
+/// Serves with a host that puts this into the extensions of every request. Returns the URL.
 async fn serve_behind<T: Clone + Send + Sync + 'static>(server: &Server, extension: T) -> String {
     let layer = from_fn(move |mut request: Request, next: Next| {
         request.extensions_mut().insert(extension.clone());

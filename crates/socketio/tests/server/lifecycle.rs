@@ -1,4 +1,4 @@
-//! Joining, refusing, leaving, shutting down: who is told what.
+//! Joining, refusing, leaving, shutting down: what each side learns.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -81,7 +81,7 @@ async fn events_that_wait_for_a_handler_are_bounded_in_bytes() {
     client.send(r#"0/nowhere,"#).await;
     taken(&server, 14).await;
     gate.add_permits(12);
-    // Behind the events, for it was not read before.
+    // After the events, since it was not read before.
     assert_eq!(client.recv().await, r#"4/nowhere,{"message":"Invalid namespace"}"#);
     assert!(seen.load(Ordering::Relaxed) >= 9, "{}", seen.load(Ordering::Relaxed));
 }

@@ -1,4 +1,4 @@
-//! Rooms and broadcasts: who gets an event, and who does not.
+//! Rooms and broadcasts: which sockets get an event, and which do not.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use crate::common::{Client, connected, next, serve};
 use socketio::server::{Config, Data, RoomEvent, Server, Socket, TooManyRooms};
 use tokio::sync::mpsc;
 
-/// Clients that have joined, their sockets beside them.
+/// Clients that have joined, and their sockets.
 async fn clients<const N: usize>(server: &Server) -> ([Client; N], [Socket; N]) {
     let address = serve(server).await;
     let mut sockets = connected(server);
@@ -95,7 +95,7 @@ async fn rooms_are_told_when_they_come_and_go() {
         RoomEvent::Left(room.clone(), sb.id()),
         RoomEvent::Deleted(room),
     ];
-    // Who waits for the disconnect may be faster than what follows it.
+    // The end of `disconnected` may come before the rooms are left.
     while told.lock().unwrap().len() < expected.len() {
         tokio::task::yield_now().await;
     }

@@ -20,8 +20,7 @@ use std::sync::Arc;
 use engineio::proto::{Message, Time};
 use serde::Deserialize;
 
-use super::states::States;
-use super::{Incoming, Read, unexpected};
+use super::{Incoming, Read, States, unexpected};
 use crate::proto::{
     Args, Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode,
 };

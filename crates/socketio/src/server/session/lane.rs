@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! socket        next
-//! AUTHORIZING   middlewares, if there are some, pass: `40`, on_connect -> RUNNING; refuse: `44`, gone
+//! AUTHORIZING   middlewares, if any, pass: `40`, on_connect -> RUNNING; refuse: `44`, gone
 //! RUNNING       the handler of one event at a time; then the next of the queue
-//! LEAVING       on_disconnecting, on_disconnect, behind the events that came before; then gone
+//! LEAVING       on_disconnecting, on_disconnect, after the events that came before; then gone
 //! ```
 
 use std::collections::VecDeque;

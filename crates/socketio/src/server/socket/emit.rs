@@ -3,12 +3,15 @@
 //! An emission enters here, is encoded by `proto`, and leaves by [`Outgoing`]. With recovery it goes
 //! through the namespace's sockets of this node first, which log it and give it its offset.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::proto::Message;
+use engineio::proto::{Message, Sid};
 use serde::Serialize;
 
 use super::Socket;
+use crate::handler::{EventSocket, HandlerError};
 use crate::proto::{Args, EncodeError, Encoded, encode};
 #[cfg(feature = "msgpack")]
 use crate::proto::{Codec, msgpack};
@@ -252,6 +255,31 @@ impl Socket {
     #[cfg(feature = "msgpack")]
     fn is_alone(&self) -> bool {
         self.is_packed() && self.context().config.recovery.is_none() && !self.has_outgoing()
+    }
+}
+
+/// How handlers reach this socket.
+impl EventSocket for Socket {
+    type Error = EmitError;
+
+    fn id(&self) -> Sid {
+        self.id()
+    }
+
+    fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), EmitError> {
+        self.answer(self.ack(id, args)?)
+    }
+
+    fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), EmitError> {
+        self.answer(self.ack_args(id, args)?)
+    }
+
+    fn report(&self, error: &HandlerError) {
+        self.context().hooks.report(self, error);
+    }
+
+    fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.state()
     }
 }
 

@@ -1,24 +1,19 @@
-//! Handlers of one socket, in addition to those of its namespace, and how an event finds its
-//! handler.
+//! Handlers of one socket, in addition to those of its namespace; middlewares and listeners.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use engineio::proto::Sid;
 use futures_util::FutureExt as _;
-use serde::Serialize;
 
 use super::Socket;
 use crate::handler::{
-    EventHandler, EventMiddleware, EventSocket, FoundHandler, FromEvent, Handler, HandlerError,
-    HandlerTable, event_middleware,
+    EventHandler, EventMiddleware, FromEvent, Handler, HandlerError, event_middleware,
 };
 use crate::proto::{Args, ArgsError, Encoded};
 use crate::server::broadcast::read_args;
-use crate::server::{EmitError, IncomingEvent, Namespace};
+use crate::server::{IncomingEvent, Namespace};
 
 impl Socket {
     /// Like [`Socket::on`], for the next event of this name only.
@@ -40,16 +35,6 @@ impl Socket {
         let middleware = event_middleware(middleware);
         self.handlers().change(|handlers| handlers.middlewares.push(middleware));
         self
-    }
-
-    /// Finds the handler of an event: one set for its name, by the socket or else the namespace; or
-    /// else one for any event.
-    pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<Self> {
-        let shared = self.namespace().find(event);
-        match self.own_handlers() {
-            Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
-            None => shared,
-        }
     }
 
     /// Runs listeners, middlewares and the handler of one event.
@@ -145,38 +130,6 @@ impl Socket {
         if let Some(events) = self.own_handlers() {
             events.change(std::mem::take);
         }
-    }
-
-    pub(crate) fn handlers(&self) -> &HandlerTable<Self> {
-        self.inner.events.get_or_init(Box::default)
-    }
-
-    fn own_handlers(&self) -> Option<&HandlerTable<Self>> {
-        self.inner.events.get().map(|events| &**events)
-    }
-}
-
-impl EventSocket for Socket {
-    type Error = EmitError;
-
-    fn id(&self) -> Sid {
-        self.id()
-    }
-
-    fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), EmitError> {
-        self.answer(self.ack(id, args)?)
-    }
-
-    fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), EmitError> {
-        self.answer(self.ack_args(id, args)?)
-    }
-
-    fn report(&self, error: &HandlerError) {
-        self.context().hooks.report(self, error);
-    }
-
-    fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.state()
     }
 }
 

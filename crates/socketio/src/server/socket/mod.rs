@@ -33,7 +33,7 @@ use super::context::Context;
 use super::handshake::{Handshake, SocketInfo};
 use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Namespace, Room};
-use crate::handler::HandlerTable;
+use crate::handler::{FoundHandler, HandlerTable};
 use crate::proto::{self, Acks, RawJson};
 
 /// One client in one namespace. Clones are handles to the same socket and can be used from any
@@ -320,6 +320,24 @@ impl Socket {
 
     pub(crate) fn copy_values(&self) -> (Values, Option<RawJson>) {
         self.kept().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Finds the handler of an event: one set for its name, by the socket or else the namespace; or
+    /// else one for any event.
+    pub(crate) fn find(&self, event: &[u8]) -> FoundHandler<Self> {
+        let shared = self.namespace().find(event);
+        match self.own_handlers() {
+            Some(events) => events.read(|handlers| handlers.find(event)).or(shared),
+            None => shared,
+        }
+    }
+
+    pub(crate) fn handlers(&self) -> &HandlerTable<Self> {
+        self.inner.events.get_or_init(Box::default)
+    }
+
+    fn own_handlers(&self) -> Option<&HandlerTable<Self>> {
+        self.inner.events.get().map(|events| &**events)
     }
 
     fn identity(&self) -> &Identity {

@@ -25,8 +25,7 @@ use std::sync::Arc;
 use engineio::proto::{Message, Time};
 
 pub use self::version::Version;
-use super::states::States;
-use super::{Event, Events, Incoming, Read, unexpected};
+use super::{Event, Events, Incoming, Read, States, unexpected};
 use crate::proto::parser::Announced;
 use crate::proto::{Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode};
 

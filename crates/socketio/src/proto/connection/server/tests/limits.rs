@@ -30,7 +30,7 @@ fn text_and_binary_out_of_turn_close_the_connection() {
     peer.text(r#"51-["x",{"_placeholder":true,"num":1}]"#).unwrap();
     let error = PeerError::Placeholder { num: Some(1), attachments: 1 };
     assert_eq!(peer.binary(b"a"), Err(error));
-    // CVE-2026-69185: nothing is left open behind a complete packet.
+    // CVE-2026-69185: nothing is left open after a complete packet.
     let mut peer = Peer::joined();
     peer.text(r#"51-["x"]"#).unwrap();
     assert_eq!(peer.binary(b"a").unwrap().len(), 1);
