@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 use serde::{Deserialize, Serialize};
-use socketio::proto::{Args, Body, Config, Encoded, Namespace, Packet, Reassembly, encode, parse};
+use socketio::proto::{
+    Args, Body, ConnectionConfig, Encoded, NamespaceName, Packet, Reassembly, encode, parse,
+};
 use socketioxide_core::packet::{ConnectPacket, Packet as Other, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
 use socketioxide_core::{Sid, Str, Value};
@@ -63,7 +65,7 @@ pub fn decode() -> Vec<Operation> {
     all.extend(both("BINARY_EVENT", binary_event, true, ours_event, their_event, whole));
     all.extend(both("BINARY_ACK", binary_ack, true, ours_ack, their_ack, whole));
     // Only clients read one, which socketioxide is none of.
-    let (error, config) = (Text::new(r#"4/admin,{"message":"no"}"#), Config::default());
+    let (error, config) = (Text::new(r#"4/admin,{"message":"no"}"#), ConnectionConfig::default());
     all.push(Operation::new(
         ("decode CONNECT_ERROR".to_owned(), OURS),
         error.as_bytes().len(),
@@ -85,7 +87,7 @@ fn both<T: 'static>(
     let attachment = is_binary.then(|| file().data);
     let len = text.len() + attachment.as_ref().map_or(0, Bytes::len);
     let (work, other) = (format!("decode {kind}"), attachment.clone());
-    let (config, own) = (Config::default(), Text::new(text));
+    let (config, own) = (ConnectionConfig::default(), Text::new(text));
     let (their_config, state, str) =
         (ParseConfig::default(), ParserState::default(), Str::from(text));
     [
@@ -112,7 +114,7 @@ fn both<T: 'static>(
     ]
 }
 
-fn read(text: &Text, attachment: Option<&Bytes>, config: &Config) -> Packet {
+fn read(text: &Text, attachment: Option<&Bytes>, config: &ConnectionConfig) -> Packet {
     let announced = parse(text, config).expect("a packet");
     let Some(data) = attachment else { return announced.packet };
     let mut parts = Reassembly::default();
@@ -175,7 +177,7 @@ fn typed<T: for<'a> Deserialize<'a>>(args: &Args) -> T {
 
 /// Each kind written.
 pub fn encode() -> Vec<Operation> {
-    let (admin, sid) = (NAMESPACE.parse::<Namespace>().expect("a name"), Sid::new());
+    let (admin, sid) = (NAMESPACE.parse::<NamespaceName>().expect("a name"), Sid::new());
     let value = |data: &Point, event| CommonParser.encode_value(data, event).expect("JSON");
     let whole = |data: &File, event| CommonParser.encode_value(data, event).expect("JSON");
     let (connected, text) = (ConnectPacket { sid }, sid.to_string());
@@ -229,8 +231,8 @@ fn asking(mut packet: Other) -> Other {
 /// The same packet written by both.
 fn written(
     kind: &str,
-    admin: &Namespace,
-    ours: impl Fn(&Namespace) -> Encoded + 'static,
+    admin: &NamespaceName,
+    ours: impl Fn(&NamespaceName) -> Encoded + 'static,
     theirs: impl Fn(Str) -> Other + 'static,
 ) -> [Operation; 2] {
     let (work, admin, name) = (format!("encode {kind}"), admin.clone(), Str::from(NAMESPACE));

@@ -1,7 +1,7 @@
 //! Events as MessagePack, by ours and by the parser of socketioxide.
 
 use engineio::proto::Text;
-use socketio::proto::{Body, Config, Namespace, encode, msgpack};
+use socketio::proto::{Body, ConnectionConfig, NamespaceName, encode, msgpack};
 use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
@@ -24,7 +24,7 @@ pub fn events(size: usize) -> Vec<Operation> {
     let (event, size) = (data::event(size), data::name(size));
     let (decode, write) =
         (format!("decode msgpack event, typed, {size}"), format!("encode msgpack event, {size}"));
-    let (config, root) = (Config::default(), Namespace::default());
+    let (config, root) = (ConnectionConfig::default(), NamespaceName::default());
     let (their_config, state) = (ParseConfig::default(), ParserState::default());
     let (len, wire, same) = (packet.len(), packet.clone(), packet.clone());
     let same_packet = packet.clone();
@@ -65,7 +65,7 @@ pub fn events(size: usize) -> Vec<Operation> {
             (format!("{write}, by way of JSON"), OURS),
             len,
             move || {
-                let encoded = encode::event(&Namespace::default(), None, NAME, &rewritten);
+                let encoded = encode::event(&NamespaceName::default(), None, NAME, &rewritten);
                 msgpack::encode(&encoded.expect("JSON")).expect("an event")
             },
             move |wire| *wire == same_packet,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio::proto::server::{Config, Session, Transmit};
 use engineio::proto::{Event, Frame, Message, Sid, Time, Transport, payload};
-use socketio::proto::{Event as Packet, Namespace, ServerConnection, encode};
+use socketio::proto::{Event as Packet, NamespaceName, ServerConnection, encode};
 
 use crate::Operation;
 use crate::data;
@@ -60,7 +60,7 @@ impl Echo {
     fn joined(transport: Transport) -> Self {
         let sid = Sid::from_entropy([0; Sid::ENTROPY]);
         let session = Session::new(sid, transport, Arc::new(Config::default()), Time::ZERO);
-        let config = Arc::new(socketio::proto::Config::default());
+        let config = Arc::new(socketio::proto::ConnectionConfig::default());
         let mut echo = Self { session, connection: ServerConnection::new(config, Time::ZERO) };
         let open = match transport {
             Transport::Polling => echo.session.poll_payload().is_some(),
@@ -70,7 +70,7 @@ impl Echo {
         let events: Vec<_> =
             echo.connection.handle_message(Time::ZERO, "0".into()).expect("CONNECT").collect();
         assert_eq!(events.len(), 1);
-        assert!(echo.connection.accept(&Namespace::default(), sid.as_str()).is_some());
+        assert!(echo.connection.accept(&NamespaceName::default(), sid.as_str()).is_some());
         echo
     }
 

@@ -1,7 +1,7 @@
 //! Packets of Socket.IO, ours.
 
 use engineio::proto::{Message, Packet, Text};
-use socketio::proto::{Body, Config, Namespace, encode, json, parse};
+use socketio::proto::{Body, ConnectionConfig, NamespaceName, encode, json, parse};
 
 use crate::Operation;
 use crate::data::{self, NAME, OhEvent};
@@ -26,7 +26,7 @@ pub fn decode(size: usize) -> Vec<Operation> {
     let (len, size) = (wire.len(), data::name(size));
     let text = Text::from_wire(wire.clone()).expect("UTF-8");
     let read = |text: &Text| {
-        let packet = parse(text, &Config::default()).expect("an event").packet;
+        let packet = parse(text, &ConnectionConfig::default()).expect("an event").packet;
         let Body::Event { args, ack_id: None } = packet.body else { panic!("an event") };
         assert_eq!(args.name(), NAME);
         args
@@ -55,7 +55,7 @@ pub fn whole(size: usize) -> Vec<Operation> {
         (format!("decode event from bytes, {}", data::name(size)), BY),
         wire.len(),
         move || match Packet::decode(wire.clone()) {
-            Ok(Packet::Message(Message::Text(text))) => parse(&text, &Config::default()),
+            Ok(Packet::Message(Message::Text(text))) => parse(&text, &ConnectionConfig::default()),
             other => panic!("{other:?}"),
         },
         Result::is_ok,
@@ -66,7 +66,7 @@ pub fn whole(size: usize) -> Vec<Operation> {
 pub fn encode(size: usize) -> Vec<Operation> {
     let (event, json, wire) = (data::event(size), data::json(&data::event(size)), data::wire(size));
     let (len, size) = (wire.len(), data::name(size));
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     let (same, other_root) = (wire.clone(), root.clone());
     vec![
         Operation::new(

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio::proto::{Message, Text, Time};
 use libfuzzer_sys::fuzz_target;
-use socketio::proto::{Args, Config, Error, Event, Misuse, Namespace, ServerConnection};
+use socketio::proto::{Args, ConnectionConfig, Error, Event, Misuse, NamespaceName, ServerConnection};
 
 fuzz_target!(|input: &[u8]| {
     let (implicit_connect, input) = match input.strip_prefix(b"!\n") {
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     for line in input.split(|byte| *byte == b'\n') {
         let Some((kind, rest)) = line.split_first() else { continue };
         let text = String::from_utf8_lossy(rest);
-        match (kind, text.parse::<Namespace>()) {
+        match (kind, text.parse::<NamespaceName>()) {
             (b'4', _) => model.message(Message::Text(Text::new(&text))),
             (b'b', _) => model.message(Message::Binary(Bytes::copy_from_slice(rest))),
             (b'a', Ok(namespace)) => model.accept(&namespace),
@@ -48,16 +48,16 @@ fuzz_target!(|input: &[u8]| {
 
 struct Model {
     connection: ServerConnection,
-    config: Config,
+    config: ConnectionConfig,
     now: Time,
     failed: bool,
     /// Who has asked to join (false) or has joined (true).
-    namespaces: BTreeMap<Namespace, bool>,
+    namespaces: BTreeMap<NamespaceName, bool>,
 }
 
 impl Model {
     fn new(implicit_connect: bool) -> Self {
-        let config = Config {
+        let config = ConnectionConfig {
             implicit_connect,
             max_namespaces: 3,
             max_attachments: 2,
@@ -65,7 +65,7 @@ impl Model {
             max_namespace_len: 6,
             attachments_timeout: Duration::from_secs(4),
             connect_timeout: Duration::from_secs(6),
-            ..Config::default()
+            ..ConnectionConfig::default()
         };
         Self {
             connection: ServerConnection::new(Arc::new(config.clone()), Time::ZERO),
@@ -123,7 +123,7 @@ impl Model {
         assert!(bytes <= self.config.max_attachment_bytes);
     }
 
-    fn accept(&mut self, namespace: &Namespace) {
+    fn accept(&mut self, namespace: &NamespaceName) {
         let waits = self.namespaces.get(namespace) == Some(&false);
         assert_eq!(self.connection.accept(namespace, "id").is_some(), waits);
         if waits {
@@ -131,7 +131,7 @@ impl Model {
         }
     }
 
-    fn refuse(&mut self, namespace: &Namespace) {
+    fn refuse(&mut self, namespace: &NamespaceName) {
         let waits = self.namespaces.get(namespace) == Some(&false);
         assert_eq!(self.connection.refuse(namespace, "no", None).is_some(), waits);
         if waits {
@@ -139,7 +139,7 @@ impl Model {
         }
     }
 
-    fn disconnect(&mut self, namespace: &Namespace) {
+    fn disconnect(&mut self, namespace: &NamespaceName) {
         let joined = self.namespaces.get(namespace) == Some(&true);
         assert_eq!(self.connection.disconnect(namespace).is_some(), joined);
         if joined {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use socketio::proto::json::{self, DEEPEST};
-use socketio::proto::{Args, Body, Config, RawJson, Reassembly, parse};
+use socketio::proto::{Args, Body, ConnectionConfig, RawJson, Reassembly, parse};
 
 fuzz_target!(|json: &str| {
     if json::check(json.as_bytes(), DEEPEST).is_err() {
@@ -72,7 +72,7 @@ impl<'de> Checked<'de> {
 /// As the first of two arguments, of which the other is an attachment.
 fn beside_an_attachment(json: &str) -> Option<Args> {
     let text = format!(r#"51-["name",{json},{{"_placeholder":true,"num":0}}]"#);
-    let config = Config::default();
+    let config = ConnectionConfig::default();
     let announced = parse(&Text::new(&text), &config).ok()?;
     let mut reassembly = Reassembly::default();
     let waits = reassembly.handle_text(Time::ZERO, announced, &config).expect("not waiting");

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use socketio::proto::{
-    Args, Body, Config, Namespace, Packet, PeerError, Reassembly, encode, msgpack, parse,
+    Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, Reassembly, encode, msgpack, parse,
 };
 
 fuzz_target!(|wire: &[u8]| {
     let packet = Bytes::copy_from_slice(wire);
     let strict =
-        Config { max_namespace_len: 4, max_ack_digits: 2, max_json_depth: 3, ..Config::default() };
-    for config in [Config::default(), strict] {
+        ConnectionConfig { max_namespace_len: 4, max_ack_digits: 2, max_json_depth: 3, ..ConnectionConfig::default() };
+    for config in [ConnectionConfig::default(), strict] {
         let read = msgpack::parse(&packet, &config);
         let text = rewritten(&packet, &config);
         if let (Ok(read), Ok(text)) = (&read, &text) {
@@ -31,7 +31,7 @@ fuzz_target!(|wire: &[u8]| {
 });
 
 /// By way of the text, as clients of the default parser would have sent it.
-fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
+fn rewritten(packet: &Bytes, config: &ConnectionConfig) -> Result<Packet, PeerError> {
     let (text, attachments) = msgpack::decode(packet, config)?;
     let mut parts = Reassembly::default();
     let mut whole = parts.handle_text(Time::ZERO, parse(&text, config)?, config)?;
@@ -64,9 +64,9 @@ fn types(read: &Packet, text: &Packet) {
 
 /// Sent on, they are the same once more; and a value that is written at once is what its JSON is.
 fn relayed(args: &Args, same: &Args) {
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     let wire = msgpack::ack_args(&root, 1, args).expect("they were data");
-    let deep = Config { max_json_depth: 128, ..Config::default() };
+    let deep = ConnectionConfig { max_json_depth: 128, ..ConnectionConfig::default() };
     let packet = msgpack::parse(&wire, &deep).expect("an ack");
     let Body::Ack { id: 1, args: relayed } = packet.body else { panic!("an ack") };
     // By way of JSON the last digit of a fraction may be another.

@@ -10,20 +10,20 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use socketio::proto::json::{self, JsonError};
-use socketio::proto::{Args, Body, Config, Encoded, Packet, Reassembly, encode, parse};
+use socketio::proto::{Args, Body, ConnectionConfig, Encoded, Packet, Reassembly, encode, parse};
 
 fuzz_target!(|wire: &str| {
     let json = wire.find(['[', '{', '"']).map_or(wire, |at| &wire[at..]);
     check(json);
     check_array(json);
 
-    let config = Config::default();
-    let strict = Config {
+    let config = ConnectionConfig::default();
+    let strict = ConnectionConfig {
         max_attachments: 1,
         max_namespace_len: 4,
         max_ack_digits: 2,
         max_json_depth: 3,
-        ..Config::default()
+        ..ConnectionConfig::default()
     };
     let text = Text::new(wire);
     let parsed = parse(&text, &config);
@@ -48,7 +48,7 @@ fuzz_target!(|wire: &str| {
 
 /// The packet with its attachments; None when a placeholder names none of them.
 fn complete(text: &Text, attachments: &[Bytes]) -> Option<Packet> {
-    let config = Config::default();
+    let config = ConnectionConfig::default();
     let mut reassembly = Reassembly::default();
     let announced = parse(text, &config).expect("parsed before");
     assert_eq!(announced.attachments, attachments.len());

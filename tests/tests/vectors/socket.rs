@@ -6,7 +6,8 @@ use serde::ser::{SerializeMap, SerializeTuple};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use socketio::proto::{
-    Args, Body, Config, Encoded, Namespace, Packet, RawJson, Reassembly, encode, parse,
+    Args, Body, ConnectionConfig, Encoded, NamespaceName, Packet, RawJson, Reassembly, encode,
+    parse,
 };
 use tests::bytes;
 
@@ -54,7 +55,7 @@ pub(crate) fn comparisons() -> usize {
 
 /// Reads packets as a connection does, up to the first fault.
 fn decode(wire: &[Part]) -> Result<Vec<Packet>, String> {
-    let (config, now) = (Config::default(), Time::default());
+    let (config, now) = (ConnectionConfig::default(), Time::default());
     let mut reassembly = Reassembly::default();
     let mut packets = Vec::new();
     for part in wire {
@@ -115,7 +116,7 @@ fn attached(value: Value, attachments: &[Bytes]) -> Value {
 
 /// Writes a packet from what it means, by the functions that an application's emits go through.
 fn encode(meaning: &Meaning) -> Encoded {
-    let namespace: Namespace = meaning.namespace.parse().expect("a name");
+    let namespace: NamespaceName = meaning.namespace.parse().expect("a name");
     let data = meaning.data.as_ref();
     let args: Vec<_> = data.and_then(Value::as_array).into_iter().flatten().map(Argument).collect();
     match &*meaning.kind {

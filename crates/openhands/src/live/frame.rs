@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use engineio::proto::Text;
-use socketio::proto::{Encoded, Namespace, encode};
+use socketio::proto::{Encoded, NamespaceName, encode};
 use socketio::server::{EmitError, Socket};
 
 use crate::domain::{Ephemeral, EventId, Source};
@@ -59,7 +59,7 @@ fn copied(packet: &Encoded) -> Encoded {
 
 /// The packet of a message in JSON.
 pub(super) fn text(json: &[u8]) -> Option<Encoded> {
-    encode::event_raw(&Namespace::default(), None, "oh_event", &[json])
+    encode::event_raw(&NamespaceName::default(), None, "oh_event", &[json])
         .inspect_err(|error| tracing::error!(%error, "stored event not framed"))
         .ok()
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use engineio::proto::Time;
 
 use super::parser::Announced;
-use super::{Config, Packet, PeerError};
+use super::{ConnectionConfig, Packet, PeerError};
 
 /// The one packet that awaits attachments, if there is one.
 ///
@@ -50,7 +50,7 @@ impl Reassembly {
         &mut self,
         now: Time,
         announced: Announced,
-        config: &Config,
+        config: &ConnectionConfig,
     ) -> Result<Option<Packet>, PeerError> {
         self.check_text()?;
         let Announced { packet, attachments: declared } = announced;
@@ -75,7 +75,7 @@ impl Reassembly {
     pub fn handle_binary(
         &mut self,
         data: Bytes,
-        config: &Config,
+        config: &ConnectionConfig,
     ) -> Result<Option<Packet>, PeerError> {
         let Some(mut waiting) = self.waiting.take() else {
             return Err(PeerError::UnexpectedBinary { len: data.len() });
@@ -106,7 +106,11 @@ impl Reassembly {
     ///
     /// # Errors
     /// [`PeerError::AttachmentsTimeout`].
-    pub fn handle_timeout(&mut self, now: Time, config: &Config) -> Result<(), PeerError> {
+    pub fn handle_timeout(
+        &mut self,
+        now: Time,
+        config: &ConnectionConfig,
+    ) -> Result<(), PeerError> {
         let Some(waiting) = self.waiting.take_if(|waiting| waiting.deadline <= now) else {
             return Ok(());
         };

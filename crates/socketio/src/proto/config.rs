@@ -17,7 +17,7 @@ pub enum Codec {
 /// Limits of one connection. A peer that passes one is closed with an error that tells both
 /// numbers, unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct ConnectionConfig {
     /// How packets are written, both ways. Default JSON. A client must be set to the same.
     pub codec: Codec,
     /// Most attachments of one packet. Default 10, as the reference since 4.2.6.
@@ -51,7 +51,7 @@ pub struct Config {
     pub implicit_connect: bool,
 }
 
-impl Default for Config {
+impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
             codec: Codec::default(),

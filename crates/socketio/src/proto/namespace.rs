@@ -14,19 +14,19 @@ use super::Misuse;
 /// Cheap to clone; the default, `/`, has no allocation at all.
 ///
 /// ```
-/// use socketio::proto::Namespace;
-/// assert_eq!(Namespace::default().as_str(), "/");
-/// assert_eq!("/admin?x=1".parse::<Namespace>()?.as_str(), "/admin?x=1");
-/// assert!("admin".parse::<Namespace>().is_err());
+/// use socketio::proto::NamespaceName;
+/// assert_eq!(NamespaceName::default().as_str(), "/");
+/// assert_eq!("/admin?x=1".parse::<NamespaceName>()?.as_str(), "/admin?x=1");
+/// assert!("admin".parse::<NamespaceName>().is_err());
 /// # Ok::<(), socketio::proto::Misuse>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Namespace {
+pub struct NamespaceName {
     /// None for `/`.
     name: Option<Arc<str>>,
 }
 
-impl Namespace {
+impl NamespaceName {
     /// The name.
     pub fn as_str(&self) -> &str {
         self.name.as_deref().unwrap_or(ROOT)
@@ -44,7 +44,7 @@ impl Namespace {
         Self { name: (name != ROOT).then(|| name.into()) }
     }
 
-    /// Bytes that [`Namespace::write`] writes.
+    /// Bytes that [`NamespaceName::write`] writes.
     pub(crate) fn wire_len(&self) -> usize {
         self.name.as_ref().map_or(0, |name| name.len() + 1)
     }
@@ -58,7 +58,7 @@ impl Namespace {
     }
 }
 
-impl FromStr for Namespace {
+impl FromStr for NamespaceName {
     type Err = Misuse;
 
     fn from_str(name: &str) -> Result<Self, Misuse> {
@@ -71,45 +71,45 @@ impl FromStr for Namespace {
 }
 
 // Equality, order and hash are those of the name, as `Borrow<str>` demands.
-impl Borrow<str> for Namespace {
+impl Borrow<str> for NamespaceName {
     fn borrow(&self) -> &str {
         self.as_str()
     }
 }
 
-impl PartialEq for Namespace {
+impl PartialEq for NamespaceName {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
     }
 }
 
-impl Eq for Namespace {}
+impl Eq for NamespaceName {}
 
-impl PartialOrd for Namespace {
+impl PartialOrd for NamespaceName {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Namespace {
+impl Ord for NamespaceName {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_str().cmp(other.as_str())
     }
 }
 
-impl Hash for Namespace {
+impl Hash for NamespaceName {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
 }
 
-impl fmt::Debug for Namespace {
+impl fmt::Debug for NamespaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-impl fmt::Display for Namespace {
+impl fmt::Display for NamespaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -1,6 +1,6 @@
 //! Packets: one framed unit of Socket.IO. [spec: Packet format]
 
-use super::{Args, Namespace, RawJson};
+use super::{Args, NamespaceName, RawJson};
 
 /// One packet of protocol v5, complete with its attachments.
 ///
@@ -18,7 +18,7 @@ use super::{Args, Namespace, RawJson};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// The namespace it is for.
-    pub namespace: Namespace,
+    pub namespace: NamespaceName,
     /// The rest.
     pub body: Body,
 }

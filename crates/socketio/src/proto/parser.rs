@@ -14,7 +14,7 @@ use nom::number::complete::u8 as byte;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Args, Body, Config, Namespace, Packet, PeerError, RawJson, json};
+use super::{Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, RawJson, json};
 
 /// A packet's text, and what it says will follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,27 +32,27 @@ pub struct Announced {
 ///
 /// ```
 /// use engineio::proto::Text;
-/// use socketio::proto::{Body, Config, parse};
-/// let announced = parse(&Text::new(r#"2/admin,456["hi",{"a":1}]"#), &Config::default())?;
+/// use socketio::proto::{Body, ConnectionConfig, parse};
+/// let announced = parse(&Text::new(r#"2/admin,456["hi",{"a":1}]"#), &ConnectionConfig::default())?;
 /// assert_eq!(announced.packet.namespace.as_str(), "/admin");
 /// let Body::Event { args, ack_id: Some(456) } = announced.packet.body else { panic!() };
 /// assert_eq!((&*args.name(), args.raw()), ("hi", &br#"{"a":1}"#[..]));
 /// # Ok::<(), socketio::proto::PeerError>(())
 /// ```
-pub fn parse(text: &Text, config: &Config) -> Result<Announced, PeerError> {
-    parse_with(text, config, Namespace::from_checked)
+pub fn parse(text: &Text, config: &ConnectionConfig) -> Result<Announced, PeerError> {
+    parse_with(text, config, NamespaceName::from_checked)
 }
 
 /// As [`parse`]; `name` may give a namespace other than `/` that exists already.
 pub(crate) fn parse_with(
     text: &Text,
-    config: &Config,
-    name: impl FnOnce(&str) -> Namespace,
+    config: &ConnectionConfig,
+    name: impl FnOnce(&str) -> NamespaceName,
 ) -> Result<Announced, PeerError> {
     let Opening { kind, attachments, namespace, ack_id, json } = opening(text.as_bytes(), config)?;
     let body = body(kind, ack_id, text.wire().slice_ref(json), config.max_json_depth)?;
     let namespace = match namespace {
-        ROOT => Namespace::ROOT,
+        ROOT => NamespaceName::ROOT,
         // Text is UTF-8, and the name was cut at ASCII.
         other => name(std::str::from_utf8(other).unwrap_or_default()),
     };
@@ -71,7 +71,10 @@ pub(super) struct Opening<'a> {
 
 /// Reads what stands before the JSON, within the limits.
 #[inline(always)]
-pub(super) fn opening<'a>(wire: &'a [u8], config: &Config) -> Result<Opening<'a>, PeerError> {
+pub(super) fn opening<'a>(
+    wire: &'a [u8],
+    config: &ConnectionConfig,
+) -> Result<Opening<'a>, PeerError> {
     let (json, head) = head(wire).map_err(|fault| fault_of(fault, wire))?;
     let Head { kind, namespace, .. } = head;
     if namespace.len() > config.max_namespace_len {
@@ -162,7 +165,7 @@ fn fault_of(fault: nom::Err<nom::error::Error<&[u8]>>, wire: &[u8]) -> PeerError
     }
 }
 
-fn attachments(digits: &[u8], config: &Config) -> Result<usize, PeerError> {
+fn attachments(digits: &[u8], config: &ConnectionConfig) -> Result<usize, PeerError> {
     let declared = number(digits).unwrap_or(u64::MAX);
     match usize::try_from(declared) {
         Ok(0) => Err(PeerError::AttachmentCount),
@@ -171,7 +174,7 @@ fn attachments(digits: &[u8], config: &Config) -> Result<usize, PeerError> {
     }
 }
 
-fn ack_id(digits: &[u8], config: &Config) -> Result<Option<u64>, PeerError> {
+fn ack_id(digits: &[u8], config: &ConnectionConfig) -> Result<Option<u64>, PeerError> {
     match digits.len() {
         0 => Ok(None),
         len if len > config.max_ack_digits => {

@@ -27,7 +27,7 @@ pub struct Config {
     /// The engine: heartbeat, transports, origins, and limits of bytes.
     pub engine: engineio::server::Config,
     /// Limits of what one connection may send.
-    pub connection: proto::Config,
+    pub connection: proto::ConnectionConfig,
     /// Most events of one socket that wait for its handlers. Default 256. When full, the server
     /// reads nothing more from that client until a handler is done.
     pub handler_queue: usize,
@@ -77,7 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             engine: engineio::server::Config::default(),
-            connection: proto::Config::default(),
+            connection: proto::ConnectionConfig::default(),
             handler_queue: 256,
             handler_queue_bytes: 1 << 20,
             connect_before_read: false,

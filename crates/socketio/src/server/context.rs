@@ -11,7 +11,7 @@ use crate::proto;
 
 pub(crate) struct Context {
     pub(crate) config: Config,
-    pub(crate) connection: Arc<proto::Config>,
+    pub(crate) connection: Arc<proto::ConnectionConfig>,
     pub(crate) hooks: Hooks,
     /// Values that handlers take as `State`, by their types.
     state: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,

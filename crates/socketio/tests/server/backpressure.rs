@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use serde::Serialize;
-use socketio::proto::{Encoded, Namespace, encode};
+use socketio::proto::{Encoded, NamespaceName, encode};
 use socketio::server::{Config, EmitError, Recovery, Server, SlowConsumer, Socket};
 
 use crate::common::{Client, PATIENCE, Poller, connected, next, serve};
@@ -143,7 +143,7 @@ async fn small(change: impl FnOnce(&mut Config)) -> (Server, Poller, Socket) {
 }
 
 fn packet<T: Serialize + ?Sized>(name: &str, args: &T) -> Encoded {
-    encode::event(&Namespace::default(), None, name, args).unwrap()
+    encode::event(&NamespaceName::default(), None, name, args).unwrap()
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use socketio::proto::{Codec, Config as Limits, Namespace, encode, msgpack};
+use socketio::proto::{Codec, ConnectionConfig as Limits, NamespaceName, encode, msgpack};
 use socketio::server::{Ack, Config, Data, EmitError, Recovery, Server, Socket};
 use tokio::sync::mpsc;
 
@@ -59,7 +59,7 @@ async fn events_to_one_socket_are_the_same_whoever_else_looks_at_them() {
         let asked = tokio::spawn(async move { asking.emit_with_ack("four", "?").await });
         let (question, _) = recv(&mut client).await;
         let id = question.strip_prefix('2').unwrap().strip_suffix(r#"["four","?"]"#).unwrap();
-        let answer = msgpack::ack(&Namespace::default(), id.parse().unwrap(), "!").unwrap();
+        let answer = msgpack::ack(&NamespaceName::default(), id.parse().unwrap(), "!").unwrap();
         client.send_binary(answer).await;
         assert_eq!(asked.await.unwrap().unwrap().parse::<String>().unwrap(), "!");
         let error = socket.emit("five", &BTreeMap::from([((), 1)])).unwrap_err();

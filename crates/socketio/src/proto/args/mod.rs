@@ -179,9 +179,9 @@ impl Args {
     ///
     /// ```
     /// # use engineio::proto::Text;
-    /// # use socketio::proto::{ArgsError, Body, Config, parse};
+    /// # use socketio::proto::{ArgsError, Body, ConnectionConfig, parse};
     /// # let text = Text::new(r#"2["move",3,{"y":4}]"#);
-    /// # let Body::Event { args, .. } = parse(&text, &Config::default()).unwrap().packet.body else { panic!() };
+    /// # let Body::Event { args, .. } = parse(&text, &ConnectionConfig::default()).unwrap().packet.body else { panic!() };
     /// #[derive(serde::Deserialize)]
     /// struct To { y: i32 }
     /// // 42["move",3,{"y":4}]

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use super::{Incoming, Read, States, unexpected};
 use crate::proto::{
-    Args, Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode,
+    Args, Body, ConnectionConfig, Encoded, Error, NamespaceName, Packet, PeerError, RawJson, encode,
 };
 
 /// What a message of the server means to the application.
@@ -31,7 +31,7 @@ pub enum ClientEvent {
     /// The server let this side in.
     Connect {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// The id of this side's socket.
         sid: String,
         /// The private id by which the session may be recovered, if the server keeps sessions.
@@ -40,14 +40,14 @@ pub enum ClientEvent {
     /// The server refused the CONNECT.
     ConnectError {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// An object with `message` and, if there is some, `data`; a string from old servers.
         data: RawJson,
     },
     /// A named emission. May come before the server's answer to the CONNECT: keep it until then.
     Event {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// Name and arguments.
         args: Args,
         /// The id to answer, if the server awaits an ack.
@@ -56,7 +56,7 @@ pub enum ClientEvent {
     /// The answer to an event. Nobody may be waiting for its id.
     Ack {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// The id that was sent.
         id: u64,
         /// Arguments.
@@ -65,7 +65,7 @@ pub enum ClientEvent {
     /// The server disconnected this side.
     Disconnect {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
     },
 }
 
@@ -77,9 +77,9 @@ pub enum ClientEvent {
 /// ```
 /// use std::sync::Arc;
 /// use engineio::proto::Time;
-/// use socketio::proto::{ClientConnection, ClientEvent, Config, Namespace};
-/// let mut connection = ClientConnection::new(Arc::new(Config::default()));
-/// let packet = connection.connect(&Namespace::default(), None).unwrap();
+/// use socketio::proto::{ClientConnection, ClientEvent, ConnectionConfig, NamespaceName};
+/// let mut connection = ClientConnection::new(Arc::new(ConnectionConfig::default()));
+/// let packet = connection.connect(&NamespaceName::default(), None).unwrap();
 /// assert_eq!(&packet.text().wire()[..], b"40");
 /// let event = connection.handle_message(Time::ZERO, r#"0{"sid":"x"}"#.into())?;
 /// assert!(matches!(event, Some(ClientEvent::Connect { sid, .. }) if sid == "x"));
@@ -108,13 +108,13 @@ struct Answer<'a> {
 
 impl ClientConnection {
     /// A connection that has joined nothing.
-    pub fn new(config: Arc<Config>) -> Self {
+    pub fn new(config: Arc<ConnectionConfig>) -> Self {
         Self { incoming: Incoming::new(config, None), namespaces: States::default() }
     }
 
     /// Asks to join a namespace, with `auth`, an object, for the server; gives the packet to send.
     /// None when it is joined or asked for already.
-    pub fn connect(&mut self, namespace: &Namespace, auth: Option<RawJson>) -> Option<Encoded> {
+    pub fn connect(&mut self, namespace: &NamespaceName, auth: Option<RawJson>) -> Option<Encoded> {
         if self.namespaces.of(namespace).is_some() {
             return None;
         }
@@ -125,14 +125,14 @@ impl ClientConnection {
 
     /// Leaves a namespace, or gives up joining it; gives the packet to send. None when it is
     /// neither joined nor asked for.
-    pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
+    pub fn disconnect(&mut self, namespace: &NamespaceName) -> Option<Encoded> {
         self.namespaces.of(namespace)?;
         self.namespaces.remove(namespace);
         Some(encode::disconnect(namespace))
     }
 
     /// Whether the server has let this side in.
-    pub fn is_joined(&self, namespace: &Namespace) -> bool {
+    pub fn is_joined(&self, namespace: &NamespaceName) -> bool {
         self.namespaces.of(namespace) == Some(&State::Joined)
     }
 

@@ -20,7 +20,9 @@ use engineio::proto::{Message, Text, Time};
 pub use self::client::{ClientConnection, ClientEvent};
 pub use self::server::{ServerConnection, Version};
 use super::parser::{Announced, parse_with};
-use super::{Args, Config, Misuse, Namespace, Packet, PeerError, RawJson, Reassembly};
+use super::{
+    Args, ConnectionConfig, Misuse, NamespaceName, Packet, PeerError, RawJson, Reassembly,
+};
 #[cfg(feature = "msgpack")]
 use super::{Codec, msgpack};
 
@@ -31,7 +33,7 @@ pub enum Event {
     /// [`refuse`](ServerConnection::refuse).
     Connect {
         /// The namespace it asks for. It may not exist.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// An object.
         auth: Option<RawJson>,
     },
@@ -39,7 +41,7 @@ pub enum Event {
     /// keeps it until then.
     Event {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// Name and arguments.
         args: Args,
         /// The id to answer, if the client awaits an ack.
@@ -48,7 +50,7 @@ pub enum Event {
     /// The answer to an event. Nobody may be waiting for its id.
     Ack {
         /// The namespace.
-        namespace: Namespace,
+        namespace: NamespaceName,
         /// The id that was sent.
         id: u64,
         /// Arguments.
@@ -57,7 +59,7 @@ pub enum Event {
     /// The client has left.
     Disconnect {
         /// The namespace it left.
-        namespace: Namespace,
+        namespace: NamespaceName,
     },
 }
 
@@ -84,9 +86,9 @@ impl Iterator for Events {
 /// Reads packets from the messages of the peer, and gathers their attachments.
 #[derive(Debug)]
 struct Incoming {
-    config: Arc<Config>,
+    config: Arc<ConnectionConfig>,
     /// The limits of packets, where they are not those of `config`.
-    limits: Option<Box<Config>>,
+    limits: Option<Box<ConnectionConfig>>,
     reassembly: Reassembly,
     failed: bool,
 }
@@ -100,7 +102,7 @@ enum Read {
 }
 
 impl Incoming {
-    fn new(config: Arc<Config>, limits: Option<Box<Config>>) -> Self {
+    fn new(config: Arc<ConnectionConfig>, limits: Option<Box<ConnectionConfig>>) -> Self {
         Self { config, limits, reassembly: Reassembly::default(), failed: false }
     }
 
@@ -114,9 +116,9 @@ impl Incoming {
     fn read(
         &mut self,
         message: Message,
-        known: impl Fn(&str) -> Option<Namespace>,
+        known: impl Fn(&str) -> Option<NamespaceName>,
     ) -> Result<Read, PeerError> {
-        let name = |name: &str| known(name).unwrap_or_else(|| Namespace::from_checked(name));
+        let name = |name: &str| known(name).unwrap_or_else(|| NamespaceName::from_checked(name));
         #[cfg(feature = "msgpack")]
         if self.config.codec == Codec::MessagePack {
             return match message {
@@ -146,7 +148,11 @@ impl Incoming {
         Ok(packet)
     }
 
-    fn parse(&self, text: &Text, name: impl Fn(&str) -> Namespace) -> Result<Announced, PeerError> {
+    fn parse(
+        &self,
+        text: &Text,
+        name: impl Fn(&str) -> NamespaceName,
+    ) -> Result<Announced, PeerError> {
         self.reassembly.check_text()?;
         parse_with(text, self.limits(), name)
     }
@@ -156,7 +162,7 @@ impl Incoming {
     fn read_packed(
         &self,
         packet: &Bytes,
-        name: impl Fn(&str) -> Namespace,
+        name: impl Fn(&str) -> NamespaceName,
     ) -> Result<Read, PeerError> {
         if let Some(packet) = msgpack::plain(packet, self.limits(), &name) {
             return Ok(Read::Packet(Announced { packet, attachments: 0 }, Vec::new()));
@@ -165,7 +171,7 @@ impl Incoming {
         Ok(Read::Packet(self.parse(&text, name)?, attachments))
     }
 
-    fn limits(&self) -> &Config {
+    fn limits(&self) -> &ConnectionConfig {
         self.limits.as_deref().unwrap_or(&self.config)
     }
 
@@ -184,7 +190,7 @@ impl Incoming {
 #[derive(Debug)]
 struct States<S> {
     root: Option<S>,
-    others: Vec<(Namespace, S)>,
+    others: Vec<(NamespaceName, S)>,
 }
 
 impl<S> Default for States<S> {
@@ -200,11 +206,11 @@ impl<S> States<S> {
 
     /// A known namespace other than `/`, by name. Cloning it shares one allocation among all its
     /// packets.
-    fn known(&self, name: &str) -> Option<Namespace> {
+    fn known(&self, name: &str) -> Option<NamespaceName> {
         self.find(name).ok().map(|at| self.others[at].0.clone())
     }
 
-    fn of(&self, namespace: &Namespace) -> Option<&S> {
+    fn of(&self, namespace: &NamespaceName) -> Option<&S> {
         if namespace.is_root() {
             return self.root.as_ref();
         }
@@ -212,7 +218,7 @@ impl<S> States<S> {
         Some(&self.others[at].1)
     }
 
-    fn of_mut(&mut self, namespace: &Namespace) -> Option<&mut S> {
+    fn of_mut(&mut self, namespace: &NamespaceName) -> Option<&mut S> {
         if namespace.is_root() {
             return self.root.as_mut();
         }
@@ -220,7 +226,7 @@ impl<S> States<S> {
         Some(&mut self.others[at].1)
     }
 
-    fn insert(&mut self, namespace: Namespace, state: S) {
+    fn insert(&mut self, namespace: NamespaceName, state: S) {
         if namespace.is_root() {
             self.root = Some(state);
             return;
@@ -237,7 +243,7 @@ impl<S> States<S> {
         }
     }
 
-    fn remove(&mut self, namespace: &Namespace) {
+    fn remove(&mut self, namespace: &NamespaceName) {
         if namespace.is_root() {
             self.root = None;
         } else if let Ok(at) = self.find(namespace.as_str()) {
@@ -245,7 +251,7 @@ impl<S> States<S> {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&Namespace, &S)> {
+    fn iter(&self) -> impl Iterator<Item = (&NamespaceName, &S)> {
         let others = self.others.iter().map(|(namespace, state)| (namespace, state));
         self.root.iter().map(|state| (&ROOT, state)).chain(others)
     }
@@ -255,7 +261,7 @@ impl<S> States<S> {
     }
 }
 
-static ROOT: Namespace = Namespace::ROOT;
+static ROOT: NamespaceName = NamespaceName::ROOT;
 
 fn unexpected(packet: &'static str, state: &'static str) -> PeerError {
     PeerError::Unexpected { packet, state }

@@ -12,7 +12,7 @@ fn at(seconds: u64) -> Time {
     Time::from_origin(Duration::from_secs(seconds))
 }
 
-fn name(namespace: &str) -> Namespace {
+fn name(namespace: &str) -> NamespaceName {
     namespace.parse().unwrap()
 }
 
@@ -24,7 +24,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        let config = Arc::new(Config::default());
+        let config = Arc::new(ConnectionConfig::default());
         let client = ClientConnection::new(Arc::clone(&config));
         Self { client, server: ServerConnection::new(config, at(0)) }
     }

@@ -3,11 +3,11 @@
 use engineio::proto::Text;
 
 use super::{BINARY, EVENT, Encoded, share, write_string};
-use crate::proto::Namespace;
+use crate::proto::NamespaceName;
 
 impl Encoded {
     /// Whether this is an event that asks for no ack. `namespace` is the one it was encoded for.
-    pub fn is_plain_event(&self, namespace: &Namespace) -> bool {
+    pub fn is_plain_event(&self, namespace: &NamespaceName) -> bool {
         let wire = self.text.wire();
         matches!(wire.get(1), Some(&EVENT | &BINARY))
             && wire.get(data_at(wire, namespace)) == Some(&b'[')
@@ -15,7 +15,7 @@ impl Encoded {
 
     /// The same event with an id that asks for an ack. Copies the text, not the attachments.
     #[must_use]
-    pub fn with_ack_id(&self, namespace: &Namespace, id: u64) -> Self {
+    pub fn with_ack_id(&self, namespace: &NamespaceName, id: u64) -> Self {
         let wire = self.text.wire();
         let at = data_at(wire, namespace).min(wire.len());
         let text = share([&wire[..at], id.to_string().as_bytes(), &wire[at..]].concat());
@@ -40,7 +40,7 @@ impl Encoded {
 }
 
 /// Where the ack id or the data begins: behind the type, the attachment count and the namespace.
-fn data_at(wire: &[u8], namespace: &Namespace) -> usize {
+fn data_at(wire: &[u8], namespace: &NamespaceName) -> usize {
     let mut at = 2;
     if wire.get(1).is_some_and(|kind| *kind >= BINARY) {
         at += wire[2..].iter().position(|byte| *byte == b'-').map_or(0, |dash| dash + 1);
@@ -55,7 +55,7 @@ fn data_at(wire: &[u8], namespace: &Namespace) -> usize {
 mod tests {
     use bytes::Bytes;
 
-    use crate::proto::{Namespace, encode};
+    use crate::proto::{NamespaceName, encode};
 
     #[test]
     fn an_ack_id_goes_behind_the_namespace_and_a_last_argument_before_the_bracket() {
@@ -69,7 +69,7 @@ mod tests {
                 r#"51-/5-[x,7["a",{"_placeholder":true,"num":0},"o"]"#,
             ),
         ] {
-            let namespace: Namespace = namespace.parse().unwrap();
+            let namespace: NamespaceName = namespace.parse().unwrap();
             let plain = plain.replacen("47", "27", usize::from(namespace.is_root()));
             let event = encode::event(&namespace, None, "a", &1).unwrap();
             assert!(event.is_plain_event(&namespace));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn acks_and_control_packets_are_no_plain_events() {
-        let root = Namespace::default();
+        let root = NamespaceName::default();
         assert!(!encode::ack(&root, 1, &()).unwrap().is_plain_event(&root));
         assert!(!encode::disconnect(&root).is_plain_event(&root));
         assert!(!encode::connect(&root, "x").is_plain_event(&root));

@@ -3,16 +3,16 @@
 use super::{
     CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain, write_string,
 };
-use crate::proto::{Namespace, RawJson};
+use crate::proto::{NamespaceName, RawJson};
 
 /// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
-pub fn connect(namespace: &Namespace, sid: &str) -> Encoded {
+pub fn connect(namespace: &NamespaceName, sid: &str) -> Encoded {
     connect_with_pid(namespace, sid, None)
 }
 
 /// As [`connect`], with the private id by which the client may recover its session:
 /// `40{"sid":"…","pid":"…"}`.
-pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
+pub fn connect_with_pid(namespace: &NamespaceName, sid: &str, pid: Option<&str>) -> Encoded {
     // An id has nothing to escape: a buffer that is filled to its end is shared without another
     // allocation.
     let pid_len = pid.map_or(0, |pid| PID.len() + pid.len() + 2);
@@ -28,7 +28,7 @@ pub fn connect_with_pid(namespace: &Namespace, sid: &str, pid: Option<&str>) -> 
 }
 
 /// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
-pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+pub fn connect_error(namespace: &NamespaceName, message: &str, data: Option<&RawJson>) -> Encoded {
     let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
     wire.extend_from_slice(b"{\"message\":");
     write_string(&mut wire, message);
@@ -41,12 +41,16 @@ pub fn connect_error(namespace: &Namespace, message: &str, data: Option<&RawJson
 }
 
 /// As [`connect`], for protocol v4: `40`.
-pub fn connect_v4(namespace: &Namespace) -> Encoded {
+pub fn connect_v4(namespace: &NamespaceName) -> Encoded {
     plain(control(CONNECT, namespace, 0))
 }
 
 /// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
-pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJson>) -> Encoded {
+pub fn connect_error_v4(
+    namespace: &NamespaceName,
+    message: &str,
+    data: Option<&RawJson>,
+) -> Encoded {
     let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
     match data {
         Some(data) => wire.extend_from_slice(data.as_bytes()),
@@ -56,12 +60,12 @@ pub fn connect_error_v4(namespace: &Namespace, message: &str, data: Option<&RawJ
 }
 
 /// Encodes a DISCONNECT: `41`.
-pub fn disconnect(namespace: &Namespace) -> Encoded {
+pub fn disconnect(namespace: &NamespaceName) -> Encoded {
     plain(control(DISCONNECT, namespace, 0))
 }
 
 /// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
-pub(super) fn control(kind: u8, namespace: &Namespace, size: usize) -> Vec<u8> {
+pub(super) fn control(kind: u8, namespace: &NamespaceName, size: usize) -> Vec<u8> {
     let mut wire = Vec::with_capacity(2 + namespace.wire_len() + size);
     wire.extend_from_slice(&[MESSAGE, kind]);
     namespace.write(&mut wire);

@@ -29,7 +29,7 @@ pub(super) use self::strings::SPARE;
 pub(super) use self::strings::write_string;
 use super::packet::reserved;
 use super::ser::spread;
-use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
+use super::{Args, Body, EncodeError, Misuse, NamespaceName, Packet, RawJson};
 
 /// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
 /// so that one encoding serves all receivers.
@@ -83,13 +83,13 @@ impl Encoded {
 /// [`Misuse::ReservedName`], or [`EncodeError::Json`] for data that does not become JSON.
 ///
 /// ```
-/// use socketio::proto::{Namespace, encode};
-/// let encoded = encode::event(&Namespace::default(), Some(12), "move", &(3, "left"))?;
+/// use socketio::proto::{NamespaceName, encode};
+/// let encoded = encode::event(&NamespaceName::default(), Some(12), "move", &(3, "left"))?;
 /// assert_eq!(&encoded.text().wire()[..], br#"4212["move",3,"left"]"#);
 /// # Ok::<(), socketio::proto::EncodeError>(())
 /// ```
 pub fn event<T: Serialize + ?Sized>(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     name: &str,
     args: &T,
@@ -105,7 +105,7 @@ pub fn event<T: Serialize + ?Sized>(
 /// # Errors
 /// [`EncodeError::Json`] for data that does not become JSON.
 pub fn ack<T: Serialize + ?Sized>(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     id: u64,
     args: &T,
 ) -> Result<Encoded, EncodeError> {
@@ -119,7 +119,7 @@ pub fn ack<T: Serialize + ?Sized>(
 /// [`Misuse::ReservedName`]; [`Misuse::Utf8`] when the arguments are not UTF-8. That each of them
 /// is JSON is the caller's word.
 pub fn event_raw(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     name: &str,
     args: &[&[u8]],
@@ -142,7 +142,7 @@ pub fn event_raw(
 /// # Errors
 /// [`Misuse::ReservedName`].
 pub fn event_args(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     name: &str,
     args: &Args,
@@ -159,7 +159,7 @@ pub fn event_args(
 }
 
 /// Encodes an ack with arguments that were received, byte for byte, with their attachments.
-pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Encoded {
+pub fn ack_args(namespace: &NamespaceName, id: u64, args: &Args) -> Encoded {
     let (attachments, raw) = (args.attachments().len(), args.raw());
     finish(open(ACK, attachments, namespace, Some(id), raw.len() + 1), raw, args)
 }
@@ -209,7 +209,7 @@ pub fn packet(packet: &Packet) -> Encoded {
 fn open(
     kind: u8,
     attachments: usize,
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     size: usize,
 ) -> Vec<u8> {

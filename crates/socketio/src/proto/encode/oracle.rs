@@ -19,7 +19,7 @@ fn same<T: Serialize + ?Sized>(value: &T) {
     {
         use crate::proto::msgpack;
 
-        let root = Namespace::default();
+        let root = NamespaceName::default();
         let typed = msgpack::event(&root, None, "e", &(value,)).ok();
         let json = event(&root, None, "e", &(value,)).ok();
         assert_eq!(typed, json.and_then(|json| msgpack::encode(&json).ok()));
@@ -28,7 +28,7 @@ fn same<T: Serialize + ?Sized>(value: &T) {
 
 #[track_caller]
 fn same_json<T: Serialize + ?Sized>(value: &T) {
-    let ours = event(&Namespace::default(), None, "e", &(value,)).ok();
+    let ours = event(&NamespaceName::default(), None, "e", &(value,)).ok();
     let ours = ours.map(|encoded| encoded.text().as_str().to_owned());
     let theirs = serde_json::to_string(value).ok();
     assert_eq!(ours, theirs.map(|json| format!("2[\"e\",{json}]")));

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::*;
 
 fn wire<T: Serialize + ?Sized>(args: &T) -> String {
-    text(&event(&Namespace::default(), None, "e", args).unwrap())
+    text(&event(&NamespaceName::default(), None, "e", args).unwrap())
 }
 
 fn text(encoded: &Encoded) -> String {
     String::from_utf8(encoded.text().wire().to_vec()).unwrap()
 }
 
-fn admin() -> Namespace {
+fn admin() -> NamespaceName {
     "/admin".parse().unwrap()
 }
 
@@ -92,7 +92,7 @@ fn bytes_anywhere_become_attachments_in_order() {
         assert_eq!(text(&encoded), wire);
         assert_eq!(encoded.attachments(), attachments);
     };
-    let event = |args: &dyn Fn(&Namespace) -> Encoded| args(&Namespace::default());
+    let event = |args: &dyn Fn(&NamespaceName) -> Encoded| args(&NamespaceName::default());
     check(
         event(&|n| super::event(n, None, "e", &bytes("a")).unwrap()),
         format!(r#"451-["e",{p0}]"#),
@@ -117,14 +117,18 @@ fn bytes_anywhere_become_attachments_in_order() {
     );
     check(ack(&admin(), 456, &(bytes("a"),)).unwrap(), format!("461-/admin,456[{p0}]"), &["a"]);
     let map = std::collections::BTreeMap::from([("k", bytes(""))]);
-    check(ack(&Namespace::default(), 0, &map).unwrap(), format!(r#"461-0[{{"k":{p0}}}]"#), &[""]);
+    check(
+        ack(&NamespaceName::default(), 0, &map).unwrap(),
+        format!(r#"461-0[{{"k":{p0}}}]"#),
+        &[""],
+    );
     let many = vec![bytes("x"); 12];
-    assert!(text(&ack(&Namespace::default(), 1, &many).unwrap()).starts_with("4612-1[[{"));
+    assert!(text(&ack(&NamespaceName::default(), 1, &many).unwrap()).starts_with("4612-1[[{"));
 }
 
 #[test]
 fn every_kind_of_packet_has_its_wire_form() {
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     let data = RawJson::from_value(&json!({"code": 1})).unwrap();
     for (encoded, wire) in [
         (connect(&root, "wZX3"), r#"40{"sid":"wZX3"}"#),
@@ -165,7 +169,7 @@ fn text_comes_first_and_its_attachments_in_order() {
 
 #[test]
 fn reserved_names_do_not_leave() {
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     for name in
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
     {
@@ -178,7 +182,7 @@ fn reserved_names_do_not_leave() {
 
 #[test]
 fn data_that_becomes_no_json_is_an_error() {
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     let keys = std::collections::BTreeMap::from([(vec![1], 2)]);
     assert!(matches!(event(&root, None, "e", &keys), Err(EncodeError::Json(_))));
     assert!(matches!(event(&root, None, "e", &(1, &keys)), Err(EncodeError::Json(_))));
@@ -208,7 +212,7 @@ fn a_packet_whose_size_is_known_fills_its_buffer() {
         other => panic!("{other:?}"),
     };
     let (some, none) = (args(r#"2["a", {"b":[1]} ,"c"]"#), args(r#"2["a"]"#));
-    let root = Namespace::default();
+    let root = NamespaceName::default();
     let mut packets: Vec<Encoded> = Vec::new();
     for namespace in [&root, &admin()] {
         for args in [&some, &none] {

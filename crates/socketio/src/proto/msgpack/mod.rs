@@ -25,7 +25,7 @@ use engineio::proto::{Text, Time};
 pub(super) use self::packed::Packed;
 pub(super) use self::plain::packet as plain;
 pub use self::write::{ack, ack_args, encode, event, event_args};
-use super::{Config, Namespace, Packet, PeerError, Reassembly};
+use super::{ConnectionConfig, NamespaceName, Packet, PeerError, Reassembly};
 
 /// Reads a packet, its binary data included.
 ///
@@ -34,8 +34,8 @@ use super::{Config, Namespace, Packet, PeerError, Reassembly};
 ///
 /// # Errors
 /// Those of [`decode`] and [`parse`](super::parse).
-pub fn parse(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
-    if let Some(packet) = plain(packet, config, Namespace::from_checked) {
+pub fn parse(packet: &Bytes, config: &ConnectionConfig) -> Result<Packet, PeerError> {
+    if let Some(packet) = plain(packet, config, NamespaceName::from_checked) {
         return Ok(packet);
     }
     let (text, attachments) = decode(packet, config)?;
@@ -54,14 +54,14 @@ pub fn parse(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
 /// [`PeerError::NamespaceTooLong`] by the limits in `config`.
 ///
 /// ```
-/// use socketio::proto::{Config, msgpack};
+/// use socketio::proto::{ConnectionConfig, msgpack};
 /// // {"type":2,"nsp":"/","data":["hi",1]}
 /// let packet = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa2hi\x01";
-/// let (text, attachments) = msgpack::decode(&packet[..].into(), &Config::default())?;
+/// let (text, attachments) = msgpack::decode(&packet[..].into(), &ConnectionConfig::default())?;
 /// assert_eq!((text.as_str(), attachments.len()), (r#"2["hi",1]"#, 0));
 /// # Ok::<(), socketio::proto::PeerError>(())
 /// ```
-pub fn decode(packet: &Bytes, config: &Config) -> Result<(Text, Vec<Bytes>), PeerError> {
+pub fn decode(packet: &Bytes, config: &ConnectionConfig) -> Result<(Text, Vec<Bytes>), PeerError> {
     let fields = read::fields(packet, config)?;
     let fault = |what| PeerError::MessagePack { what, at: 0 };
     let namespace = fields.namespace.ok_or_else(|| fault("a packet needs nsp, a string"))?;

@@ -10,14 +10,14 @@ use super::packed::Packed;
 use super::{ACK, EVENT};
 use crate::proto::json::DEEPEST;
 use crate::proto::packet::reserved;
-use crate::proto::{Args, Body, Config, Namespace, Packet};
+use crate::proto::{Args, Body, ConnectionConfig, NamespaceName, Packet};
 
 /// Reads a packet that is an event or ack without binary data, dates and other rarities. `name` gives
 /// a namespace other than `/`.
 pub(in crate::proto) fn packet(
     packet: &Bytes,
-    config: &Config,
-    name: impl FnOnce(&str) -> Namespace,
+    config: &ConnectionConfig,
+    name: impl FnOnce(&str) -> NamespaceName,
 ) -> Option<Packet> {
     let mut at = Cursor::new(packet);
     let max_depth = config.max_json_depth.min(DEEPEST);
@@ -61,11 +61,11 @@ pub(in crate::proto) fn packet(
         (kind, Some(id)) if kind == u64::from(ACK) => Body::Ack { id, args: Args::packed(packed) },
         _ => return None,
     };
-    let namespace = if namespace == "/" { Namespace::ROOT } else { name(namespace) };
+    let namespace = if namespace == "/" { NamespaceName::ROOT } else { name(namespace) };
     Some(Packet { namespace, body })
 }
 
-fn digits(config: &Config) -> u32 {
+fn digits(config: &ConnectionConfig) -> u32 {
     u32::try_from(config.max_ack_digits).unwrap_or(u32::MAX)
 }
 

@@ -7,7 +7,7 @@ use super::date;
 use crate::proto::args::{MARK, NUM};
 use crate::proto::encode::write_string;
 use crate::proto::json::DEEPEST;
-use crate::proto::{Config, PeerError};
+use crate::proto::{ConnectionConfig, PeerError};
 
 /// The fields of a packet.
 #[derive(Default)]
@@ -21,7 +21,10 @@ pub(super) struct Fields<'a> {
 }
 
 /// Reads a packet's map. Fields that are not known are passed over.
-pub(super) fn fields<'a>(packet: &'a Bytes, config: &'a Config) -> Result<Fields<'a>, PeerError> {
+pub(super) fn fields<'a>(
+    packet: &'a Bytes,
+    config: &'a ConnectionConfig,
+) -> Result<Fields<'a>, PeerError> {
     let mut reader = Reader { packet, at: 0, config, attachments: Vec::new() };
     let mut fields = Fields::default();
     let len = match reader.marker()? {
@@ -60,7 +63,7 @@ pub(super) fn fields<'a>(packet: &'a Bytes, config: &'a Config) -> Result<Fields
 
 /// Data that was checked, as JSON.
 pub(super) fn to_json(checked: &Bytes) -> Bytes {
-    let config = Config { max_json_depth: DEEPEST, ..Config::default() };
+    let config = ConnectionConfig { max_json_depth: DEEPEST, ..ConnectionConfig::default() };
     let attachments = Vec::new();
     let mut reader = Reader { packet: checked, at: 0, config: &config, attachments };
     let mut json = Vec::with_capacity(checked.len() + checked.len() / 4);
@@ -72,7 +75,7 @@ pub(super) fn to_json(checked: &Bytes) -> Bytes {
 struct Reader<'a> {
     packet: &'a Bytes,
     at: usize,
-    config: &'a Config,
+    config: &'a ConnectionConfig,
     attachments: Vec<Bytes>,
 }
 

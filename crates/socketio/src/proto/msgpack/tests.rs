@@ -5,13 +5,14 @@ use engineio::proto::{Text, Time};
 
 use super::{decode, encode, plain};
 use crate::proto::{
-    Body, Codec, Config, Encoded, Event, Namespace, Packet, PeerError, Reassembly, ServerConnection,
+    Body, Codec, ConnectionConfig, Encoded, Event, NamespaceName, Packet, PeerError, Reassembly,
+    ServerConnection,
 };
 use crate::proto::{encode as text, parse};
 
 fn decoded(packet: &[u8]) -> (String, Vec<Bytes>) {
     let packet = Bytes::copy_from_slice(packet);
-    let (text, attachments) = decode(&packet, &Config::default()).unwrap();
+    let (text, attachments) = decode(&packet, &ConnectionConfig::default()).unwrap();
     (text.as_str().to_owned(), attachments)
 }
 
@@ -80,8 +81,8 @@ fn binary_data_becomes_attachments_in_its_order() {
 
 #[test]
 fn what_leaves_comes_back() {
-    let namespace: Namespace = "/n".parse().unwrap();
-    let root = Namespace::default();
+    let namespace: NamespaceName = "/n".parse().unwrap();
+    let root = NamespaceName::default();
     let args = (1, -5, 2.5, "é\n", None::<()>, [true, false], Bytes::from_static(b"\x00\xff"));
     for packet in [
         text::event(&namespace, Some(300), "name", &args).unwrap(),
@@ -92,7 +93,7 @@ fn what_leaves_comes_back() {
         text::disconnect(&namespace),
     ] {
         let wire = encode(&packet).unwrap();
-        let (text, attachments) = decode(&wire, &Config::default()).unwrap();
+        let (text, attachments) = decode(&wire, &ConnectionConfig::default()).unwrap();
         assert_eq!(text, *packet.text());
         assert_eq!(attachments, packet.attachments());
     }
@@ -100,14 +101,15 @@ fn what_leaves_comes_back() {
 
 #[test]
 fn an_event_that_leaves_is_what_the_reference_writes() {
-    let packet = text::event(&Namespace::default(), None, "hi", &(1, Bytes::from_static(b"x")));
+    let packet = text::event(&NamespaceName::default(), None, "hi", &(1, Bytes::from_static(b"x")));
     let wire = encode(&packet.unwrap()).unwrap();
     assert_eq!(wire, event(b"\x93\xa2hi\x01\xc4\x01x"));
 }
 
 #[test]
 fn what_is_no_packet_is_refused() {
-    let config = Config { max_attachments: 1, max_json_depth: 3, ..Config::default() };
+    let config =
+        ConnectionConfig { max_attachments: 1, max_json_depth: 3, ..ConnectionConfig::default() };
     let huge = [&b"\xdd\xff\xff\xff\xff"[..], b"\xc0"].concat();
     let deep = event(b"\x92\xa1e\x91\x91\x91\x90");
     let cases: [Vec<u8>; 15] = [
@@ -138,7 +140,7 @@ fn what_is_no_packet_is_refused() {
 }
 
 /// A packet by way of its text.
-fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
+fn rewritten(packet: &Bytes, config: &ConnectionConfig) -> Result<Packet, PeerError> {
     let (text, attachments) = decode(packet, config)?;
     let mut parts = Reassembly::default();
     let mut whole = parts.handle_text(Time::ZERO, parse(&text, config)?, config)?;
@@ -150,7 +152,8 @@ fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
 
 #[test]
 fn any_bytes_give_a_packet_or_an_error_and_the_same_that_their_text_does() {
-    let config = Config { max_json_depth: 4, max_ack_digits: 3, ..Config::default() };
+    let config =
+        ConnectionConfig { max_json_depth: 4, max_ack_digits: 3, ..ConnectionConfig::default() };
     let mixed = event(b"\x94\xa1e\xc4\x02ab\x81\xa1k\xc5\x00\x01c\xc7\x03\x00xyz");
     let some = b"\x95\xa3tap\xd9\x01a\x82\xa1k\x92\xcd\x01\x00\xcb\x3f\xf8\0\0\0\0\0\0\xa1l\x81\xa1m\xc0\xd1\xff\x00\xc3";
     let ack = b"\x84\xa4type\x03\xa3nsp\xa2/a\xa2id\xcd\x03\xe7\xa4data\x91\x05";
@@ -160,7 +163,7 @@ fn any_bytes_give_a_packet_or_an_error_and_the_same_that_their_text_does() {
             let packet = Bytes::copy_from_slice(packet);
             let text = rewritten(&packet, &config);
             assert_eq!(super::parse(&packet, &config), text, "{packet:?}");
-            plain(&packet, &config, Namespace::from_checked).is_some()
+            plain(&packet, &config, NamespaceName::from_checked).is_some()
         };
         assert!(rewritten(&whole.clone().into(), &config).is_ok());
         for cut in 0..whole.len() {
@@ -179,7 +182,7 @@ fn any_bytes_give_a_packet_or_an_error_and_the_same_that_their_text_does() {
 #[test]
 fn arguments_that_stay_as_they_came_are_the_same_arguments() {
     let packet = event(b"\x93\xa2\"e\x01\x81\xa1k\xa2a\n");
-    let packet = super::parse(&packet.into(), &Config::default()).unwrap();
+    let packet = super::parse(&packet.into(), &ConnectionConfig::default()).unwrap();
     let Body::Event { args, ack_id: None } = &packet.body else { panic!("{packet:?}") };
     assert_eq!((&*args.name(), args.len(), args.is_empty()), ("\"e", 2, false));
     assert_eq!(args.parse::<(u8, serde_json::Value)>().unwrap().1["k"], "a\n");
@@ -201,14 +204,14 @@ fn arguments_that_stay_as_they_came_are_the_same_arguments() {
 
 #[test]
 fn a_connection_reads_packets_by_its_codec() {
-    let config = Config { codec: Codec::MessagePack, ..Config::default() };
+    let config = ConnectionConfig { codec: Codec::MessagePack, ..ConnectionConfig::default() };
     let mut connection = ServerConnection::new(config.into(), Time::ZERO);
     let mut handle = |packet: Encoded| {
         let message = encode(&packet).unwrap().into();
         connection.handle_message(Time::ZERO, message).map(|mut e| e.next())
     };
-    let root = Namespace::default();
-    let connect = parse(&Text::new("0"), &Config::default()).unwrap().packet;
+    let root = NamespaceName::default();
+    let connect = parse(&Text::new("0"), &ConnectionConfig::default()).unwrap().packet;
     assert!(matches!(handle(text::packet(&connect)), Ok(Some(Event::Connect { .. }))));
     let bytes = (Bytes::from_static(b"a"), Bytes::from_static(b"b"));
     let event = handle(text::event(&root, Some(1), "e", &bytes).unwrap());

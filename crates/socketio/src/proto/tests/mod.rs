@@ -9,17 +9,17 @@ use super::json::JsonError;
 use super::*;
 
 fn read(wire: &str) -> Result<Announced, PeerError> {
-    read_with(wire, &Config::default())
+    read_with(wire, &ConnectionConfig::default())
 }
 
-fn read_with(wire: &str, config: &Config) -> Result<Announced, PeerError> {
+fn read_with(wire: &str, config: &ConnectionConfig) -> Result<Announced, PeerError> {
     // Written as on the wire, the engine's 4 in front.
     parse(&Text::from_wire(Bytes::copy_from_slice(wire.as_bytes())).unwrap(), config)
 }
 
 /// The packet, with attachments of one byte each: its own number.
 fn complete(wire: &str) -> Result<Packet, PeerError> {
-    let config = Config::default();
+    let config = ConnectionConfig::default();
     let announced = read(wire)?;
     let mut reassembly = Reassembly::default();
     let count = announced.attachments;
@@ -232,8 +232,12 @@ fn reserved_names_do_not_come_in_however_they_are_written() {
 
 #[test]
 fn limits_hold_at_their_number_and_tell_it() {
-    let config =
-        Config { max_namespace_len: 4, max_ack_digits: 2, max_json_depth: 2, ..Config::default() };
+    let config = ConnectionConfig {
+        max_namespace_len: 4,
+        max_ack_digits: 2,
+        max_json_depth: 2,
+        ..ConnectionConfig::default()
+    };
     assert!(read_with("40/abc,", &config).is_ok());
     assert_eq!(read_with("40/abcd", &config), Err(PeerError::NamespaceTooLong { len: 5, max: 4 }));
     assert!(read_with(r#"4299["a"]"#, &config).is_ok());

@@ -46,11 +46,11 @@ proptest! {
         number in any::<i64>(),
         blobs in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..5),
     ) {
-        let namespace: Namespace = namespace.parse().unwrap();
+        let namespace: NamespaceName = namespace.parse().unwrap();
         let blobs: Vec<Bytes> = blobs.into_iter().map(Bytes::from).collect();
         let sent = encode::event(&namespace, ack_id, &name, &(&text, &blobs, number)).unwrap();
         prop_assert_eq!(sent.attachments(), &blobs[..]);
-        let config = Config::default();
+        let config = ConnectionConfig::default();
         let mut reassembly = Reassembly::default();
         let announced = parse(sent.text(), &config).unwrap();
         prop_assert_eq!(announced.attachments, blobs.len());
@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn no_text_panics(wire in prop_oneof![".*", "[0-6]([0-9]{0,3}-)?(/[a-z]?,?)?[0-9]{0,22}[ \\[\\]{}\",:a1\\\\]{0,12}"]) {
-        if let Ok(announced) = parse(&Text::new(&wire), &Config::default()) {
+        if let Ok(announced) = parse(&Text::new(&wire), &ConnectionConfig::default()) {
             let _ = meaning(&announced.packet);
             let _ = encode::packet(&announced.packet);
         }

@@ -189,7 +189,7 @@ impl Broadcast {
         self.adapter().disconnect_sockets(&self.options, close)
     }
 
-    fn name(&self) -> &proto::Namespace {
+    fn name(&self) -> &proto::NamespaceName {
         self.namespace.name()
     }
 
@@ -230,7 +230,7 @@ impl Namespace {
 }
 
 fn server_args<T: Serialize + ?Sized>(event: &str, args: &T) -> Result<Args, EncodeError> {
-    let packet = encode::event(&proto::Namespace::default(), None, event, args)?;
+    let packet = encode::event(&proto::NamespaceName::default(), None, event, args)?;
     read_args(&packet).ok_or(EncodeError::Misuse(proto::Misuse::Utf8))
 }
 
@@ -239,8 +239,11 @@ pub(crate) fn read_args(packet: &Encoded) -> Option<Args> {
     let text: &Text = packet.text();
     // Limits are for peers; this is our own packet.
     let max = usize::MAX;
-    let config =
-        proto::Config { max_attachments: max, max_namespace_len: max, ..proto::Config::default() };
+    let config = proto::ConnectionConfig {
+        max_attachments: max,
+        max_namespace_len: max,
+        ..proto::ConnectionConfig::default()
+    };
     let mut body = proto::parse(text, &config).ok()?.packet.body;
     if let Some(args) = body.args_mut()
         && !packet.attachments().is_empty()

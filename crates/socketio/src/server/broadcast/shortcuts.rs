@@ -12,7 +12,7 @@ use crate::server::{Broadcast, BroadcastAcks, EmitError, Namespace, RemoteSocket
 impl Server {
     /// Begins a broadcast to all sockets of the namespace `/`.
     pub fn everyone(&self) -> Broadcast {
-        self.namespaces.of(proto::Namespace::default()).everyone()
+        self.namespaces.of(proto::NamespaceName::default()).everyone()
     }
 }
 

@@ -44,7 +44,7 @@ pub struct LocalSockets {
 }
 
 struct Inner {
-    name: proto::Namespace,
+    name: proto::NamespaceName,
     context: Arc<Context>,
     /// The next ack id of this namespace. Counts from 0, as in the reference.
     acks: AtomicU64,
@@ -61,7 +61,7 @@ struct State {
 pub(crate) type OnRoom = Arc<dyn Fn(&RoomEvent) + Send + Sync>;
 
 impl LocalSockets {
-    pub(crate) fn new(name: proto::Namespace, context: Arc<Context>) -> Self {
+    pub(crate) fn new(name: proto::NamespaceName, context: Arc<Context>) -> Self {
         let recovery = context.config.recovery.clone().map(RecoveryLog::new);
         let state = Mutex::new(State { index: Index::default(), recovery });
         Self {
@@ -77,7 +77,7 @@ impl LocalSockets {
     }
 
     /// The namespace's name.
-    pub fn name(&self) -> &proto::Namespace {
+    pub fn name(&self) -> &proto::NamespaceName {
         &self.inner.name
     }
 

@@ -119,7 +119,12 @@ impl State {
     /// Appends the offset as the last argument; `None` if the packet needs none. A volatile event
     /// is not logged and needs an offset only if its last argument is a string: the reference's
     /// client would take that string for an offset. It gets the offset of the event before.
-    fn stamp(&self, name: &proto::Namespace, packet: &Encoded, volatile: bool) -> Option<Encoded> {
+    fn stamp(
+        &self,
+        name: &proto::NamespaceName,
+        packet: &Encoded,
+        volatile: bool,
+    ) -> Option<Encoded> {
         let recovery = self.recovery.as_ref()?;
         let ends_in_string = || packet.text().as_bytes().ends_with(b"\"]");
         if !packet.is_plain_event(name) || (volatile && !ends_in_string()) {

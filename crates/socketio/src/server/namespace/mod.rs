@@ -34,7 +34,7 @@ pub struct Namespace {
 }
 
 struct Inner {
-    name: proto::Namespace,
+    name: proto::NamespaceName,
     context: Arc<Context>,
     local: LocalSockets,
     adapter: Arc<dyn Adapter>,
@@ -65,7 +65,7 @@ pub(crate) type Middleware =
 
 impl Namespace {
     pub(crate) fn new(
-        name: proto::Namespace,
+        name: proto::NamespaceName,
         context: Arc<Context>,
         local: LocalSockets,
         adapter: Arc<dyn Adapter>,
@@ -90,7 +90,7 @@ impl Namespace {
     }
 
     /// The name.
-    pub fn name(&self) -> &proto::Namespace {
+    pub fn name(&self) -> &proto::NamespaceName {
         &self.inner.name
     }
 

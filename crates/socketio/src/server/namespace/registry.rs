@@ -18,7 +18,7 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct State {
     /// Sorted by name: with few namespaces, searching is faster than hashing.
-    slots: BTreeMap<proto::Namespace, Slot>,
+    slots: BTreeMap<proto::NamespaceName, Slot>,
     templates: Vec<(Matcher, Namespace)>,
     on_new: Vec<OnNew>,
     /// How many of `slots` are dynamic.
@@ -48,7 +48,7 @@ impl Registry {
     }
 
     /// The namespace of this name, created if it does not exist.
-    pub(crate) fn of(&self, name: proto::Namespace) -> Namespace {
+    pub(crate) fn of(&self, name: proto::NamespaceName) -> Namespace {
         let mut state = self.lock();
         if let Some(slot) = state.slots.get_mut(&name) {
             // The application may set handlers on it now: it is not removed any more.
@@ -69,12 +69,12 @@ impl Registry {
     pub(crate) fn add_template(
         &self,
         matcher: Matcher,
-        name: Option<proto::Namespace>,
+        name: Option<proto::NamespaceName>,
     ) -> Namespace {
         let mut state = self.lock();
         let name = name.unwrap_or_else(|| {
             state.predicates += 1;
-            proto::Namespace::from_checked(&format!("/_{}", state.predicates - 1))
+            proto::NamespaceName::from_checked(&format!("/_{}", state.predicates - 1))
         });
         let local = LocalSockets::new(name.clone(), Arc::clone(&self.context));
         // A template has no sockets, so other nodes need not know of it.
@@ -92,7 +92,7 @@ impl Registry {
     /// Returns a lease of the namespace of this name, if it exists or a template creates it.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        name: &proto::Namespace,
+        name: &proto::NamespaceName,
         auth: Option<&RawJson>,
     ) -> Option<NamespaceLease> {
         if let Some(namespace) = self.visit(name) {
@@ -145,7 +145,7 @@ impl Registry {
         state.slots.values().map(|slot| slot.namespace.clone()).collect()
     }
 
-    fn visit(&self, name: &proto::Namespace) -> Option<Namespace> {
+    fn visit(&self, name: &proto::NamespaceName) -> Option<Namespace> {
         {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             let slot = state.slots.get(name)?;
@@ -177,7 +177,7 @@ impl Registry {
 
     fn make(
         &self,
-        name: &proto::Namespace,
+        name: &proto::NamespaceName,
         child_of: Option<(Namespace, Vec<(String, String)>)>,
     ) -> Namespace {
         let local = LocalSockets::new(name.clone(), Arc::clone(&self.context));

@@ -19,7 +19,7 @@ use crate::server::{ConnectError, DisconnectReason, Socket};
 
 impl Session {
     /// Handles a CONNECT of the client.
-    pub(super) fn connect(&mut self, name: &proto::Namespace, auth: Option<RawJson>) {
+    pub(super) fn connect(&mut self, name: &proto::NamespaceName, auth: Option<RawJson>) {
         let Some(visit) = self.namespaces.enter(name, auth.as_ref()) else {
             let refusal = self.connection.refuse(name, INVALID_NAMESPACE, None);
             return self.send(refusal);

@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The lane of a namespace's socket, unless it is leaving.
-    fn find(&mut self, name: &proto::Namespace) -> Option<&mut Lane> {
+    fn find(&mut self, name: &proto::NamespaceName) -> Option<&mut Lane> {
         let mut sockets = self.sockets.iter_mut();
         sockets.find(|lane| lane.socket.namespace_name() == name && lane.is_in())
     }

@@ -127,7 +127,7 @@ impl Socket {
         &self.inner.namespace
     }
 
-    pub(crate) fn namespace_name(&self) -> &proto::Namespace {
+    pub(crate) fn namespace_name(&self) -> &proto::NamespaceName {
         self.inner.namespace.name()
     }
 

@@ -27,7 +27,9 @@ use engineio::proto::{Message, Time};
 pub use self::version::Version;
 use super::{Event, Events, Incoming, Read, States, unexpected};
 use crate::proto::parser::Announced;
-use crate::proto::{Body, Config, Encoded, Error, Namespace, Packet, PeerError, RawJson, encode};
+use crate::proto::{
+    Body, ConnectionConfig, Encoded, Error, NamespaceName, Packet, PeerError, RawJson, encode,
+};
 
 /// The machine between an engine session and the application, server role.
 ///
@@ -38,8 +40,8 @@ use crate::proto::{Body, Config, Encoded, Error, Namespace, Packet, PeerError, R
 /// ```
 /// use std::sync::Arc;
 /// use engineio::proto::Time;
-/// use socketio::proto::{Config, ServerConnection, Event};
-/// let mut connection = ServerConnection::new(Arc::new(Config::default()), Time::ZERO);
+/// use socketio::proto::{ConnectionConfig, ServerConnection, Event};
+/// let mut connection = ServerConnection::new(Arc::new(ConnectionConfig::default()), Time::ZERO);
 /// for event in connection.handle_message(Time::ZERO, "0".into())? {
 ///     let Event::Connect { namespace, .. } = event else { continue };
 ///     let answer = connection.accept(&namespace, "wZX3oN0bSVIhsaknAAAI").unwrap();
@@ -77,12 +79,12 @@ enum State {
 
 impl ServerConnection {
     /// Creates a connection of protocol v5, whose engine session opened at `now`.
-    pub fn new(config: Arc<Config>, now: Time) -> Self {
+    pub fn new(config: Arc<ConnectionConfig>, now: Time) -> Self {
         Self::with_version(config, Version::V5, now)
     }
 
     /// Like [`ServerConnection::new`], for any version. Call [`ServerConnection::open`] first.
-    pub fn with_version(config: Arc<Config>, version: Version, now: Time) -> Self {
+    pub fn with_version(config: Arc<ConnectionConfig>, version: Version, now: Time) -> Self {
         Self {
             connect_deadline: Some(now + config.connect_timeout),
             incoming: Incoming::new(Arc::clone(&config), version.limits(&config).map(Box::new)),
@@ -98,7 +100,7 @@ impl ServerConnection {
         if self.version != Version::V4 || self.namespaces.len() > 0 {
             return None;
         }
-        let namespace = Namespace::default();
+        let namespace = NamespaceName::default();
         // Some clients send a CONNECT nevertheless.
         self.namespaces.insert(namespace.clone(), State::Connecting { implicit: true });
         Some(Event::Connect { namespace, auth: None })
@@ -154,7 +156,7 @@ impl ServerConnection {
 
     /// Lets the client join, and returns the answer. Send it before anything else in this
     /// namespace. `None` if the client does not wait for an answer any more.
-    pub fn accept(&mut self, namespace: &Namespace, sid: &str) -> Option<Encoded> {
+    pub fn accept(&mut self, namespace: &NamespaceName, sid: &str) -> Option<Encoded> {
         self.accept_with_pid(namespace, sid, None)
     }
 
@@ -162,7 +164,7 @@ impl ServerConnection {
     /// session.
     pub fn accept_with_pid(
         &mut self,
-        namespace: &Namespace,
+        namespace: &NamespaceName,
         sid: &str,
         pid: Option<&str>,
     ) -> Option<Encoded> {
@@ -181,7 +183,7 @@ impl ServerConnection {
     /// [`INVALID_NAMESPACE`](encode::INVALID_NAMESPACE).
     pub fn refuse(
         &mut self,
-        namespace: &Namespace,
+        namespace: &NamespaceName,
         message: &str,
         data: Option<&RawJson>,
     ) -> Option<Encoded> {
@@ -193,7 +195,7 @@ impl ServerConnection {
 
     /// Disconnects the client from a namespace, and returns the packet to send. `None` if it has
     /// not joined.
-    pub fn disconnect(&mut self, namespace: &Namespace) -> Option<Encoded> {
+    pub fn disconnect(&mut self, namespace: &NamespaceName) -> Option<Encoded> {
         let state = self.namespaces.of_mut(namespace)?;
         let State::Joined { .. } = state else { return None };
         *state = State::Left;
@@ -201,12 +203,12 @@ impl ServerConnection {
     }
 
     /// Whether the client has joined.
-    pub fn is_joined(&self, namespace: &Namespace) -> bool {
+    pub fn is_joined(&self, namespace: &NamespaceName) -> bool {
         matches!(self.namespaces.of(namespace), Some(State::Joined { .. }))
     }
 
     /// The namespaces the client has joined.
-    pub fn joined(&self) -> impl Iterator<Item = &Namespace> {
+    pub fn joined(&self) -> impl Iterator<Item = &NamespaceName> {
         let joined = |state: &State| matches!(state, State::Joined { .. });
         self.namespaces.iter().filter(move |(_, state)| joined(state)).map(|(name, _)| name)
     }
@@ -268,7 +270,7 @@ impl ServerConnection {
     /// The column of CONNECT.
     fn join(
         &mut self,
-        namespace: Namespace,
+        namespace: NamespaceName,
         auth: Option<RawJson>,
     ) -> Result<Option<Event>, PeerError> {
         let (namespace, auth) = self.version.split(namespace, auth, &self.incoming.config)?;
@@ -298,7 +300,7 @@ impl ServerConnection {
 
     fn connect(
         &mut self,
-        namespace: Namespace,
+        namespace: NamespaceName,
         auth: Option<RawJson>,
         implicit: bool,
     ) -> Result<Event, PeerError> {

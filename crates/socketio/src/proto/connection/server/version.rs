@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::proto::{Config, Encoded, Namespace, PeerError, RawJson, encode};
+use crate::proto::{ConnectionConfig, Encoded, NamespaceName, PeerError, RawJson, encode};
 
 /// The protocol version that a client speaks.
 ///
@@ -25,18 +25,18 @@ pub enum Version {
 
 impl Version {
     /// The limits of packets, if they differ: in v4 a namespace may carry a query.
-    pub(super) fn limits(self, config: &Config) -> Option<Config> {
+    pub(super) fn limits(self, config: &ConnectionConfig) -> Option<ConnectionConfig> {
         let max = config.max_namespace_len.saturating_add(config.max_connect_query);
-        (self == Self::V4).then(|| Config { max_namespace_len: max, ..config.clone() })
+        (self == Self::V4).then(|| ConnectionConfig { max_namespace_len: max, ..config.clone() })
     }
 
     /// Splits the query off the namespace of a CONNECT of v4, and returns it as JSON.
     pub(super) fn split(
         self,
-        namespace: Namespace,
+        namespace: NamespaceName,
         auth: Option<RawJson>,
-        config: &Config,
-    ) -> Result<(Namespace, Option<RawJson>), PeerError> {
+        config: &ConnectionConfig,
+    ) -> Result<(NamespaceName, Option<RawJson>), PeerError> {
         if self == Self::V5 {
             return Ok((namespace, auth));
         }
@@ -46,7 +46,7 @@ impl Version {
             return Err(PeerError::NamespaceTooLong { len, max });
         }
         if query.is_empty() {
-            return Ok((Namespace::from_checked(name), None));
+            return Ok((NamespaceName::from_checked(name), None));
         }
         let mut auth = Map::new();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -58,10 +58,10 @@ impl Version {
                 Some(first) => *first = Value::Array(vec![first.take(), value]),
             }
         }
-        Ok((Namespace::from_checked(name), RawJson::from_value(&auth).ok()))
+        Ok((NamespaceName::from_checked(name), RawJson::from_value(&auth).ok()))
     }
 
-    pub(super) fn accept(self, namespace: &Namespace, sid: &str, pid: Option<&str>) -> Encoded {
+    pub(super) fn accept(self, namespace: &NamespaceName, sid: &str, pid: Option<&str>) -> Encoded {
         match self {
             Self::V4 => encode::connect_v4(namespace),
             Self::V5 => encode::connect_with_pid(namespace, sid, pid),
@@ -70,7 +70,7 @@ impl Version {
 
     pub(super) fn refuse(
         self,
-        namespace: &Namespace,
+        namespace: &NamespaceName,
         message: &str,
         data: Option<&RawJson>,
     ) -> Encoded {

@@ -20,7 +20,8 @@ use crate::proto::encode::{self as json_encode, TYPICAL_SIZE, check_name};
 use crate::proto::msgpack::Packed;
 use crate::proto::parser::{Kind, Opening, opening};
 use crate::proto::{
-    Args, Body, Config, EncodeError, Encoded, Misuse, Namespace, PeerError, json, parse,
+    Args, Body, ConnectionConfig, EncodeError, Encoded, Misuse, NamespaceName, PeerError, json,
+    parse,
 };
 
 /// Encodes an event as one binary message. Arguments are as in
@@ -32,14 +33,14 @@ use crate::proto::{
 /// deeper than 127.
 ///
 /// ```
-/// use socketio::proto::{Namespace, msgpack};
-/// let packet = msgpack::event(&Namespace::default(), Some(12), "move", &(3, "left"))?;
+/// use socketio::proto::{NamespaceName, msgpack};
+/// let packet = msgpack::event(&NamespaceName::default(), Some(12), "move", &(3, "left"))?;
 /// let data = b"\xa4data\x93\xa4move\x03\xa4left";
 /// assert!(packet.windows(data.len()).any(|part| part == data));
 /// # Ok::<(), socketio::proto::EncodeError>(())
 /// ```
 pub fn event<T: Serialize + ?Sized>(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     name: &str,
     args: &T,
@@ -54,7 +55,7 @@ pub fn event<T: Serialize + ?Sized>(
 /// # Errors
 /// As [`event`].
 pub fn ack<T: Serialize + ?Sized>(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     id: u64,
     args: &T,
 ) -> Result<Bytes, EncodeError> {
@@ -67,7 +68,7 @@ pub fn ack<T: Serialize + ?Sized>(
 /// # Errors
 /// As [`event`].
 pub fn event_args(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     ack_id: Option<u64>,
     name: &str,
     args: &Args,
@@ -83,7 +84,7 @@ pub fn event_args(
 ///
 /// # Errors
 /// As [`ack`].
-pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Result<Bytes, EncodeError> {
+pub fn ack_args(namespace: &NamespaceName, id: u64, args: &Args) -> Result<Bytes, EncodeError> {
     match args.as_packed() {
         Some(args) => relayed(namespace, ACK, Some(id), None, args),
         None => encode(&json_encode::ack_args(namespace, id, args)),
@@ -91,7 +92,7 @@ pub fn ack_args(namespace: &Namespace, id: u64, args: &Args) -> Result<Bytes, En
 }
 
 fn relayed(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     kind: u8,
     ack_id: Option<u64>,
     name: Option<&str>,
@@ -103,7 +104,7 @@ fn relayed(
 }
 
 fn typed<T: Serialize + ?Sized>(
-    namespace: &Namespace,
+    namespace: &NamespaceName,
     kind: u8,
     ack_id: Option<u64>,
     name: Option<&str>,
@@ -199,8 +200,12 @@ fn fault(text: &Text) -> EncodeError {
 }
 
 /// Limits are for peers; this is our own.
-fn unlimited() -> Config {
-    Config { max_attachments: usize::MAX, max_namespace_len: usize::MAX, ..Config::default() }
+fn unlimited() -> ConnectionConfig {
+    ConnectionConfig {
+        max_attachments: usize::MAX,
+        max_namespace_len: usize::MAX,
+        ..ConnectionConfig::default()
+    }
 }
 
 const EVENT: u8 = 2;

@@ -39,7 +39,11 @@ fn text_and_binary_out_of_turn_close_the_connection() {
 
 #[test]
 fn attachments_are_bounded_in_number_bytes_and_time() {
-    let config = Config { max_attachments: 2, max_attachment_bytes: 3, ..Config::default() };
+    let config = ConnectionConfig {
+        max_attachments: 2,
+        max_attachment_bytes: 3,
+        ..ConnectionConfig::default()
+    };
     let joined = || {
         let mut peer = Peer::with(config.clone());
         peer.text("0").unwrap();
@@ -96,7 +100,8 @@ fn a_connection_that_joins_nothing_is_closed_in_time() {
 
 #[test]
 fn namespaces_are_bounded() {
-    let mut peer = Peer::with(Config { max_namespaces: 2, ..Config::default() });
+    let mut peer =
+        Peer::with(ConnectionConfig { max_namespaces: 2, ..ConnectionConfig::default() });
     peer.text("0/a").unwrap();
     peer.accept("/a").unwrap();
     peer.text("0/b").unwrap();

@@ -25,15 +25,15 @@ struct Peer {
 
 impl Peer {
     fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(ConnectionConfig::default())
     }
 
-    fn with(config: Config) -> Self {
+    fn with(config: ConnectionConfig) -> Self {
         Self { connection: ServerConnection::new(Arc::new(config), at(0)), now: at(0) }
     }
 
     fn implicit() -> Self {
-        Self::with(Config { implicit_connect: true, ..Config::default() })
+        Self::with(ConnectionConfig { implicit_connect: true, ..ConnectionConfig::default() })
     }
 
     /// Has joined `/`.
@@ -104,7 +104,7 @@ impl Peer {
     }
 }
 
-fn name(namespace: &str) -> Namespace {
+fn name(namespace: &str) -> NamespaceName {
     namespace.parse().unwrap()
 }
 
@@ -128,7 +128,7 @@ fn a_client_joins_speaks_and_leaves() {
     assert_eq!(peer.one(r#"2["hi",1]"#), "event / hi 1 +0");
     assert_eq!(peer.one(r#"2/admin,7["hi"]"#), "event /admin #7 hi  +0");
     assert_eq!(peer.one(r#"3/admin,0["ok"]"#), r#"ack /admin #0 "ok""#);
-    let joined: Vec<_> = peer.connection.joined().map(Namespace::as_str).collect();
+    let joined: Vec<_> = peer.connection.joined().map(NamespaceName::as_str).collect();
     assert_eq!(joined, ["/", "/admin"]);
     assert_eq!(peer.one("1/admin,"), "disconnect /admin");
     assert_eq!(peer.one(r#"2["still here"]"#), "event / still here  +0");

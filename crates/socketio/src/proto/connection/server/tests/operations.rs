@@ -50,17 +50,17 @@ proptest! {
         ops in proptest::collection::vec(op(), 0..40),
         implicit_connect in any::<bool>(),
     ) {
-        let config = Config {
+        let config = ConnectionConfig {
             implicit_connect,
             max_namespaces: 2,
             max_attachments: 2,
             max_attachment_bytes: 5,
-            ..Config::default()
+            ..ConnectionConfig::default()
         };
         let names = ["/", "/a", "/b", "/c"].map(name);
         let mut connection = ServerConnection::new(Arc::new(config), at(0));
         let (mut seconds, mut failed) = (0, false);
-        let mut joined: Vec<&Namespace> = Vec::new();
+        let mut joined: Vec<&NamespaceName> = Vec::new();
         for op in ops {
             let message = match op {
                 Op::Text(text) => Message::from(text.as_str()),

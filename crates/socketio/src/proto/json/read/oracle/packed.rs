@@ -6,7 +6,9 @@ use bytes::Bytes;
 use engineio::proto::Text;
 use serde::Deserialize;
 
-use crate::proto::{Args, ArgsError, Body, Config, Encoded, Namespace, msgpack, parse};
+use crate::proto::{
+    Args, ArgsError, Body, ConnectionConfig, Encoded, NamespaceName, msgpack, parse,
+};
 
 /// Arguments that are read as MessagePack, and those that became JSON before.
 pub(super) struct Both {
@@ -20,7 +22,7 @@ impl Both {
     pub(super) fn of(json: &str) -> Option<Self> {
         let text = Text::new(&format!(r#"2["e",{json}]"#));
         let wire = msgpack::encode(&Encoded::from_text(text)).ok()?;
-        let (json, attachments) = msgpack::decode(&wire, &Config::default()).unwrap();
+        let (json, attachments) = msgpack::decode(&wire, &ConnectionConfig::default()).unwrap();
         assert!(attachments.is_empty());
         let mut tokens = json.as_str().split(|c: char| !c.is_ascii_digit() && !"+-.e".contains(c));
         let is_rounded = |token: &str| {
@@ -30,8 +32,10 @@ impl Both {
         if tokens.any(is_rounded) {
             return None;
         }
-        let json = parse(&json, &Config::default()).unwrap().packet;
-        let packed = msgpack::plain(&wire, &Config::default(), Namespace::from_checked).unwrap();
+        let json = parse(&json, &ConnectionConfig::default()).unwrap().packet;
+        let packed =
+            msgpack::plain(&wire, &ConnectionConfig::default(), NamespaceName::from_checked)
+                .unwrap();
         let args = |body| match body {
             Body::Event { args, ack_id: None } => args,
             other => panic!("{other:?}"),

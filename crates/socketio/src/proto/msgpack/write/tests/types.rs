@@ -12,7 +12,7 @@ use crate::proto::{RawJson, encode};
 fn same<T: Serialize + ?Sized>(args: &T) -> Bytes {
     let mut wire = Bytes::new();
     for (namespace, id) in [("/", None), ("/admin", Some(0)), ("/é", Some(u64::MAX))] {
-        let namespace: Namespace = namespace.parse().unwrap();
+        let namespace: NamespaceName = namespace.parse().unwrap();
         let json = encode::event(&namespace, id, "a \"name\"", args).unwrap();
         wire = event(&namespace, id, "a \"name\"", args).unwrap();
         assert_eq!(wire, encode(&json).unwrap());
@@ -69,8 +69,8 @@ fn lengths_have_their_shortest_form_whatever_the_type_says() {
         for len in lens {
             for is_map in [false, true] {
                 let args = [Hinted(hint, len, is_map), Hinted(None, 1, is_map)];
-                let json = encode::event(&Namespace::ROOT, None, "e", &args).unwrap();
-                let typed = event(&Namespace::ROOT, None, "e", &args).unwrap();
+                let json = encode::event(&NamespaceName::ROOT, None, "e", &args).unwrap();
+                let typed = event(&NamespaceName::ROOT, None, "e", &args).unwrap();
                 assert_eq!(typed, encode(&json).unwrap());
             }
         }
@@ -95,8 +95,8 @@ fn numbers_are_the_shortest_that_hold_them() {
     for number in [0.0, -0.0, 0.1, 1e10, 1e-10, f64::MAX, f64::NAN, f64::INFINITY] {
         same(&(number, number as f32));
     }
-    let tenth = event(&Namespace::ROOT, None, "e", &0.1_f32).unwrap();
-    assert_eq!(tenth, event(&Namespace::ROOT, None, "e", &0.1_f64).unwrap());
+    let tenth = event(&NamespaceName::ROOT, None, "e", &0.1_f32).unwrap();
+    assert_eq!(tenth, event(&NamespaceName::ROOT, None, "e", &0.1_f64).unwrap());
 }
 
 #[test]
@@ -132,22 +132,24 @@ fn what_cannot_be_is_refused() {
         let deepest = 126 / brackets;
         same(&nested(deepest));
         same(&(nested(deepest), nested(deepest)));
-        let deeper = event(&Namespace::ROOT, None, "e", &nested(deepest + 1));
+        let deeper = event(&NamespaceName::ROOT, None, "e", &nested(deepest + 1));
         assert!(matches!(deeper, Err(EncodeError::Json(_))));
     }
     let raw = |depth: usize| {
         let json = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        event(&Namespace::ROOT, None, "e", &RawJson::new(json).unwrap())
+        event(&NamespaceName::ROOT, None, "e", &RawJson::new(json).unwrap())
     };
     assert!(raw(126).is_ok());
-    for refused in [raw(127), event(&Namespace::ROOT, None, "e", &RawJson::new("1e999").unwrap())] {
+    for refused in
+        [raw(127), event(&NamespaceName::ROOT, None, "e", &RawJson::new("1e999").unwrap())]
+    {
         assert!(matches!(refused, Err(EncodeError::Json(_))), "{refused:?}");
     }
     assert!(matches!(
-        event(&Namespace::ROOT, None, "disconnect", &()),
+        event(&NamespaceName::ROOT, None, "disconnect", &()),
         Err(EncodeError::Misuse(Misuse::ReservedName { name: "disconnect" }))
     ));
-    assert!(ack(&Namespace::ROOT, 1, &BTreeMap::from([(vec![1], 1)])).is_err());
+    assert!(ack(&NamespaceName::ROOT, 1, &BTreeMap::from([(vec![1], 1)])).is_err());
 }
 
 #[test]
@@ -159,12 +161,12 @@ fn keys_of_maps_are_strings() {
 
 #[test]
 fn arguments_that_were_received_leave_as_they_came() {
-    let config = Config::default();
+    let config = ConnectionConfig::default();
     let args = |packet: &Bytes| match msgpack::parse(packet, &config).unwrap().body {
         Body::Event { args, .. } | Body::Ack { args, .. } => args,
         other => panic!("{other:?}"),
     };
-    let admin: Namespace = "/admin".parse().unwrap();
+    let admin: NamespaceName = "/admin".parse().unwrap();
     for len in [0, 1, 14, 15, 16, 70_000] {
         let data = vec![json!({"a": [1, "b", null, 0.5]}); len];
         let sent = match data.as_slice() {
