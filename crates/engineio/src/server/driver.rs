@@ -14,8 +14,7 @@ use super::shared::Shared;
 use super::turn::Turn;
 use super::websocket::{Read, WebSocket};
 use super::{Inner, Socket};
-use crate::proto::TransportFault;
-use crate::proto::server::Transmit;
+use crate::proto::{Transmit, TransportFault};
 
 /// Drives one session to its end.
 pub(crate) struct Driver {

@@ -12,7 +12,7 @@ use super::Parts;
 use super::state::State;
 use super::turn::Turn;
 use crate::proto::server::Session;
-use crate::proto::{Message, Protocol, SendError, Sid, Tally, Time};
+use crate::proto::{Message, Outgoing, Protocol, SendError, Sid, Tally, Time};
 
 pub(crate) struct Shared {
     sid: Sid,
@@ -98,24 +98,12 @@ impl Shared {
         result
     }
 
-    pub(crate) fn send(&self, messages: &[Message]) -> Result<(), SendError> {
+    pub(crate) fn send(&self, messages: Outgoing<'_>) -> Result<(), SendError> {
         self.change(|state| state.session.send(messages))
-    }
-
-    pub(crate) fn send_one(&self, message: Message) -> Result<(), SendError> {
-        self.change(|state| state.session.send_one(message))
-    }
-
-    pub(crate) fn send_owned(&self, messages: Vec<Message>) -> Result<(), SendError> {
-        self.change(|state| state.session.send_owned(messages))
     }
 
     pub(crate) fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
         self.change(|state| state.session.send_some(messages))
-    }
-
-    pub(crate) fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.change(|state| state.session.send_uncompressed(messages))
     }
 
     /// Whether what is sent now leaves at once.

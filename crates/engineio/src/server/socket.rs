@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Parts;
 use super::shared::Shared;
-use crate::proto::{CloseReason, Message, Protocol, SendError, Sid, Transport};
+use crate::proto::{CloseReason, Message, Outgoing, Protocol, SendError, Sid, Transport};
 
 /// One session, given to the application: receives, and sends through its [`Sender`].
 ///
@@ -127,47 +127,33 @@ impl Sender {
         self.shared.lock().session.transport()
     }
 
-    /// Queues one message.
+    /// Queues a message, or several that belong together: all or none, and nothing between them.
+    ///
+    /// ```
+    /// # use engineio::proto::{Message, Outgoing, SendError};
+    /// # use engineio::server::Sender;
+    /// # fn example(sender: &Sender, parts: &[Message], zipped: bytes::Bytes) -> Result<(), SendError> {
+    /// sender.send("hello")?;
+    /// sender.send(parts)?;
+    /// sender.send(Outgoing::from(zipped).uncompressed())?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`SendError::Full`] when the client does not read: nothing was queued, wait for
     /// [`Sender::ready`]. [`SendError::Closed`] after the end.
-    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send_one(message.into())
+    pub fn send<'a>(&self, messages: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.shared.send(messages.into())
     }
 
-    /// Queues several messages that belong together, all or none; nothing comes between them.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.shared.send(messages)
-    }
-
-    /// As [`Sender::send_all`], of messages that are given away.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_owned(&self, messages: Vec<Message>) -> Result<(), SendError> {
-        self.shared.send_owned(messages)
-    }
-
-    /// Queues messages from the first on, as many as there is room for, by one lock and one wake-up
-    /// for all. How many; when the rest was dropped, send it again after [`Sender::ready`].
+    /// Queues messages from the first on, as many as there is room for, and returns how many. The
+    /// rest is dropped; send it again after [`Sender::ready`].
     ///
     /// # Errors
     /// [`SendError::Closed`] after the end.
     pub fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
         self.shared.send_some(messages)
-    }
-
-    /// As [`Sender::send_all`]; an answer to a GET that holds nothing else is not compressed,
-    /// whatever the configuration says. Frames of a websocket never are.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.shared.send_uncompressed(messages)
     }
 
     /// Whether what is sent now leaves at once: nothing waits, and the transport takes it: a GET is

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use engineio::proto::{Message, SendError};
+use engineio::proto::{Message, Outgoing, SendError};
 use engineio::server::Sender;
 
 use super::hooks::Hooks;
@@ -47,10 +47,8 @@ impl Wire {
     }
 
     pub(crate) fn send(&self, engine: &Sender) -> Result<(), SendError> {
-        match self.compress {
-            true => engine.send_all(self.messages()),
-            false => engine.send_uncompressed(self.messages()),
-        }
+        let messages = Outgoing::from(self.messages());
+        engine.send(if self.compress { messages } else { messages.uncompressed() })
     }
 }
 
@@ -79,7 +77,7 @@ impl Context {
     pub(crate) fn send(&self, engine: &Sender, packet: Single) -> Result<(), SendError> {
         match self.single(packet) {
             Messages::One(message) => engine.send(message),
-            Messages::Several(messages) => engine.send_owned(messages),
+            Messages::Several(messages) => engine.send(messages),
         }
     }
 
@@ -129,7 +127,7 @@ impl Context {
                 Messages::Several(several) => messages.extend(several),
             }
         }
-        Ok(socket.engine().send_owned(messages)?)
+        Ok(socket.engine().send(messages)?)
     }
 
     pub(crate) fn insert_state<T: Any + Send + Sync>(&self, value: T) {

@@ -89,7 +89,7 @@ async fn begin(
     };
     if let Some(message) = &server.config.initial_packet {
         // An outbox takes one message of any size while it is empty.
-        let sent = session.send([message]);
+        let sent = session.send(message.clone());
         debug_assert_eq!(sent, Ok(()));
     }
     let shared = Arc::new(Shared::new(session, Arc::clone(head), server.origin));

@@ -1,40 +1,42 @@
-//! What a session wants done, and whether it does: payloads, frames, deadlines, events.
+//! Output: what a session answers, and whether it has an answer. Payloads, frames, deadlines,
+//! events.
 
 use bytes::{Buf as _, Bytes};
 
-use super::{Link, Phase, Poll, Session, Transmit};
-use crate::proto::framing::Encoder;
-use crate::proto::{CloseReason, Event, Frame, Message, Packet, Time};
+use super::{HeldGet, Link, Phase, Session};
+use crate::proto::session::framing::Encoder;
+use crate::proto::session::{Event, Time, Transmit};
+use crate::proto::{CloseReason, Frame, Message, Packet};
 
 impl Session {
-    /// The body for the held GET, when there is something to send. In protocol 3 it may have the
-    /// binary form, which [`v3::payload::is_binary`](crate::proto::v3::payload::is_binary) tells.
+    /// The body for the held GET, when there is something to send. In protocol 3 the body may have
+    /// the binary form; [`v3::payload::is_binary`](crate::proto::v3::payload::is_binary) tells.
     pub fn poll_payload(&mut self) -> Option<Bytes> {
-        match std::mem::replace(&mut self.poll, Poll::Idle) {
-            Poll::Idle => None,
-            Poll::Owed => {
-                self.poll = Poll::Owed;
+        match std::mem::replace(&mut self.get, HeldGet::None) {
+            HeldGet::None => None,
+            HeldGet::Owed => {
+                self.get = HeldGet::Owed;
                 None
             }
-            Poll::Farewell(packet) => {
+            HeldGet::Farewell(packet) => {
                 let mut encoder = self.framing.encoder(usize::MAX);
                 encoder.push(packet);
                 let body = encoder.finish();
                 self.tally.count_out(1, body.len());
                 Some(body)
             }
-            Poll::Held { noop } => {
+            HeldGet::Held { noop } => {
                 let body = self.payload(noop);
                 if body.is_none() {
-                    self.poll = Poll::Held { noop };
+                    self.get = HeldGet::Held { noop };
                 }
                 body
             }
         }
     }
 
-    /// Whether the payload that [`Session::poll_payload`] gave last may be compressed: one of its
-    /// packets may, as in the reference.
+    /// Whether the payload that [`Session::poll_payload`] gave last may be compressed. As in the
+    /// reference, one packet that may be compressed is enough.
     pub fn may_compress(&self) -> bool {
         self.compress
     }
@@ -70,7 +72,7 @@ impl Session {
         self.inbox.pop()
     }
 
-    /// As [`Session::poll_event`]; what is no message stays, and so does what is behind it.
+    /// The next event if it is a message. Any other event stays, with everything after it.
     pub fn poll_message(&mut self) -> Option<Message> {
         self.inbox.pop_message()
     }
@@ -82,10 +84,10 @@ impl Session {
 
     /// Whether [`Session::poll_payload`] has an answer.
     pub fn has_payload(&self) -> bool {
-        match self.poll {
-            Poll::Idle | Poll::Owed => false,
-            Poll::Farewell(_) => true,
-            Poll::Held { .. } => {
+        match self.get {
+            HeldGet::None | HeldGet::Owed => false,
+            HeldGet::Farewell(_) => true,
+            HeldGet::Held { .. } => {
                 matches!(self.link, Link::Probed { .. })
                     || (self.phase == Phase::Closing && self.link == Link::Polling)
                     || self.has_packet()
@@ -113,7 +115,7 @@ impl Session {
         !self.inbox.is_empty()
     }
 
-    /// Whether the world may read on: the application keeps up.
+    /// Whether more may be read from the peer: the application keeps up.
     pub fn wants_input(&self) -> bool {
         self.inbox.wants_input(&self.config.limits)
     }
@@ -123,12 +125,12 @@ impl Session {
         self.outbox.has_room()
     }
 
-    /// Whether a message that is sent now leaves at once: nothing waits, and on polling a GET does.
-    /// Whether a websocket takes it, only its owner knows.
+    /// Whether a message sent now leaves at once: nothing else is queued, and on polling a GET is
+    /// held. Whether the connection of a websocket takes it is not known here.
     pub fn is_writable(&self) -> bool {
         let is_awaited = match self.link {
             Link::Polling | Link::Probing | Link::Probed { .. } => {
-                matches!(self.poll, Poll::Held { .. })
+                matches!(self.get, HeldGet::Held { .. })
             }
             Link::Websocket => true,
         };
@@ -139,7 +141,7 @@ impl Session {
         self.open.is_some() || self.heartbeat.is_some() || !self.outbox.is_empty()
     }
 
-    /// What goes next on the websocket.
+    /// What is sent next on the websocket.
     fn next_frame(&mut self) -> Option<Frame> {
         match self.open.take() {
             Some(open) => Some(Frame::Text(open)),
@@ -147,23 +149,24 @@ impl Session {
         }
     }
 
-    /// What goes next on the transport in use.
+    /// What is sent next on the transport in use: the open packet, then heartbeats, then messages.
     fn next_packet(&mut self) -> Option<Packet> {
-        if let Some(mut wire) = self.open.take() {
+        if let Some(mut json) = self.open.take() {
             self.compress = true;
-            wire.advance(1);
-            return Some(Packet::Open(wire));
+            // Its packet type is written again with the packet.
+            json.advance(1);
+            return Some(Packet::Open(json));
         }
         if let Some(packet) = self.heartbeat.take() {
             self.compress = true;
             return Some(packet);
         }
-        let (message, compress) = self.outbox.pop_with()?;
+        let (message, compress) = self.outbox.pop()?;
         self.compress |= compress;
         Some(Packet::Message(message))
     }
 
-    /// A payload of all that waits, as far as `max_payload` allows.
+    /// A payload of everything queued, as far as `max_payload` allows.
     fn payload(&mut self, noop: bool) -> Option<Bytes> {
         let mut encoder = self.framing.encoder(self.config.limits.max_payload);
         let mut packets = 0;
@@ -178,8 +181,8 @@ impl Session {
                 encoder.push(Packet::Noop);
                 packets += 1;
             }
-            // Never behind a message: the JavaScript client acts on the close before it has
-            // handled what came with it.
+            // Never in one payload with a message: the JavaScript client acts on the close before
+            // it has handled the messages before it.
             encoder.push(Packet::Close);
             packets += 1;
             self.end(CloseReason::ForcedClose, Packet::Close);
@@ -196,7 +199,7 @@ impl Session {
     }
 
     fn next_fitting(&mut self, encoder: &Encoder) -> Option<Packet> {
-        // The first always fits.
+        // The first packet always fits, and the open packet and heartbeats are small.
         if !encoder.is_empty() && self.open.is_none() && self.heartbeat.is_none() {
             let front = self.outbox.front()?;
             // A clone of a message shares its bytes.

@@ -94,7 +94,7 @@ proptest! {
                     prop_assert!(messages <= waiting);
                     waiting -= messages;
                 },
-                Op::TakeFrame => if let Some(server::Transmit::Frame(Frame::Binary(_))) = server.poll_transmit() {
+                Op::TakeFrame => if let Some(Transmit::Frame(Frame::Binary(_))) = server.poll_transmit() {
                     waiting -= 1;
                 },
                 Op::TakeEvent => if let Some(Event::Closed(_)) = server.poll_event() {

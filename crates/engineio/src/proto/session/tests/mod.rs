@@ -10,8 +10,8 @@ mod v3;
 use bytes::Bytes;
 use pair::{Pair, texts};
 
-use super::server::{Config, Transmit};
-use super::*;
+use super::server::Config;
+use crate::proto::*;
 
 fn frame(text: &'static str) -> Frame {
     Frame::Text(Bytes::from_static(text.as_bytes()))
@@ -112,7 +112,7 @@ fn a_payload_may_be_compressed_if_one_of_its_packets_may() {
     server.poll_payload();
     assert!(server.may_compress(), "the open packet");
     for (plain, more, may) in [("a", None, false), ("b", Some("c"), true), ("d", None, false)] {
-        server.send_uncompressed(&[plain.into()]).unwrap();
+        server.send(Outgoing::from(plain).uncompressed()).unwrap();
         server.send(more.map(Message::from).as_slice()).unwrap();
         server.handle_poll(Time::ZERO).unwrap();
         server.poll_payload();

@@ -34,15 +34,15 @@ impl Add<Duration> for Time {
 
 /// The timers of a session, each a deadline or unset.
 #[derive(Debug, Default)]
-pub(crate) struct Timers {
-    /// The earliest, for it is asked far more often than set.
+pub(super) struct Timers {
+    /// The earliest of the table: it is asked far more often than a deadline changes.
     next: Option<Time>,
     table: [Option<Time>; Timer::COUNT],
 }
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timer {
+pub(super) enum Timer {
     /// A ping is due (server), or should have come (client).
     Ping,
     /// The peer must have answered a ping.
@@ -59,27 +59,27 @@ impl Timer {
 }
 
 impl Timers {
-    pub(crate) fn set(&mut self, timer: Timer, at: Time) {
+    pub(super) fn set(&mut self, timer: Timer, at: Time) {
         self.table[timer as usize] = Some(at);
         self.update();
     }
 
-    pub(crate) fn stop(&mut self, timer: Timer) {
+    pub(super) fn stop(&mut self, timer: Timer) {
         self.table[timer as usize] = None;
         self.update();
     }
 
-    pub(crate) fn stop_all(&mut self) {
+    pub(super) fn stop_all(&mut self) {
         *self = Self::default();
     }
 
     /// The earliest deadline.
-    pub(crate) fn next(&self) -> Option<Time> {
+    pub(super) fn next(&self) -> Option<Time> {
         self.next
     }
 
-    /// Takes one timer that has expired, in the order of the table, with its deadline.
-    pub(crate) fn expired(&mut self, now: Time) -> Option<(Timer, Time)> {
+    /// Takes one expired timer, in the order of the table, with its deadline.
+    pub(super) fn expired(&mut self, now: Time) -> Option<(Timer, Time)> {
         let expired = Timer::ALL.into_iter().find_map(|timer| {
             let at = self.table[timer as usize].take_if(|at| *at <= now)?;
             Some((timer, at))

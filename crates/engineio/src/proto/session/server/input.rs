@@ -1,14 +1,14 @@
-//! What the world tells a session: requests, bodies, frames, lost connections, deadlines.
+//! Input: what the world tells a session. Requests, bodies, frames, lost connections, deadlines.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Link, Phase, Poll, Session};
-use crate::proto::timer::Timer;
+use super::{HeldGet, Link, Phase, Session};
+use crate::proto::session::timers::Timer;
+use crate::proto::session::{Event, Time};
 use crate::proto::{
-    CloseReason, Event, Frame, Packet, PacketError, Protocol, RequestError, Time, TransportFault,
-    v3,
+    CloseReason, Frame, Packet, PacketError, Protocol, RequestError, TransportFault, v3,
 };
 
 impl Session {
@@ -16,36 +16,36 @@ impl Session {
     ///
     /// # Errors
     /// [`RequestError::SidUnknown`] when the session is over, [`RequestError::BadRequest`] when it
-    /// is not polling; also when a GET is held already, which closes the session: one id has two
-    /// owners.
+    /// is not polling. A second GET while one is held is also refused and closes the session: two
+    /// clients use one id.
     pub fn handle_poll(&mut self, _now: Time) -> Result<(), RequestError> {
-        if self.poll == Poll::Owed {
+        if self.get == HeldGet::Owed {
             self.timers.stop(Timer::Close);
-            self.poll = Poll::Farewell(Packet::Noop);
+            self.get = HeldGet::Farewell(Packet::Noop);
             return Ok(());
         }
         self.check_polling()?;
-        if self.poll != Poll::Idle {
+        if self.get != HeldGet::None {
             self.fail(TransportFault::SecondPoll);
             return Err(RequestError::BadRequest);
         }
-        self.poll = Poll::Held { noop: self.phase == Phase::Closing };
+        self.get = HeldGet::Held { noop: self.phase == Phase::Closing };
         Ok(())
     }
 
-    /// The connection of the held GET, or of its answer, was lost.
+    /// The connection of the held GET was lost, before or while it was answered.
     pub fn handle_poll_aborted(&mut self) {
-        self.poll = Poll::Idle;
+        self.get = HeldGet::None;
         if self.link != Link::Websocket {
             self.fail(TransportFault::PollAborted);
         }
     }
 
-    /// A POST arrived; its body follows by [`Session::handle_payload`].
+    /// A POST arrived. [`Session::handle_payload`] brings its body.
     ///
     /// # Errors
     /// [`RequestError::SidUnknown`] when the session is over, [`RequestError::BadRequest`] when it
-    /// is not polling; also when another POST is being read, which closes the session.
+    /// is not polling. A second POST while one is read is also refused and closes the session.
     pub fn handle_post(&mut self) -> Result<(), RequestError> {
         self.check_polling()?;
         if self.posting {
@@ -72,7 +72,7 @@ impl Session {
         self.fail(fault);
     }
 
-    /// The POST's whole body.
+    /// The whole body of the POST arrived.
     ///
     /// # Errors
     /// The [`PacketError`] that closed the session; messages before the fault are delivered.
@@ -82,13 +82,13 @@ impl Session {
         self.handle_packets(now, packets)
     }
 
-    /// The POST's whole body, in the binary form of protocol 3.
+    /// The whole body of the POST arrived, in the binary form of protocol 3.
     ///
     /// # Errors
     /// The [`PacketError`] that closed the session; messages before the fault are delivered.
     pub fn handle_binary_payload(&mut self, now: Time, body: Bytes) -> Result<(), PacketError> {
         if self.framing.protocol == Protocol::V4 {
-            // Read as protocol 4 such a body was a way to exhaust the reference (CVE-2026-59725).
+            // Read as protocol 4, such a body exhausted the reference (CVE-2026-59725).
             self.handle_post_failed(TransportFault::PostKind);
             return Ok(());
         }
@@ -111,12 +111,12 @@ impl Session {
         Ok(())
     }
 
-    /// A websocket with this session's id is attached, to be probed.
+    /// A websocket with this session's id is attached and waits for its probe.
     ///
     /// # Errors
     /// [`RequestError::SidUnknown`] when the session is over; [`RequestError::BadRequest`] when
-    /// upgrades are off, one is under way or done, or too many have failed: the caller closes that
-    /// websocket, the session is not touched.
+    /// upgrades are off, one is under way or done, or too many have failed. The caller then closes
+    /// the new websocket; the session does not change.
     pub fn handle_upgrade(&mut self, now: Time) -> Result<(), RequestError> {
         if self.phase == Phase::Closed {
             return Err(RequestError::SidUnknown);
@@ -135,8 +135,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the websocket that was attached belongs to a client that reads no binary frames;
-    /// counts in protocol 3 alone.
+    /// Says whether the attached websocket belongs to a client that cannot read binary frames. Has
+    /// an effect in protocol 3 only.
     pub fn handle_upgrade_base64(&mut self, base64: bool) {
         self.framing.websocket_base64 = base64;
     }
@@ -144,7 +144,7 @@ impl Session {
     /// A frame arrived on the websocket.
     ///
     /// # Errors
-    /// The [`PacketError`] that closed the session, or, while probing, the websocket alone.
+    /// The [`PacketError`] that closed the session, or while probing only the websocket.
     pub fn handle_frame(&mut self, now: Time, frame: Frame) -> Result<(), PacketError> {
         if self.link == Link::Polling {
             return Ok(());
@@ -162,7 +162,7 @@ impl Session {
             (Link::Probed { .. }, Ok(Packet::Upgrade)) => {
                 self.link = Link::Websocket;
                 self.timers.stop(Timer::Upgrade);
-                self.dismiss_poll(Packet::Noop);
+                self.dismiss_get(Packet::Noop);
                 self.tally.upgrades += 1;
                 // Nothing follows `Closed`.
                 if self.phase == Phase::Open {
@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    /// The websocket is gone: closed by the peer, or `failed`.
+    /// The websocket is gone: it was closed by the peer, or has `failed`.
     pub fn handle_websocket_closed(&mut self, failed: bool) {
         self.websocket_gone(match failed {
             true => CloseReason::TransportError(TransportFault::Websocket),
@@ -210,14 +210,14 @@ impl Session {
             match timer {
                 Timer::Ping => {
                     self.heartbeat = Some(Packet::Ping);
-                    // Exact to the deadline, unless this side was late itself: that is not the
-                    // client's fault.
+                    // Count from the deadline, unless this side fired late itself: then the client
+                    // still gets its full time.
                     let sent = if now < at + LATE { at } else { now };
                     self.timers.set(Timer::Pong, sent + self.config.ping_timeout);
                 }
                 Timer::Pong => self.end(CloseReason::PingTimeout, Packet::Close),
                 Timer::Upgrade => self.drop_probe(),
-                Timer::Close if self.poll == Poll::Owed => self.poll = Poll::Idle,
+                Timer::Close if self.get == HeldGet::Owed => self.get = HeldGet::None,
                 Timer::Close => self.end(CloseReason::ForcedClose, Packet::Close),
             }
         }
@@ -226,7 +226,7 @@ impl Session {
     fn handle_packet(&mut self, now: Time, packet: Packet) -> Result<(), PacketError> {
         self.tally.packets_in += 1;
         match (packet, self.framing.protocol) {
-            // Packets behind a close are dropped, as in the reference.
+            // Packets after a close are dropped, as in the reference.
             _ if self.phase == Phase::Closed => {}
             (Packet::Message(message), _) => {
                 if self.phase == Phase::Open {
@@ -247,10 +247,10 @@ impl Session {
                 }
             }
             (Packet::Close, _) => {
-                let owed = self.poll == Poll::Idle && self.link != Link::Websocket;
+                let owed = self.get == HeldGet::None && self.link != Link::Websocket;
                 self.end(CloseReason::TransportClose, Packet::Noop);
                 if owed {
-                    self.poll = Poll::Owed;
+                    self.get = HeldGet::Owed;
                     self.timers.set(Timer::Close, now + OWED);
                 }
             }
@@ -272,8 +272,8 @@ impl Session {
         self.end(CloseReason::TransportError(fault), Packet::Close);
     }
 
-    /// The end that a packet's fault brings: a packet that is none is a `parse error`; one that is
-    /// the other side's to send, such as a heartbeat in the wrong direction, a `transport error`.
+    /// Ends the session because of a packet: bytes that are not a packet are a `parse error`, a
+    /// packet that only the other side may send is a `transport error`.
     fn end_by(&mut self, error: &PacketError) {
         let error = error.clone();
         match error {
@@ -283,8 +283,8 @@ impl Session {
     }
 }
 
-/// How long a closed session answers a GET that was on its way.
+/// How long a closed session still answers a GET that was on its way.
 const OWED: Duration = Duration::from_secs(1);
 
-/// How late a timer may fire without a deadline that follows from it moving too.
+/// How late a timer may fire before the deadline that follows from it moves too.
 const LATE: Duration = Duration::from_millis(50);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pair::{self, Pair};
 use super::{frame, texts};
-use crate::proto::server::{Config, Transmit};
+use crate::proto::server::Config;
 use crate::proto::*;
 
 fn probing() -> server::Session {

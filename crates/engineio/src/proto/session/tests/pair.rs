@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::proto::server::Transmit;
 use crate::proto::{
-    CloseReason, Event, Frame, Message, RequestError, Sid, Time, Transport, client, server,
+    CloseReason, Event, Frame, Message, RequestError, Sid, Time, Transmit, Transport, client,
+    server,
 };
 
 pub(super) fn server(transport: Transport) -> server::Session {

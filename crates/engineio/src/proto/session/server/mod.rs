@@ -9,9 +9,9 @@
 //!                                                                        other -> POLLING
 //! WEBSOCKET     refuse, code 3    refuse, code 3    refuse it            deliver             -
 //! ```
-//! A websocket that is lost in PROBING or PROBED leaves the polling session as it was. Heartbeat
-//! timers belong to the session, not to the link: a peer that stops answering in the middle of an
-//! upgrade is timed out like any other.
+//! Losing the websocket in PROBING or PROBED leaves the polling session as it was. Heartbeat timers
+//! belong to the session, not to the link: a peer that stops answering in the middle of an upgrade
+//! is timed out like any other.
 //!
 //! ```text
 //! phase         close()           peer's `1`        error, lost link     close timer
@@ -19,47 +19,74 @@
 //! CLOSING       stay              -> CLOSED         -> CLOSED            -> CLOSED
 //! CLOSED        stay              stay              stay                 -
 //! ```
-//! In protocol 4 the server pings and waits for the pong; in protocol 3 the client pings, each ping
-//! is answered, and one that does not come within both times ends the session.
+//! In protocol 4 the server pings and waits for the pong. In protocol 3 the client pings and each
+//! ping is answered; a ping that does not come within `ping_interval + ping_timeout` ends the
+//! session.
 //!
-//! CLOSING drains the outbox, and in PROBED waits before that for the end of the upgrade; the
-//! application has been told `Closed` already. In CLOSED a held GET is still answered (`1`, or `6`
-//! when the peer closed) and a websocket is still closed; then [`Session::is_finished`]. A client
-//! that closes by POST often has a GET on its way: for a second one GET is answered `6` as if it had
-//! been held, so that the order of arrival does not matter.
+//! The application is told `Closed` on the way into CLOSING. CLOSING then drains the outbox; in
+//! PROBED it first waits for the upgrade to end. In CLOSED a held GET is still answered (by `1`, or
+//! by `6` when the peer closed) and a websocket is still closed; then [`Session::is_finished`]. A
+//! client that closes by POST often has its next GET on the way. For one second such a GET is
+//! answered `6` as if it had been held, so that the order of arrival does not matter.
+//!
+//! `input.rs` holds what the world tells a session, `output.rs` what the session answers.
 
-mod answer;
-mod config;
-mod world;
+mod input;
+mod output;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use config::Config;
-
 use super::framing::Framing;
-use super::inbox::Inbox;
-use super::outbox::Outbox;
-use super::timer::{Timer, Timers};
-use super::{
-    CloseReason, Event, Frame, Handshake, Message, Packet, PacketError, Protocol, SendError, Sid,
-    Tally, Time, Transport,
+use super::queues::{Inbox, Outbox};
+use super::timers::{Timer, Timers};
+use super::{Event, Limits, Outgoing, SendError, Tally, Time};
+use crate::proto::{
+    CloseReason, Handshake, Message, Packet, PacketError, Protocol, Sid, Transport,
 };
 
-/// What is to be done on the websocket.
+/// Configuration of sessions in the server role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transmit {
-    /// Send this frame.
-    Frame(Frame),
-    /// Send what was given so far, then close the websocket.
-    Close,
+pub struct Config {
+    /// Time from a pong to the next ping. Default 25 s. Sent to the client in milliseconds.
+    /// In protocol 3, the time after which the client pings.
+    pub ping_interval: Duration,
+    /// Time the client has to answer a ping. Default 20 s. Sent to the client in milliseconds.
+    pub ping_timeout: Duration,
+    /// Time a websocket has from its attachment to the end of the upgrade. Default 10 s.
+    /// After it the websocket is closed and the session goes on polling.
+    pub upgrade_timeout: Duration,
+    /// Time the client has to take the last packets after [`Session::close`]. Default 30 s.
+    pub close_timeout: Duration,
+    /// Whether a polling session may move to websocket. Default true.
+    pub upgrades: bool,
+    /// Most websockets attached for an upgrade in the life of one session. Default 8.
+    /// One more is opened and closed at once, as in the reference, and the session goes on polling.
+    pub max_probes: u32,
+    /// Limits.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(30),
+            upgrades: true,
+            max_probes: 8,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// One session in the server role.
 ///
-/// Methods `handle_*` are the world's, plain verbs the application's; `poll_*` are answers, to be
-/// taken until `None` after each call of the others.
+/// Methods `handle_*` are called by the world, plain verbs by the application. After each of them
+/// take the answers, `poll_*`, until they are `None`.
 #[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
@@ -67,20 +94,20 @@ pub struct Session {
     framing: Framing,
     link: Link,
     phase: Phase,
-    poll: Poll,
+    get: HeldGet,
     /// A POST's body is being read.
     posting: bool,
-    /// A ping, or in protocol 3 a pong, waits; it goes before every message. A client that pings
-    /// without reading is owed one pong.
+    /// A ping, or in protocol 3 a pong, that waits to be sent. It goes before every message. There
+    /// is room for one: a client that pings without reading gets one pong for all its pings.
     heartbeat: Option<Packet>,
     /// Websockets attached so far.
     probes: u32,
     /// The websocket is to be closed.
     hang_up: bool,
-    /// The open packet as it travels, until it is sent.
+    /// The open packet in its wire form, until it is sent.
     open: Option<Bytes>,
     outbox: Outbox,
-    /// Something that may be compressed was taken out since a payload was begun.
+    /// The payload that is being made, or was made last, holds a packet that may be compressed.
     compress: bool,
     inbox: Inbox,
     timers: Timers,
@@ -91,8 +118,9 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Polling,
-    /// A websocket is attached; `true` while `3probe` is to be sent.
+    /// A websocket is attached; `2probe` has not come.
     Probing,
+    /// `2probe` has come; `answer` while `3probe` is to be sent.
     Probed {
         answer: bool,
     },
@@ -107,28 +135,28 @@ enum Phase {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Poll {
-    Idle,
-    /// A GET waits for something to send. One that came while closing is told `6` before the `1`,
-    /// as the reference does.
-    Held {
-        noop: bool,
-    },
-    /// A GET is to be answered by this last packet.
+enum HeldGet {
+    /// No GET waits.
+    None,
+    /// A GET waits for something to send. With `noop` it came while the session was closing: the
+    /// reference tells such a GET `6` before the `1`.
+    Held { noop: bool },
+    /// A GET waits, and this last packet answers it.
     Farewell(Packet),
-    /// The client closed while its next GET was on the way: that one is still answered.
+    /// No GET waits, but the client closed while its next GET was on the way: that one is answered.
     Owed,
 }
 
 impl Session {
-    /// A new session of protocol 4, about to send its open packet. On polling the handshake's own
-    /// GET is held.
+    /// A new session of protocol 4, about to send its open packet. On polling, the GET of the
+    /// handshake counts as held.
     pub fn new(sid: Sid, transport: Transport, config: Arc<Config>, now: Time) -> Self {
         let framing = Framing { protocol: Protocol::V4, base64: false, websocket_base64: false };
         Self::with_framing(sid, transport, framing, config, now)
     }
 
-    /// As [`Session::new`], of protocol 3. With `base64` the client reads no binary data.
+    /// A new session of protocol 3, otherwise like [`Session::new`]. With `base64`, binary data is
+    /// sent as base64 because the client cannot read it otherwise.
     pub fn new_v3(
         sid: Sid,
         transport: Transport,
@@ -168,13 +196,13 @@ impl Session {
             framing,
             link,
             phase: Phase::Open,
-            poll: if link == Link::Polling { HELD } else { Poll::Idle },
+            get: if link == Link::Polling { HELD } else { HeldGet::None },
             posting: false,
             heartbeat: None,
             probes: 0,
             hang_up: false,
             open: Some(handshake.to_wire()),
-            outbox: Outbox::new(config.limits.outbox_packets, config.limits.outbox_bytes),
+            outbox: Outbox::new(&config.limits),
             compress: true,
             inbox: Inbox::default(),
             timers: Timers::default(),
@@ -210,47 +238,13 @@ impl Session {
     ///
     /// # Errors
     /// [`SendError::Full`] when the outbox has no room, [`SendError::Closed`] after the end.
-    pub fn send<'a, I>(&mut self, messages: I) -> Result<(), SendError>
-    where
-        I: IntoIterator<Item = &'a Message>,
-        I::IntoIter: Clone,
-    {
-        self.send_with(messages, true)
-    }
-
-    /// As [`Session::send`]; a payload that holds nothing else is not to be compressed, which
-    /// [`Session::may_compress`] tells.
-    ///
-    /// # Errors
-    /// As [`Session::send`].
-    pub fn send_uncompressed<'a, I>(&mut self, messages: I) -> Result<(), SendError>
-    where
-        I: IntoIterator<Item = &'a Message>,
-        I::IntoIter: Clone,
-    {
-        self.send_with(messages, false)
-    }
-
-    /// As [`Session::send`], of one message that is given away.
-    ///
-    /// # Errors
-    /// As [`Session::send`].
-    pub fn send_one(&mut self, message: Message) -> Result<(), SendError> {
+    pub fn send<'a>(&mut self, messages: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         self.check_open()?;
-        Ok(self.outbox.push_one(message)?)
+        Ok(self.outbox.push(messages.into())?)
     }
 
-    /// As [`Session::send`], of messages that are given away.
-    ///
-    /// # Errors
-    /// As [`Session::send`].
-    pub fn send_owned(&mut self, messages: Vec<Message>) -> Result<(), SendError> {
-        self.check_open()?;
-        Ok(self.outbox.push_owned(messages)?)
-    }
-
-    /// Queues messages from the first on while there is room; the rest is dropped. How many it
-    /// queued.
+    /// Queues messages from the first on while there is room, and drops the rest. Returns how many
+    /// were queued.
     ///
     /// # Errors
     /// [`SendError::Closed`] after the end.
@@ -259,27 +253,18 @@ impl Session {
         Ok(self.outbox.push_some(messages))
     }
 
-    fn send_with<'a, I>(&mut self, messages: I, compress: bool) -> Result<(), SendError>
-    where
-        I: IntoIterator<Item = &'a Message>,
-        I::IntoIter: Clone,
-    {
-        self.check_open()?;
-        Ok(self.outbox.push_with(messages, compress)?)
-    }
-
     fn check_open(&self) -> Result<(), SendError> {
         if self.phase == Phase::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
-    /// Ends the session when what waits is sent, at the latest after `close_timeout`.
+    /// Ends the session once everything queued is sent, at the latest after `close_timeout`.
     pub fn close(&mut self, now: Time) {
         if self.phase != Phase::Open {
             return;
         }
         self.phase = Phase::Closing;
-        // Behind its probe an upgrade goes on: the client may have stopped to poll, and gets what
-        // waits when it is done.
+        // After its probe an upgrade goes on: the client may have stopped polling already, and gets
+        // what is queued once it is on the websocket.
         if self.link == Link::Probing {
             self.drop_probe();
         }
@@ -290,7 +275,7 @@ impl Session {
         self.tell_closed(CloseReason::ForcedClose);
     }
 
-    /// Ends the session at once. What waits is dropped.
+    /// Ends the session at once and drops everything queued.
     pub fn discard(&mut self) {
         self.end(CloseReason::ForcedClose, Packet::Close);
     }
@@ -305,24 +290,24 @@ impl Session {
         self.reason.as_ref()
     }
 
-    /// Takes the figures that were counted since the last time.
+    /// Takes the figures counted since they were last taken.
     pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
     }
 
-    /// Whether nothing is left to do, on any connection; the session can be forgotten.
+    /// Whether nothing is left to do on any connection: the session can be forgotten.
     pub fn is_finished(&self) -> bool {
-        self.phase == Phase::Closed && self.poll == Poll::Idle && !self.hang_up
+        self.phase == Phase::Closed && self.get == HeldGet::None && !self.hang_up
     }
 
-    /// Answers the held GET, if there is one, by this packet.
-    fn dismiss_poll(&mut self, packet: Packet) {
-        if matches!(self.poll, Poll::Held { .. }) {
-            self.poll = Poll::Farewell(packet);
+    /// Has this packet answer the held GET, if there is one.
+    fn dismiss_get(&mut self, packet: Packet) {
+        if matches!(self.get, HeldGet::Held { .. }) {
+            self.get = HeldGet::Farewell(packet);
         }
     }
 
-    /// Back to polling alone.
+    /// Gives the upgrade up: back to polling alone.
     fn drop_probe(&mut self) {
         if matches!(self.link, Link::Probing | Link::Probed { .. }) {
             self.link = Link::Polling;
@@ -332,7 +317,7 @@ impl Session {
         }
     }
 
-    /// The end. A held GET is answered by `farewell`.
+    /// Ends the session. A held GET is answered by `farewell`.
     fn end(&mut self, reason: CloseReason, farewell: Packet) {
         if self.phase == Phase::Closed {
             return;
@@ -343,7 +328,7 @@ impl Session {
         }
         self.phase = Phase::Closed;
         self.hang_up |= self.link == Link::Websocket;
-        self.dismiss_poll(farewell);
+        self.dismiss_get(farewell);
         self.timers.stop_all();
         self.outbox.clear();
         self.heartbeat = None;
@@ -355,7 +340,7 @@ impl Session {
         self.inbox.push(Event::Closed(reason));
     }
 
-    /// Starts the heartbeat's time anew: until this side's ping, or the client's at the latest.
+    /// Starts the time until the next heartbeat: this side's ping, or in protocol 3 the client's.
     fn expect_heartbeat(&mut self, now: Time) {
         let Config { ping_interval, ping_timeout, .. } = *self.config;
         match self.framing.protocol {
@@ -375,4 +360,4 @@ impl Session {
     }
 }
 
-const HELD: Poll = Poll::Held { noop: false };
+const HELD: HeldGet = HeldGet::Held { noop: false };

@@ -1,35 +1,35 @@
-//! Framing: which bytes packets become, by the protocol of the session.
+//! Framing: which bytes a packet becomes, in protocol 3 or 4.
 
 use bytes::Bytes;
 
-use super::{Frame, Packet, PacketError, Protocol, payload, v3};
+use crate::proto::{Frame, Packet, PacketError, Protocol, payload, v3};
 
 /// How the packets of one session are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Framing {
-    pub(crate) protocol: Protocol,
+pub(super) struct Framing {
+    pub(super) protocol: Protocol,
     /// In protocol 3: the client reads no binary payloads.
-    pub(crate) base64: bool,
+    pub(super) base64: bool,
     /// In protocol 3: the client's websocket reads no binary frames.
-    pub(crate) websocket_base64: bool,
+    pub(super) websocket_base64: bool,
 }
 
 impl Framing {
-    pub(crate) fn read(self, frame: Frame) -> Result<Packet, PacketError> {
+    pub(super) fn read(self, frame: Frame) -> Result<Packet, PacketError> {
         match self.protocol {
             Protocol::V3 => v3::decode_frame(frame),
             Protocol::V4 => frame.into_packet(),
         }
     }
 
-    pub(crate) fn frame(self, packet: Packet) -> Frame {
+    pub(super) fn frame(self, packet: Packet) -> Frame {
         match self.protocol {
             Protocol::V3 => v3::into_frame(packet, self.websocket_base64),
             Protocol::V4 => packet.into_frame(),
         }
     }
 
-    pub(crate) fn encoder(self, max: usize) -> Encoder {
+    pub(super) fn encoder(self, max: usize) -> Encoder {
         match self.protocol {
             Protocol::V3 => Encoder::V3(v3::payload::Encoder::new(self.base64, max)),
             Protocol::V4 => Encoder::V4(payload::Encoder::new(max)),
@@ -37,7 +37,7 @@ impl Framing {
     }
 
     /// The packets of a text body.
-    pub(crate) fn packets(self, body: Bytes, max: usize) -> Packets {
+    pub(super) fn packets(self, body: Bytes, max: usize) -> Packets {
         match self.protocol {
             Protocol::V3 => Packets::V3(v3::payload::decode_text(body, max)),
             Protocol::V4 => Packets::V4(payload::decode(body, max)),
@@ -46,7 +46,7 @@ impl Framing {
 }
 
 /// Packets of a body in either protocol.
-pub(crate) enum Packets {
+pub(super) enum Packets {
     V3(v3::payload::Packets),
     V4(payload::Packets),
 }
@@ -63,34 +63,34 @@ impl Iterator for Packets {
 }
 
 /// A body of either protocol.
-pub(crate) enum Encoder {
+pub(super) enum Encoder {
     V3(v3::payload::Encoder),
     V4(payload::Encoder),
 }
 
 impl Encoder {
-    pub(crate) fn fits(&self, packet: &Packet) -> bool {
+    pub(super) fn fits(&self, packet: &Packet) -> bool {
         match self {
             Self::V3(encoder) => encoder.fits(packet),
             Self::V4(encoder) => encoder.fits(packet),
         }
     }
 
-    pub(crate) fn push(&mut self, packet: Packet) {
+    pub(super) fn push(&mut self, packet: Packet) {
         match self {
             Self::V3(encoder) => encoder.push(packet),
             Self::V4(encoder) => encoder.push(packet),
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::V3(encoder) => encoder.is_empty(),
             Self::V4(encoder) => encoder.is_empty(),
         }
     }
 
-    pub(crate) fn finish(self) -> Bytes {
+    pub(super) fn finish(self) -> Bytes {
         match self {
             Self::V3(encoder) => encoder.finish(),
             Self::V4(encoder) => encoder.finish(),
