@@ -1,8 +1,13 @@
-//! An upgraded connection: read through a buffer that belongs to the thread, written in gathered
-//! pieces.
+//! A connection that is read through a buffer of the thread and written in gathered pieces.
 //!
-//! An idle connection keeps no buffer here. What one read brought and the session did not take in
-//! the same turn waits in memory of its own, at most [`READ`] bytes.
+//! # The lent buffer
+//!
+//! Most connections are idle, and 64 KiB for each would be most of a server's memory. So there is
+//! one buffer per thread. [`BufferedIo::poll_fill`] takes it and reads into it; the owner takes what
+//! it can use in the same turn and then calls [`BufferedIo::settle`], which gives the buffer back
+//! and copies what is left, usually nothing, into memory of its own. Between turns no connection holds the
+//! buffer. A thread that reads a second connection before the first has settled makes a second
+//! buffer; the last one given back stays.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -12,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::gather::{Gather, SLICES};
+use super::write_queue::{SLICES, WriteQueue};
 
 /// A connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -21,32 +26,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 /// A connection with what waits on either side of it.
 #[derive(Debug)]
-pub(crate) struct Wire<T> {
+pub(crate) struct BufferedIo<T> {
     io: T,
     unread: Unread,
-    out: Gather,
+    out: WriteQueue,
 }
 
 /// What was read of the connection, and not yet asked for.
 #[derive(Debug)]
 enum Unread {
     None,
-    /// In the thread's buffer, from the first to the second place; until the end of the turn.
+    /// In the thread's buffer, from the first place to the second. Only until the end of the turn.
     Scratch(Box<[u8]>, usize, usize),
     Kept(Bytes),
     /// The connection has ended, or broken.
     End,
 }
 
-impl<T: Stream> Wire<T> {
+impl<T: Stream> BufferedIo<T> {
     /// A connection of which `read` was read already.
     pub(crate) fn new(io: T, read: Bytes) -> Self {
-        let out = Gather::new(io.is_write_vectored());
+        let out = WriteQueue::new(io.is_write_vectored());
         let unread = if read.is_empty() { Unread::None } else { Unread::Kept(read) };
         Self { io, unread, out }
     }
 
-    /// Waits until there is something in [`Wire::unread`], if only the end.
+    /// Waits until there is something in [`BufferedIo::unread`], if only the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !matches!(self.unread, Unread::None) {
             return Poll::Ready(());
@@ -66,7 +71,7 @@ impl<T: Stream> Wire<T> {
         Poll::Ready(())
     }
 
-    /// What [`Wire::poll_fill`] brought, and was not taken yet.
+    /// What [`BufferedIo::poll_fill`] brought, and was not taken yet.
     pub(crate) fn unread(&self) -> &[u8] {
         match &self.unread {
             Unread::None | Unread::End => &[],
@@ -98,7 +103,7 @@ impl<T: Stream> Wire<T> {
         matches!(self.unread, Unread::End)
     }
 
-    /// Gives the thread its buffer back; what is left in it is copied.
+    /// Gives the thread its buffer back, and copies what is left in it.
     pub(crate) fn settle(&mut self) {
         self.unread = match std::mem::replace(&mut self.unread, Unread::None) {
             Unread::Scratch(scratch, from, to) => {
@@ -115,7 +120,7 @@ impl<T: Stream> Wire<T> {
         };
     }
 
-    /// Drops what comes; false at the end.
+    /// Drops what comes. False at the end.
     pub(crate) fn poll_skip(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         ready!(self.poll_fill(cx));
         self.settle();
@@ -136,15 +141,14 @@ impl<T: Stream> Wire<T> {
         self.out.share(bytes);
     }
 
+    /// Whether another frame may be queued before what waits is written.
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.len < WRITE_BUFFER
+    }
+
     /// Bytes that wait to be written.
     pub(crate) fn waiting(&self) -> usize {
         self.out.len
-    }
-
-    /// The connection itself.
-    #[cfg(test)]
-    pub(crate) fn into_io(self) -> T {
-        self.io
     }
 
     /// Writes all that waits.
@@ -171,7 +175,7 @@ impl<T: Stream> Wire<T> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    /// Writes nothing: what a layer below holds back for the next write leaves.
+    /// Writes zero bytes: a layer below that holds something back for the next write lets it go.
     pub(crate) fn poll_nudge(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_write(cx, &[]).map_ok(drop)
     }
@@ -183,7 +187,7 @@ impl<T: Stream> Wire<T> {
 }
 
 thread_local! {
-    /// One buffer for all reads of a thread. Taken for a turn.
+    /// The buffer of this thread, unless a connection has it for its turn.
     static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
@@ -191,6 +195,8 @@ fn scratch() -> Box<[u8]> {
     SCRATCH.take().unwrap_or_else(|| vec![0; READ].into())
 }
 
+/// Bytes collected before they are written, if more come.
+const WRITE_BUFFER: usize = 32 << 10;
 /// Bytes read at once.
 const READ: usize = 64 << 10;
 
@@ -204,24 +210,24 @@ mod tests {
     #[tokio::test]
     async fn what_one_read_brought_is_read_in_pieces() {
         let (mut near, far) = duplex(READ);
-        let mut wire = Wire::new(far, Bytes::new());
+        let mut io = BufferedIo::new(far, Bytes::new());
         let sent: Vec<u8> = (0..READ).map(|at| at as u8).collect();
         near.write_all(&sent).await.unwrap();
         drop(near);
         let mut read = Vec::new();
         loop {
-            std::future::poll_fn(|cx| wire.poll_fill(cx)).await;
+            std::future::poll_fn(|cx| io.poll_fill(cx)).await;
             // Some pieces from the thread's buffer, the rest from the copy.
             for turn in 0..5 {
-                let unread = wire.unread();
+                let unread = io.unread();
                 let len = unread.len().min(1000);
                 read.extend_from_slice(&unread[..len]);
-                wire.take(len);
+                io.take(len);
                 if turn == 2 {
-                    wire.settle();
+                    io.settle();
                 }
             }
-            if wire.has_ended() {
+            if io.has_ended() {
                 break;
             }
         }
@@ -231,16 +237,14 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_takes_nothing_waits() {
         let (mut near, far) = duplex(10);
-        let mut wire = Wire::new(far, Bytes::new());
-        wire.copy(b"0123456789ab");
+        let mut io = BufferedIo::new(far, Bytes::new());
+        io.copy(b"0123456789ab");
         let mut cx = Context::from_waker(noop_waker_ref());
-        assert!(wire.poll_flush(&mut cx).is_pending());
-        assert_eq!(wire.waiting(), 2);
+        assert!(io.poll_flush(&mut cx).is_pending());
+        assert_eq!(io.waiting(), 2);
         let mut seen = [0; 12];
-        let (flushed, read) = tokio::join!(
-            std::future::poll_fn(|cx| wire.poll_flush(cx)),
-            near.read_exact(&mut seen)
-        );
+        let (flushed, read) =
+            tokio::join!(std::future::poll_fn(|cx| io.poll_flush(cx)), near.read_exact(&mut seen));
         flushed.unwrap();
         assert_eq!((read.unwrap(), &seen), (12, b"0123456789ab"));
     }

@@ -9,13 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A connection for an HTTP/1.1 host on which `101 Switching Protocols` and the first frame of the
 /// websocket leave in one write.
 ///
-/// hyper writes the 101 and hands the connection over only then, so that the open packet is a
-/// write of its own, and often a wake-up of the client of its own. Here the 101 waits for the next
-/// write, be it empty, for a read or for the shutdown, whichever comes first; all else passes
-/// through. A host wraps what it accepts: `TokioIo::new(Cork::new(stream))`.
+/// hyper writes the 101 and hands the connection over only then. The open packet would be a write of
+/// its own and would often wake the client a second time. Here the 101 waits for the next write (an
+/// empty one counts), read or shutdown, whichever comes first. Everything else passes through. A host wraps what it accepts: `TokioIo::new(Cork::new(stream))`.
 ///
-/// A flush leaves a 101 where it is. Who takes an upgraded connection over without this crate and
-/// then neither reads nor writes keeps the client waiting for its 101 as long.
+/// A flush does not release a 101. Code that takes an upgraded connection over without this crate must
+/// read or write before the client sees its 101.
 #[derive(Debug)]
 pub struct Cork<T> {
     io: T,
@@ -31,7 +30,7 @@ impl<T> Cork<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Cork<T> {
-    /// Writes what is held, and some of `next` with it; how much of `next`.
+    /// Writes what is held, and some of `next` with it. Returns how much of `next`.
     fn poll_release(&mut self, cx: &mut Context<'_>, next: &[u8]) -> Poll<io::Result<usize>> {
         while !self.held.is_empty() {
             let slices = [IoSlice::new(&self.held), IoSlice::new(next)];

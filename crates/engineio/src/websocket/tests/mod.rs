@@ -1,56 +1,49 @@
-//! Frames against tungstenite, which reads the same bytes alone.
+//! The codec against tungstenite, which reads the same bytes alone.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
+mod cases;
 
-use futures_util::task::noop_waker_ref;
+use std::io;
+
 use proptest::prelude::*;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::foreign::context;
 use super::*;
 
-/// A connection that brings pieces, then waits; what is written to it is kept.
-struct Pieces {
-    pieces: VecDeque<Vec<u8>>,
+/// A connection that has brought some bytes; what is written to it is kept.
+#[derive(Default)]
+struct Memory {
+    unread: Vec<u8>,
     written: Vec<u8>,
-    is_closed: bool,
+    has_ended: bool,
 }
 
-impl AsyncRead for Pieces {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.pieces.pop_front() {
-            Some(piece) => buffer.put_slice(&piece),
-            None if self.is_closed => {}
-            None => return Poll::Pending,
-        }
-        Poll::Ready(Ok(()))
+impl Buffers for Memory {
+    fn unread(&self) -> &[u8] {
+        &self.unread
     }
-}
 
-impl AsyncWrite for Pieces {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn take(&mut self, len: usize) {
+        self.unread.drain(..len);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn has_room(&self) -> bool {
+        true
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn has_ended(&self) -> bool {
+        self.has_ended && self.unread.is_empty()
     }
 }
 
-/// What a client is told and its application gets, until it waits or is over.
+/// What the peer is told and the application gets, until the codec waits or is over.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     frames: Vec<Frame>,
@@ -58,26 +51,27 @@ struct Outcome {
     written: Vec<u8>,
 }
 
-fn ours(pieces: Vec<Vec<u8>>, is_closed: bool) -> Outcome {
-    let io = Pieces { pieces: pieces.into(), written: Vec::new(), is_closed };
-    let (mut wire, mut frames) = (Wire::new(io, Bytes::new()), Frames::new(MAX));
-    let mut cx = Context::from_waker(noop_waker_ref());
+fn ours(role: Role, pieces: Vec<Vec<u8>>, is_closed: bool) -> Outcome {
+    let (mut io, mut codec) = (Memory::default(), Codec::new(role, MAX));
     let (mut got, mut end) = (Vec::new(), None);
-    while end.is_none() && wire.poll_fill(&mut cx).is_ready() {
+    let mut pieces = pieces.into_iter();
+    while end.is_none() && !io.has_ended {
+        match pieces.next() {
+            Some(piece) => io.unread.extend(piece),
+            None if is_closed => io.has_ended = true,
+            None => break,
+        }
         end = loop {
-            match frames.next(&mut wire) {
-                Some(Read::Frame(frame)) => got.push(frame),
-                Some(Read::Closed) => break Some(None),
-                Some(Read::Failed(fault)) => break Some(Some(fault)),
+            match codec.next(&mut io) {
+                Some(Received::Frame(frame)) => got.push(frame),
+                Some(Received::Closed) => break Some(None),
+                Some(Received::Failed(fault)) => break Some(Some(fault)),
                 None => break None,
             }
         };
     }
-    if end.is_none() {
-        assert!(frames.context.is_none() || frames.fragments || !frames.is_between());
-    }
-    assert!(frames.poll_goodbye(&mut wire, &mut cx).is_ready());
-    Outcome { frames: got, end, written: wire.into_io().written }
+    assert!(codec.goodbye(&mut io));
+    Outcome { frames: got, end, written: io.written }
 }
 
 /// All bytes at once, which then block or end.
@@ -106,9 +100,9 @@ impl io::Write for Whole<'_> {
     }
 }
 
-fn theirs(bytes: &[u8], is_closed: bool) -> Outcome {
+fn theirs(role: Role, bytes: &[u8], is_closed: bool) -> Outcome {
     let mut stream = Whole { bytes, written: Vec::new(), is_closed };
-    let mut context = context(MAX);
+    let mut context = context(role, MAX);
     let mut frames = Vec::new();
     let end = loop {
         let (code, fault) = match context.read(&mut stream) {
@@ -159,7 +153,16 @@ fn frame(first: u8, mask: Option<[u8; 4]>, wide: u8, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Frames of a client.
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+    any_frame_of(any::<[u8; 4]>().prop_map(Some).boxed(), Just(None).boxed())
+}
+
+/// Frames with the mask that their sender must use, and sometimes with a wrong one.
+fn any_frame_of(
+    right: BoxedStrategy<Option<[u8; 4]>>,
+    wrong: BoxedStrategy<Option<[u8; 4]>>,
+) -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         // Whole texts and binaries, fragments, pings and pongs; a close; anything.
         20 => prop::sample::select(vec![0x81, 0x82, 0x81, 0x82, 0x89, 0x8a]),
@@ -167,7 +170,7 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(0x88),
         1 => any::<u8>(),
     ];
-    let mask = prop_oneof![30 => any::<[u8; 4]>().prop_map(Some), 1 => Just(None)];
+    let mask = prop_oneof![30 => right, 1 => wrong];
     let wide = prop_oneof![8 => Just(0), 1 => 1_u8..3];
     let data = prop_oneof![
         "[a-é]{0,20}".prop_map(String::into_bytes),
@@ -200,7 +203,22 @@ proptest! {
         is_closed in any::<bool>(),
     ) {
         let bytes = frames.concat();
-        prop_assert_eq!(ours(cut(&bytes, &lens), is_closed), theirs(&bytes, is_closed));
+        let ours = ours(Role::Server, cut(&bytes, &lens), is_closed);
+        prop_assert_eq!(ours, theirs(Role::Server, &bytes, is_closed));
+    }
+
+    /// What a client writes is masked at random, and not compared.
+    #[test]
+    fn a_client_reads_frames_as_tungstenite_reads_them(
+        frames in prop::collection::vec(any_frame_of(Just(None).boxed(), any::<[u8; 4]>().prop_map(Some).boxed()), 0..12),
+        lens in prop::collection::vec(1..600_usize, 1..20),
+        is_closed in any::<bool>(),
+    ) {
+        let bytes = frames.concat();
+        let ours = ours(Role::Client, cut(&bytes, &lens), is_closed);
+        let theirs = theirs(Role::Client, &bytes, is_closed);
+        prop_assert_eq!((ours.frames, ours.end), (theirs.frames, theirs.end));
+        prop_assert_eq!(ours.written.len(), theirs.written.len());
     }
 }
 
@@ -213,7 +231,7 @@ fn a_message_in_fragments_with_a_ping_between_leaves_no_context() {
         frame(0x80, mask, 0, b"llo"),
         frame(0x82, mask, 0, &[7; 300]),
     ];
-    let outcome = ours(cut(&bytes.concat(), &[3]), false);
+    let outcome = ours(Role::Server, cut(&bytes.concat(), &[3]), false);
     let frames =
         [Frame::Text(Bytes::from_static(b"4hello")), Frame::Binary(Bytes::from(vec![7; 300]))];
     assert_eq!(outcome.frames, frames);
@@ -240,8 +258,8 @@ fn a_close_is_answered_as_tungstenite_answers_it() {
                 let bytes = [before, close.clone(), frame(0x81, mask, 0, b"4late")].concat();
                 for len in [1, 3, 7, 8, 1000] {
                     assert_eq!(
-                        ours(cut(&bytes, &[len]), false),
-                        theirs(&bytes, false),
+                        ours(Role::Server, cut(&bytes, &[len]), false),
+                        theirs(Role::Server, &bytes, false),
                         "{bytes:?}"
                     );
                 }
@@ -251,15 +269,74 @@ fn a_close_is_answered_as_tungstenite_answers_it() {
 }
 
 #[test]
-fn a_close_without_a_reason_needs_no_context() {
-    for data in [&b""[..], b"\x03\xe8"] {
-        let close = frame(0x88, Some([1, 2, 3, 4]), 0, data);
-        let io = Pieces { pieces: vec![close].into(), written: Vec::new(), is_closed: false };
-        let (mut wire, mut frames) = (Wire::new(io, Bytes::new()), Frames::new(MAX));
-        assert!(wire.poll_fill(&mut Context::from_waker(noop_waker_ref())).is_ready());
-        assert!(matches!(frames.next(&mut wire), Some(Read::Closed)));
-        assert!(frames.context.is_none());
+fn tungstenite_has_the_connection_only_while_it_holds_something() {
+    let mask = Some([1, 2, 3, 4]);
+    let (mut io, mut codec) = (Memory::default(), Codec::new(Role::Server, MAX));
+    for (bytes, is_foreign) in [
+        (frame(0x81, mask, 0, b"whole"), false),
+        (frame(0x89, mask, 0, b"ping"), false),
+        (frame(0x01, mask, 0, b"be"), true),
+        (frame(0x89, mask, 0, b"ping"), true),
+        (frame(0x80, mask, 0, b"gun"), false),
+        (vec![0x89], false),
+        (vec![0x84], false),
+        (vec![1, 2, 3, 4], true),
+        (b"ping".to_vec(), false),
+        (frame(0x81, mask, 2, &[b'x'; 300]), false),
+        (frame(0x88, mask, 0, b"\x03\xe8"), false),
+    ] {
+        io.unread.extend(bytes);
+        while let Some(Received::Frame(_)) = codec.next(&mut io) {}
+        assert_eq!(codec.is_foreign(), is_foreign);
     }
+}
+
+#[test]
+fn a_pong_waits_for_room_and_only_the_last_one_does() {
+    /// A connection with room for nothing until it is told so.
+    #[derive(Default)]
+    struct Full(Memory, bool);
+
+    impl Buffers for Full {
+        fn unread(&self) -> &[u8] {
+            self.0.unread()
+        }
+
+        fn take(&mut self, len: usize) {
+            self.0.take(len);
+        }
+
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.write(bytes);
+        }
+
+        fn has_room(&self) -> bool {
+            self.1
+        }
+
+        fn has_ended(&self) -> bool {
+            false
+        }
+    }
+
+    let mask = Some([1, 2, 3, 4]);
+    let (mut io, mut codec) = (Full::default(), Codec::new(Role::Server, MAX));
+    for number in 0..100 {
+        io.0.unread.extend(frame(0x89, mask, 0, &[number; 100]));
+        assert_eq!(codec.next(&mut io), None);
+    }
+    assert!(io.0.written.is_empty() && codec.is_foreign());
+    assert!(!codec.goodbye(&mut Full::default()), "no room for a close either");
+    let (mut io, mut codec) = (Full::default(), Codec::new(Role::Server, MAX));
+    for number in 0..100 {
+        io.0.unread.extend(frame(0x89, mask, 0, &[number; 100]));
+        assert_eq!(codec.next(&mut io), None);
+    }
+    io.1 = true;
+    io.0.unread.extend(frame(0x81, mask, 0, b"4a"));
+    assert_eq!(codec.next(&mut io), Some(Received::Frame(Frame::Text("4a".into()))));
+    assert!(io.0.written.len() <= 12 * 102, "{}", io.0.written.len());
+    assert!(!codec.is_foreign());
 }
 
 const MAX: usize = 1_000;
