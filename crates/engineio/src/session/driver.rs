@@ -153,7 +153,7 @@ impl<R: Role> Driver<R> {
             let shared = &self.shared;
             let websocket = &mut self.websocket;
             let end = shared.change(|state| {
-                state.driving = true;
+                (state.driving, state.rests) = (true, false);
                 if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
                     state.driver = Some(task.waker().clone());
                 }
@@ -319,7 +319,7 @@ impl<R: Role> Driver<R> {
     /// Tells the role that the session is over.
     fn end(&self) {
         let (tally, transport, reason) = self.shared.change(|state| {
-            state.driving = false;
+            state.rests = true;
             // Nothing is left for this task but its application, which has a waker of its own.
             state.driver = None;
             let session = &mut state.session;
@@ -381,7 +381,7 @@ fn end_turn<M: Machine>(
     }
     state.stalled = can_read && !state.wants_frame();
     state.blocked = state.session.has_transmit();
-    state.driving = false;
+    state.rests = true;
     let deadline = state.deadline();
     let moved = deadline != std::mem::replace(&mut state.armed, deadline);
     Next::Rest { deadline: deadline.filter(|_| moved), tally: state.session.take_tally() }

@@ -80,9 +80,12 @@ impl<R: Role> Shared<R> {
         let mut state = self.lock();
         let result = change(&mut state);
         if state.is_quiet() {
+            // A driver that rests has just seen that it has nothing to do.
+            state.driving &= !state.rests;
             return result;
         }
         let [get, post, app, driver] = state.ready();
+        state.driving &= !state.rests;
         if state.room_came() {
             self.room.notify_waiters();
         }
@@ -218,6 +221,8 @@ pub(crate) struct State<M> {
     pub(crate) post: Option<Waker>,
     /// The driver is in its turn, and looks at everything again before it rests.
     pub(super) driving: bool,
+    /// The driver has ended its turn: with the end of this change it is not in it any more.
+    pub(super) rests: bool,
     pub(super) driver: Option<Waker>,
     /// When the driver wakes by itself.
     pub(super) armed: Option<Time>,
@@ -255,6 +260,7 @@ impl<M: Machine> State<M> {
             closed: None,
             attached: None,
             driving: false,
+            rests: true,
             armed: None,
             alarm: None,
             driver: None,

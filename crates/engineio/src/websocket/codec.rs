@@ -107,7 +107,11 @@ impl Codec {
             }
             match &mut self.holder {
                 Holder::Own(reader) => {
-                    let (taken, step) = reader.next(io.unread());
+                    let unread = io.unread();
+                    if unread.is_empty() {
+                        return None;
+                    }
+                    let (taken, step) = reader.next(unread);
                     io.take(taken);
                     match step {
                         Step::Wait => return None,

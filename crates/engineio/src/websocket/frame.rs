@@ -61,6 +61,7 @@ impl Reader {
     }
 
     /// The next step, and how many of the bytes it took.
+    #[inline]
     pub(super) fn next(&mut self, bytes: &[u8]) -> (usize, Step) {
         match &mut self.begun {
             Begun::Header(header) if header.len == 0 => {
@@ -122,6 +123,7 @@ impl Reader {
 }
 
 /// A message that is there, its mask still on.
+#[inline]
 fn message(kind: Kind, mask: Option<[u8; 4]>, mut data: Vec<u8>) -> Step {
     let is_ascii = match mask {
         Some(mask) => apply_mask(&mut data, mask),
