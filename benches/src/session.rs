@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engineio::proto::server::{Config, Session, Transmit};
-use engineio::proto::{Event, Frame, Message, Sid, Time, Transport, payload};
+use engineio::proto::server::{Config, Session};
+use engineio::proto::{Event, Frame, Sid, Time, Transmit, Transport, payload};
 use socketio::proto::{Event as Packet, NamespaceName, ServerConnection, encode};
 
 use crate::Operation;
@@ -95,7 +95,7 @@ impl Echo {
                     panic!("{event:?}")
                 };
                 let ack = encode::ack_args(&namespace, id, &args);
-                self.session.send([&Message::Text(ack.text().clone())]).expect("room");
+                self.session.send(ack.text().clone()).expect("room");
             }
         }
     }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use engineio::proto::client::{self, Request};
-use engineio::proto::server::{self, Transmit};
-use engineio::proto::{CloseReason, Event, Frame, Message, RequestError, Sid, Time, Transport};
+use engineio::proto::{
+    CloseReason, Event, Frame, Message, RequestError, Sid, Time, Transmit, Transport, server,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|ops: Ops| {
@@ -404,8 +405,8 @@ impl Pair {
             _ => number.to_string().as_str().into(),
         };
         let result = match side {
-            Side::Client => self.client.send([&message]),
-            Side::Server => self.server.send([&message]),
+            Side::Client => self.client.send(message.clone()),
+            Side::Server => self.server.send(message.clone()),
         };
         self.sent[side as usize] += usize::from(result.is_ok());
         result.is_ok()

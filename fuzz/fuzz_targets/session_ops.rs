@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
-use engineio::proto::server::{Config, Session, Transmit};
+use engineio::proto::server::{Config, Session};
 use engineio::proto::{
     CloseReason, Event, Frame, Message, Packet, PacketError, Protocol, RequestError, SendError,
-    Sid, Time, Transport, payload, v3,
+    Sid, Time, Transmit, Transport, payload, v3,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -427,7 +427,7 @@ impl Model {
         if messages.len() == 3 && self.session.is_open() {
             return self.send_some(messages);
         }
-        match self.session.send(&messages) {
+        match self.session.send(&messages[..]) {
             Ok(()) => {
                 assert!(fits || packets == 0);
                 self.waiting.extend(messages);

@@ -89,6 +89,12 @@
 //! - `compression`: [`Config`](server::Config) learns to compress payloads.
 #![cfg_attr(not(feature = "server"), allow(rustdoc::broken_intra_doc_links))]
 
+#[cfg(feature = "server")]
+mod io;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+mod session;
+#[cfg(feature = "server")]
+pub mod websocket;

@@ -1,39 +1,31 @@
 //! The protocol, pure: bytes and times in, bytes and events out.
 //!
-//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds
-//! without features and without tokio.
+//! Here are the wire forms ([`Packet`], [`payload`], [`Handshake`], [`request`], and [`v3`] for
+//! protocol 3) and the session as a state machine in both roles ([`server`], [`client`]). Whoever
+//! drives a machine passes in what the world did and the time, and carries out what it answers.
+//!
+//! Nothing here reads a socket, a clock or entropy. All of it builds without features and without
+//! tokio. No input makes it panic, and nothing grows without a limit of [`Limits`].
+//!
+//! Start reading at [`Packet`] for the wire, at the tables in [`server`] for the session.
 
-pub mod client;
 mod close;
 mod error;
-mod framing;
 mod handshake;
-mod inbox;
 pub mod jsonp;
-mod limits;
 mod message;
-mod outbox;
 mod packet;
 pub mod payload;
-mod queue;
 pub mod request;
-pub mod server;
+mod session;
 mod sid;
-mod tally;
-mod timer;
 pub mod v3;
 
 pub use close::{CloseReason, TransportFault};
 pub use error::{PacketError, RequestError};
 pub use handshake::{Handshake, Protocol, Transport};
-pub use inbox::Event;
-pub use limits::Limits;
 pub use message::{Message, Text};
-pub use outbox::{Full, SendError};
 pub use packet::{Frame, Packet};
+pub use session::{Event, Full, Limits, Outgoing, SendError, Tally, Time, Transmit};
+pub use session::{client, server};
 pub use sid::{InvalidSid, Sid};
-pub use tally::Tally;
-pub use timer::Time;
-
-#[cfg(test)]
-mod tests;

@@ -23,11 +23,7 @@
 mod compression;
 mod config;
 mod cookie;
-mod cork;
-mod driver;
 mod entropy;
-mod frames;
-mod gather;
 mod hooks;
 mod http;
 mod mount;
@@ -35,21 +31,16 @@ mod origin;
 mod refusal;
 mod registry;
 mod service;
-mod shared;
 mod shutdown;
 mod socket;
-mod state;
 mod stats;
-mod turn;
-mod websocket;
-mod wire;
 
 pub use self::http::{Body, Parts};
+pub use crate::io::Cork;
 #[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use config::Config;
 pub use cookie::{Cookie, InvalidCookie, SameSite};
-pub use cork::Cork;
 pub use entropy::random_sid;
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use mount::Mount;
@@ -65,8 +56,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use registry::Registry;
+use socket::About;
 use stats::Counters;
 use tokio::sync::Semaphore;
+
+use crate::proto::{self, CloseReason, Tally, Transport};
+use crate::session::Role;
 
 /// An Engine.IO server. Clones are handles to the same one.
 #[derive(Clone)]
@@ -76,7 +71,7 @@ pub struct Server {
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    pub(crate) session: Arc<crate::proto::server::Config>,
+    pub(crate) session: Arc<proto::server::Config>,
     pub(crate) registry: Registry,
     pub(crate) app: App,
     pub(crate) counters: Counters,
@@ -128,6 +123,20 @@ impl Server {
         let max = self.inner.config.max_handshakes.min(Semaphore::MAX_PERMITS);
         let free = self.inner.handshakes.available_permits();
         self.inner.counters.read(max.saturating_sub(free) as u64)
+    }
+}
+
+impl Role for Inner {
+    type Machine = proto::server::Session;
+    type About = About;
+
+    fn count(&self, tally: Tally) {
+        self.counters.add(tally);
+    }
+
+    fn forget(&self, about: &About, transport: Transport, reason: Option<&CloseReason>) {
+        self.counters.closed(transport, reason);
+        self.registry.remove(about.sid);
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
-use super::shared::Shared;
-use super::{Refusal, Unavailable};
+use super::{Inner, Refusal, Unavailable};
 use crate::proto::{RequestError, Sid};
+use crate::session::Shared;
 
 /// All sessions that are not over.
 pub(crate) struct Registry {
@@ -21,7 +21,7 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct State {
     /// Ids are this side's own: none is chosen to collide with others.
-    sessions: HashMap<Sid, Arc<Shared>, RandomState>,
+    sessions: HashMap<Sid, Arc<Shared<Inner>>, RandomState>,
     closed: bool,
 }
 
@@ -40,13 +40,13 @@ impl Registry {
     }
 
     /// Adds a session, unless there is no room or its id is taken.
-    pub(crate) fn insert(&self, session: Arc<Shared>) -> Result<(), Refusal> {
+    pub(crate) fn insert(&self, session: Arc<Shared<Inner>>) -> Result<(), Refusal> {
         let mut state = self.lock();
         if state.closed {
             return Err(Unavailable::ShuttingDown.into());
         }
         self.room(&state)?;
-        match state.sessions.entry(session.sid()) {
+        match state.sessions.entry(session.about().sid) {
             Entry::Occupied(_) => Err(RequestError::BadRequest.into()),
             Entry::Vacant(slot) => {
                 slot.insert(session);
@@ -62,7 +62,7 @@ impl Registry {
         }
     }
 
-    pub(crate) fn find(&self, sid: Sid) -> Option<Arc<Shared>> {
+    pub(crate) fn find(&self, sid: Sid) -> Option<Arc<Shared<Inner>>> {
         self.lock().sessions.get(&sid).cloned()
     }
 
@@ -79,12 +79,12 @@ impl Registry {
     }
 
     /// Lets no session in from now on, and gives those that are there.
-    pub(crate) fn close(&self) -> Vec<Arc<Shared>> {
+    pub(crate) fn close(&self) -> Vec<Arc<Shared<Inner>>> {
         self.lock().closed = true;
         self.all()
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Shared<Inner>>> {
         self.lock().sessions.values().cloned().collect()
     }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::Parts;
-use super::shared::Shared;
-use crate::proto::{CloseReason, Message, Protocol, SendError, Sid, Transport};
+use super::{Inner, Parts};
+use crate::proto::{CloseReason, Message, Outgoing, Protocol, SendError, Sid, Transport};
+use crate::session::Shared;
 
 /// One session, given to the application: receives, and sends through its [`Sender`].
 ///
@@ -19,7 +19,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<Inner>>) -> Self {
         Self { sender: Sender { shared } }
     }
 
@@ -76,7 +76,7 @@ impl Socket {
 
     /// Why the session is over, once [`Socket::recv`] gave `None`.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.sender.shared.lock().closed.clone()
+        self.sender.shared.look(|state| state.closed.clone())
     }
 }
 
@@ -100,74 +100,73 @@ impl fmt::Debug for Socket {
     }
 }
 
+/// What a session of a server keeps of its handshake.
+pub(crate) struct About {
+    pub(crate) sid: Sid,
+    pub(crate) protocol: Protocol,
+    pub(crate) request: Arc<Parts>,
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sid.fmt(f)
+    }
+}
+
 /// Sends to one session, from any task. Clones are handles to the same session.
 #[derive(Clone)]
 pub struct Sender {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Inner>>,
 }
 
 impl Sender {
     /// The session's id.
     pub fn sid(&self) -> Sid {
-        self.shared.sid()
+        self.shared.about().sid
     }
 
     /// The request of the handshake: method, URI, headers, and extensions that the host put there.
     pub fn request(&self) -> &Parts {
-        self.shared.request()
+        &self.shared.about().request
     }
 
     /// The protocol the client speaks.
     pub fn protocol(&self) -> Protocol {
-        self.shared.protocol()
+        self.shared.about().protocol
     }
 
     /// What messages travel on now.
     pub fn transport(&self) -> Transport {
-        self.shared.lock().session.transport()
+        self.shared.look(|state| state.session.transport())
     }
 
-    /// Queues one message.
+    /// Queues a message, or several that belong together: all or none, and nothing between them.
+    ///
+    /// ```
+    /// # use engineio::proto::{Message, Outgoing, SendError};
+    /// # use engineio::server::Sender;
+    /// # fn example(sender: &Sender, parts: &[Message], zipped: bytes::Bytes) -> Result<(), SendError> {
+    /// sender.send("hello")?;
+    /// sender.send(parts)?;
+    /// sender.send(Outgoing::from(zipped).uncompressed())?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`SendError::Full`] when the client does not read: nothing was queued, wait for
     /// [`Sender::ready`]. [`SendError::Closed`] after the end.
-    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send_one(message.into())
+    pub fn send<'a>(&self, messages: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.shared.send(messages.into())
     }
 
-    /// Queues several messages that belong together, all or none; nothing comes between them.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.shared.send(messages)
-    }
-
-    /// As [`Sender::send_all`], of messages that are given away.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_owned(&self, messages: Vec<Message>) -> Result<(), SendError> {
-        self.shared.send_owned(messages)
-    }
-
-    /// Queues messages from the first on, as many as there is room for, by one lock and one wake-up
-    /// for all. How many; when the rest was dropped, send it again after [`Sender::ready`].
+    /// Queues messages from the first on, as many as there is room for, and returns how many. The
+    /// rest is dropped; send it again after [`Sender::ready`].
     ///
     /// # Errors
     /// [`SendError::Closed`] after the end.
     pub fn send_some(&self, messages: Vec<Message>) -> Result<usize, SendError> {
         self.shared.send_some(messages)
-    }
-
-    /// As [`Sender::send_all`]; an answer to a GET that holds nothing else is not compressed,
-    /// whatever the configuration says. Frames of a websocket never are.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_uncompressed(&self, messages: &[Message]) -> Result<(), SendError> {
-        self.shared.send_uncompressed(messages)
     }
 
     /// Whether what is sent now leaves at once: nothing waits, and the transport takes it: a GET is
@@ -192,7 +191,7 @@ impl Sender {
 
     /// Whether the session is over, or about to be.
     pub fn is_closed(&self) -> bool {
-        !self.shared.lock().session.is_open()
+        self.shared.look(|state| !state.session.is_open())
     }
 }
 

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "msgpack")]
 use bytes::Bytes;
-use engineio::proto::{Message, SendError};
+use engineio::proto::{Message, Outgoing, SendError};
 use engineio::server::Sender;
 
 use super::context::Context;
@@ -15,7 +15,7 @@ use crate::proto::Encoded;
 use crate::proto::{self, msgpack};
 
 /// A packet as messages that any number of receivers share.
-pub(crate) struct Outgoing {
+pub(crate) struct SharedPacket {
     messages: Messages,
     compress: bool,
 }
@@ -35,7 +35,7 @@ enum Messages {
     Several(Vec<Message>),
 }
 
-impl Outgoing {
+impl SharedPacket {
     /// Sets whether transports may compress it. Default true.
     pub(crate) fn compress(self, compress: bool) -> Self {
         Self { compress, ..self }
@@ -46,10 +46,8 @@ impl Outgoing {
             Messages::One(message) => std::slice::from_ref(message),
             Messages::Several(messages) => messages,
         };
-        match self.compress {
-            true => engine.send_all(messages),
-            false => engine.send_uncompressed(messages),
-        }
+        let messages = Outgoing::from(messages);
+        engine.send(if self.compress { messages } else { messages.uncompressed() })
     }
 }
 
@@ -73,20 +71,20 @@ impl From<Encoded> for SocketPacket {
 
 impl Context {
     /// A packet as messages; made once, they serve all receivers.
-    pub(crate) fn outgoing(&self, packet: &Encoded) -> Outgoing {
-        Outgoing { messages: self.messages(packet.clone()), compress: true }
+    pub(crate) fn outgoing(&self, packet: &Encoded) -> SharedPacket {
+        SharedPacket { messages: self.messages(packet.clone()), compress: true }
     }
 
     /// Like [`Context::outgoing`], for a packet with one receiver.
-    pub(crate) fn outgoing_of(&self, packet: &SocketPacket) -> Outgoing {
-        Outgoing { messages: self.messages_of(packet.clone()), compress: true }
+    pub(crate) fn outgoing_of(&self, packet: &SocketPacket) -> SharedPacket {
+        SharedPacket { messages: self.messages_of(packet.clone()), compress: true }
     }
 
     /// Sends a packet to one receiver, which gets its bytes unshared.
     pub(crate) fn send(&self, engine: &Sender, packet: SocketPacket) -> Result<(), SendError> {
         match self.messages_of(packet) {
             Messages::One(message) => engine.send(message),
-            Messages::Several(messages) => engine.send_owned(messages),
+            Messages::Several(messages) => engine.send(messages),
         }
     }
 
@@ -103,7 +101,7 @@ impl Context {
                 Messages::Several(several) => messages.extend(several),
             }
         }
-        engine.send_owned(messages)
+        engine.send(messages)
     }
 
     /// The packets as messages, if each of them is a single message.

@@ -11,10 +11,10 @@ use super::{Body, Parts, callback, poll, response};
 use crate::proto::request::Ask;
 use crate::proto::server::Session;
 use crate::proto::{Protocol, RequestError, Sid, Time, Transport};
-use crate::server::driver::Driver;
-use crate::server::shared::Shared;
-use crate::server::websocket::{WebSocket, accept};
+use crate::server::socket::{About, Socket};
 use crate::server::{Inner, Refusal, Unavailable, random_sid};
+use crate::session::{Driver, Shared};
+use crate::websocket::{WebSocket, accept};
 
 /// A new session by polling: its open packet answers the request.
 pub(super) async fn polling(
@@ -24,10 +24,10 @@ pub(super) async fn polling(
 ) -> Result<Response<Body>, Refusal> {
     let permit = permit(server)?;
     let shared = begin(server, head, ask, Transport::Polling).await?;
-    Driver::spawn(Arc::clone(server), Arc::clone(&shared), None);
+    spawn(server, &shared, None);
     let mut response = poll::held(server, &shared, head, ask).await;
     drop(permit);
-    add_initial_headers(server, &mut response, head, shared.sid());
+    add_initial_headers(server, &mut response, head, shared.about().sid);
     Ok(response)
 }
 
@@ -44,8 +44,8 @@ pub(super) async fn websocket(
     let shared = begin(server, head, ask, Transport::Websocket).await?;
     let (max, open) = (server.session.limits.max_payload, server.config.handshake_timeout);
     let websocket = WebSocket::new(upgrade, max, open, Some(permit));
-    let sid = shared.sid();
-    Driver::spawn(Arc::clone(server), shared, Some(websocket));
+    let sid = shared.about().sid;
+    spawn(server, &shared, Some(websocket));
     let mut response = response::switching(accept);
     response::add_headers(server, &mut response, head);
     add_initial_headers(server, &mut response, head, sid);
@@ -64,7 +64,7 @@ async fn begin(
     head: &Arc<Parts>,
     ask: Ask,
     transport: Transport,
-) -> Result<Arc<Shared>, Refusal> {
+) -> Result<Arc<Shared<Inner>>, Refusal> {
     let config = &server.config;
     let sid = match (&config.allow_request, &config.generate_sid) {
         (None, None) => random()?,
@@ -89,12 +89,21 @@ async fn begin(
     };
     if let Some(message) = &server.config.initial_packet {
         // An outbox takes one message of any size while it is empty.
-        let sent = session.send([message]);
+        let sent = session.send(message.clone());
         debug_assert_eq!(sent, Ok(()));
     }
-    let shared = Arc::new(Shared::new(session, Arc::clone(head), server.origin));
+    let about = About { sid, protocol: session.protocol(), request: Arc::clone(head) };
+    let shared = Arc::new(Shared::new(session, about, server.origin));
     server.registry.insert(Arc::clone(&shared))?;
     Ok(shared)
+}
+
+/// Starts the task of a session.
+fn spawn(server: &Arc<Inner>, shared: &Arc<Shared<Inner>>, websocket: Option<WebSocket>) {
+    let transport = shared.look(|state| state.session.transport());
+    server.counters.opened(transport);
+    let app = (server.app)(Socket::new(Arc::clone(shared)));
+    Driver::spawn(Arc::clone(server), Arc::clone(shared), app, websocket);
 }
 
 /// Asks the application whether the session may begin, and for its id.

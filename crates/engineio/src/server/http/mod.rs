@@ -15,11 +15,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 
-use super::shared::Shared;
-use super::websocket::wants_websocket;
 use super::{Inner, Origins, Refusal};
 use crate::proto::request::{Ask, Route, read};
 use crate::proto::{Protocol, RequestError, Sid, Transport};
+use crate::session::Shared;
+use crate::websocket::wants_websocket;
 
 /// The body of every response.
 pub type Body = http_body_util::Full<Bytes>;
@@ -100,7 +100,7 @@ where
     }
 }
 
-fn find(server: &Inner, sid: Sid) -> Result<Arc<Shared>, RequestError> {
+fn find(server: &Inner, sid: Sid) -> Result<Arc<Shared<Inner>>, RequestError> {
     server.registry.find(sid).ok_or(RequestError::SidUnknown)
 }
 

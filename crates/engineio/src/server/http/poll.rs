@@ -1,39 +1,41 @@
 //! GETs: held until there is something to say.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Response;
 
 use super::{Body, Parts, callback, response};
 use crate::proto::request::Ask;
-use crate::proto::{Protocol, jsonp, v3};
-use crate::server::shared::Shared;
+use crate::proto::{Protocol, Tally, jsonp, v3};
 use crate::server::{Inner, Refusal};
+use crate::session::Shared;
 
 /// A GET of a session.
 pub(super) async fn poll(
     server: &Inner,
-    shared: &Shared,
+    shared: &Shared<Inner>,
     head: &Arc<Parts>,
     ask: Ask,
 ) -> Result<Response<Body>, Refusal> {
-    shared.drive(|state, now| state.session.handle_poll(now))?;
+    shared.change_at(|state, now| state.session.handle_poll(now))?;
     Ok(held(server, shared, head, ask).await)
 }
 
 /// The answer to the GET that the session holds.
 pub(super) async fn held(
     server: &Inner,
-    shared: &Shared,
+    shared: &Shared<Inner>,
     head: &Arc<Parts>,
     ask: Ask,
 ) -> Response<Body> {
-    let abort = OnDrop(Some(|| shared.drive(|state, _| state.session.handle_poll_aborted())));
+    let abort = OnDrop(Some(|| shared.change_at(|state, _| state.session.handle_poll_aborted())));
     #[cfg_attr(not(feature = "compression"), allow(unused_variables, reason = "asked there only"))]
-    let (payload, may_compress) = std::future::poll_fn(|cx| shared.poll_payload(cx)).await;
-    server.counters.add(shared.take_tally());
-    let (body, kind) = form(payload, shared.protocol(), callback(server, shared.protocol(), ask));
+    let (payload, may_compress, tally) = std::future::poll_fn(|cx| poll_payload(shared, cx)).await;
+    server.counters.add(tally);
+    let (body, kind) =
+        form(payload, shared.about().protocol, callback(server, shared.about().protocol, ask));
     let mut response = response::polling(Bytes::new(), kind, head);
     #[cfg(feature = "compression")]
     let body = match &server.config.compression {
@@ -46,6 +48,20 @@ pub(super) async fn held(
     *response.body_mut() = Body::new(body);
     response::add_headers(server, &mut response, head);
     response
+}
+
+/// The answer to the held GET, whether it may be compressed, and what was counted until then.
+fn poll_payload(shared: &Shared<Inner>, cx: &mut Context<'_>) -> Poll<(Bytes, bool, Tally)> {
+    shared.change_at(|state, _| match state.session.poll_payload() {
+        Some(body) => {
+            let may_compress = state.session.may_compress();
+            Poll::Ready((body, may_compress, state.session.take_tally()))
+        }
+        None => {
+            state.get = Some(cx.waker().clone());
+            Poll::Pending
+        }
+    })
 }
 
 /// The body as the client asked for it, with its content type.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,13 +14,13 @@ use super::poll::OnDrop;
 use super::{Body, Parts, callback, response};
 use crate::proto::request::Ask;
 use crate::proto::{Protocol, RequestError, TransportFault, jsonp};
-use crate::server::shared::Shared;
 use crate::server::{Inner, Refusal};
+use crate::session::Shared;
 
 /// A POST of a session.
 pub(super) async fn post<B>(
     server: &Inner,
-    shared: &Shared,
+    shared: &Shared<Inner>,
     head: &Parts,
     ask: Ask,
     body: Pin<&mut B>,
@@ -29,26 +29,26 @@ where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: fmt::Display,
 {
-    shared.drive(|state, _| state.session.handle_post())?;
+    shared.change_at(|state, _| state.session.handle_post())?;
     let abort = OnDrop(Some(|| fail(shared, TransportFault::PostAborted)));
     let binary = is_binary(head);
-    if binary && shared.protocol() == Protocol::V4 {
+    if binary && shared.about().protocol == Protocol::V4 {
         abort.disarm();
         fail(shared, TransportFault::PostKind);
         return Err(RequestError::BadRequest.into());
     }
-    std::future::poll_fn(|cx| shared.poll_input(cx)).await;
+    std::future::poll_fn(|cx| poll_input(shared, cx)).await;
     let max = server.session.limits.max_payload;
     let body = patiently(server.config.body_timeout, pin!(collect(body, max))).await;
     abort.disarm();
     let body = match body {
         Ok(Ok(body)) => body,
         Ok(Err(Unread::TooLarge)) => {
-            shared.drive(|state, _| state.session.handle_post_refused());
+            shared.change_at(|state, _| state.session.handle_post_refused());
             return Ok(response::closing(StatusCode::PAYLOAD_TOO_LARGE, head.version));
         }
         Ok(Err(Unread::Failed(error))) => {
-            tracing::debug!(sid = %shared.sid(), %error, "body of a POST not read");
+            tracing::debug!(sid = %shared.about().sid, %error, "body of a POST not read");
             fail(shared, TransportFault::PostAborted);
             return Ok(response::closing(StatusCode::BAD_REQUEST, head.version));
         }
@@ -59,7 +59,7 @@ where
             return Ok(response::closing(StatusCode::REQUEST_TIMEOUT, head.version));
         }
     };
-    let body = match callback(server, shared.protocol(), ask) {
+    let body = match callback(server, shared.about().protocol, ask) {
         Some(_) if !binary => jsonp::payload(&body),
         _ => Some(body),
     };
@@ -67,7 +67,7 @@ where
         fail(shared, TransportFault::PostKind);
         return Err(RequestError::BadRequest.into());
     };
-    let (result, tally) = shared.drive(|state, now| {
+    let (result, tally) = shared.change_at(|state, now| {
         let result = match binary {
             true => state.session.handle_binary_payload(now, body),
             false => state.session.handle_payload(now, body),
@@ -76,7 +76,7 @@ where
     });
     server.counters.add(tally);
     if let Err(error) = result {
-        tracing::debug!(sid = %shared.sid(), %error, "bad payload");
+        tracing::debug!(sid = %shared.about().sid, %error, "bad payload");
         return Err(RequestError::BadRequest.into());
     }
     // As in the reference: some browsers offer a download of an answer in text/plain to a form.
@@ -85,13 +85,24 @@ where
     Ok(response)
 }
 
+/// Waits until the body may be read: the application keeps up, or the session is over.
+fn poll_input(shared: &Shared<Inner>, cx: &mut Context<'_>) -> Poll<()> {
+    shared.change_at(|state, _| {
+        if state.session.wants_input() || !state.session.is_open() {
+            return Poll::Ready(());
+        }
+        state.post = Some(cx.waker().clone());
+        Poll::Pending
+    })
+}
+
 fn is_binary(head: &Parts) -> bool {
     let kind = head.headers.get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/octet-stream"))
 }
 
-fn fail(shared: &Shared, fault: TransportFault) {
-    shared.drive(|state, _| state.session.handle_post_failed(fault));
+fn fail(shared: &Shared<Inner>, fault: TransportFault) {
+    shared.change_at(|state, _| state.session.handle_post_failed(fault));
 }
 
 struct Elapsed;

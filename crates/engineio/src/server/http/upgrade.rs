@@ -6,34 +6,35 @@ use hyper::upgrade::OnUpgrade;
 use super::{Body, Parts, response};
 use crate::proto::RequestError;
 use crate::proto::request::Ask;
-use crate::server::shared::Shared;
-use crate::server::websocket::{WebSocket, accept};
 use crate::server::{Inner, Refusal};
+use crate::session::Shared;
+use crate::websocket::{WebSocket, accept};
 
 /// A websocket with the id of a session.
 pub(super) fn upgrade(
     server: &Inner,
-    shared: &Shared,
+    shared: &Shared<Inner>,
     head: &Parts,
     ask: Ask,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Body>, Refusal> {
     let accept = accept(&head.headers).ok_or(RequestError::BadRequest)?;
     let upgrade = upgrade.ok_or(RequestError::BadRequest)?;
-    shared.drive(|state, now| match state.session.handle_upgrade(now) {
+    let (max, open) = (server.session.limits.max_payload, server.session.upgrade_timeout);
+    let websocket = WebSocket::new(upgrade, max, open, None);
+    let refused = shared.change_at(|state, now| match state.session.handle_upgrade(now) {
         Ok(()) => {
             state.session.handle_upgrade_base64(ask.base64);
-            state.upgrade = Some(upgrade);
-            Ok(())
+            state.attached = Some(websocket);
+            Ok(None)
         }
-        Err(RequestError::BadRequest) => {
-            // The reference opens a second websocket and closes it; its clients expect that.
-            let (max, open) = (server.session.limits.max_payload, server.session.upgrade_timeout);
-            WebSocket::new(upgrade, max, open, None).close();
-            Ok(())
-        }
+        // The reference opens a second websocket and closes it; its clients expect that.
+        Err(RequestError::BadRequest) => Ok(Some(websocket)),
         Err(error) => Err(error),
     })?;
+    if let Some(websocket) = refused {
+        websocket.close();
+    }
     let mut response = response::switching(accept);
     response::add_headers(server, &mut response, head);
     Ok(response)

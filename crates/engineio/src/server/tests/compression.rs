@@ -1,6 +1,7 @@
 //! Compressed payloads.
 
 use super::*;
+use crate::proto::Outgoing;
 use crate::server::Compression;
 
 #[tokio::test]
@@ -37,7 +38,7 @@ async fn what_was_sent_uncompressed_stays_so() {
     let config = Config { compression: Some(Compression::default()), ..Config::default() };
     let server = Server::new(config, async |mut socket: Socket| {
         while let Some(message) = socket.recv().await {
-            let _ = socket.send_uncompressed(&[message]);
+            let _ = socket.send(Outgoing::from(message).uncompressed());
         }
     });
     let address = serve(&server).await;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
 use crate::proto::Args;
-use crate::server::outgoing::Outgoing;
+use crate::server::outgoing::SharedPacket;
 use crate::server::{AckError, Socket};
 
 /// The answer of one socket to a broadcast.
@@ -130,7 +130,7 @@ impl LocalAcks {
     pub(crate) fn send(
         sockets: Vec<Socket>,
         id: u64,
-        outgoing: &Outgoing,
+        outgoing: &SharedPacket,
         volatile: bool,
         within: Duration,
     ) -> Self {

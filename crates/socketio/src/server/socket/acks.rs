@@ -7,12 +7,17 @@ use tokio::sync::oneshot;
 use super::Socket;
 use crate::proto::{Acks, Args, EncodeError};
 use crate::server::local::Waiter;
-use crate::server::outgoing::{Outgoing, SocketPacket};
+use crate::server::outgoing::{SharedPacket, SocketPacket};
 use crate::server::{AckError, EmitError};
 
 impl Socket {
     /// Sends a packet that asks for an ack.
-    pub(crate) fn ask(&self, id: u64, waiter: Waiter, outgoing: &Outgoing) -> Result<(), AckError> {
+    pub(crate) fn ask(
+        &self,
+        id: u64,
+        waiter: Waiter,
+        outgoing: &SharedPacket,
+    ) -> Result<(), AckError> {
         let max = self.context().config.connection.max_pending_acks;
         let new = || Box::new(Acks::new(max));
         self.acks().get_or_insert_with(new).insert_as(id, None, waiter)?;

@@ -1,6 +1,6 @@
 //! Emissions to one socket: encoded, and queued in the engine's outbox.
 //!
-//! An emission enters here, is encoded by `proto`, and leaves by [`Outgoing`]. With recovery it goes
+//! An emission enters here, is encoded by `proto`, and leaves by [`SharedPacket`]. With recovery it goes
 //! through the namespace's sockets of this node first, which log it and give it its offset.
 
 use std::any::Any;
@@ -16,7 +16,7 @@ use crate::proto::{Args, EncodeError, Encoded, encode};
 #[cfg(feature = "msgpack")]
 use crate::proto::{Codec, msgpack};
 use crate::server::hooks::Hooks;
-use crate::server::outgoing::{Outgoing, SocketPacket};
+use crate::server::outgoing::{SharedPacket, SocketPacket};
 use crate::server::{AckError, EmitError, SlowConsumer};
 
 impl Socket {
@@ -149,7 +149,7 @@ impl Socket {
     }
 
     /// Queues a packet of any kind.
-    pub(crate) fn transmit(&self, outgoing: &Outgoing) -> Result<(), EmitError> {
+    pub(crate) fn transmit(&self, outgoing: &SharedPacket) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
@@ -174,7 +174,7 @@ impl Socket {
 
     /// Queues an event of a broadcast, or a volatile one. If there is no room, a volatile event is
     /// dropped; for others [`SlowConsumer`] decides.
-    pub(crate) fn deliver(&self, outgoing: &Outgoing, volatile: bool) {
+    pub(crate) fn deliver(&self, outgoing: &SharedPacket, volatile: bool) {
         let hooks = &self.context().hooks;
         if volatile && !self.is_writable() {
             return Hooks::count(&hooks.volatile_dropped);
@@ -356,7 +356,7 @@ impl<'a> Emission<'a> {
         }
     }
 
-    fn transmit(self, outgoing: Outgoing) -> Result<(), EmitError> {
+    fn transmit(self, outgoing: SharedPacket) -> Result<(), EmitError> {
         let outgoing = outgoing.compress(self.compress);
         match self.volatile {
             true => self.socket.deliver(&outgoing, true),
