@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::json::JsonError;
+use checked_json::JsonError;
 
 /// Why a [`Connection`](super::Connection) stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,14 +10,13 @@ mod config;
 mod connection;
 pub mod encode;
 mod error;
-pub mod json;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 mod namespace;
 mod packet;
 mod parser;
+mod placeholder;
 mod raw;
-mod ser;
 #[cfg(test)]
 mod tests;
 
@@ -32,3 +31,5 @@ pub use namespace::Namespace;
 pub use packet::{Body, Packet};
 pub use parser::{Announced, parse};
 pub use raw::RawJson;
+
+pub use checked_json::JsonError;

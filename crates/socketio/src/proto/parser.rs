@@ -5,6 +5,7 @@
 //! packet with zero attachments, an ack id made of white space, one beyond `u64`.
 
 use bytes::Bytes;
+use checked_json::{check, check_array, is_space};
 use engineio::proto::Text;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till};
@@ -14,7 +15,8 @@ use nom::number::complete::u8 as byte;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Args, Body, Config, Namespace, Packet, PeerError, RawJson, json};
+use super::packet::reserved;
+use super::{Args, Body, Config, Namespace, Packet, PeerError, RawJson};
 
 /// A packet's text, and what it says will follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,11 +195,11 @@ fn body(kind: Kind, ack_id: Option<u64>, data: Bytes, max_depth: usize) -> Resul
     let needs = |needs| PeerError::Payload { packet, needs };
     let json = |error| PeerError::Json { packet, error };
     let checked = |data: &Bytes| {
-        json::check(data, max_depth).map_err(json)?;
+        check(data, max_depth).map_err(json)?;
         Ok(RawJson::from_checked(data))
     };
     // White space alone is no data: a line typed into a terminal ends in a newline.
-    let first = data.iter().find(|byte| !json::space(**byte)).copied();
+    let first = data.iter().find(|byte| !is_space(**byte)).copied();
     match kind {
         Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),
         Kind::Connect if first == Some(b'{') => Ok(Body::Connect { auth: Some(checked(&data)?) }),
@@ -209,17 +211,17 @@ fn body(kind: Kind, ack_id: Option<u64>, data: Bytes, max_depth: usize) -> Resul
         }
         Kind::ConnectError => Err(needs("an object or a string")),
         Kind::Event | Kind::BinaryEvent if first == Some(b'[') => {
-            let array = json::check_array(&data, max_depth).map_err(json)?;
+            let array = check_array(&data, max_depth).map_err(json)?;
             let args = Args::of_event(data, array);
             let args = args.ok_or_else(|| needs("a name that is a string or a number"))?;
-            match args.reserved_name() {
+            match reserved(&args.name_text()) {
                 Some(name) => Err(PeerError::ReservedName { name }),
                 None => Ok(Body::Event { args, ack_id }),
             }
         }
         Kind::Ack | Kind::BinaryAck if first == Some(b'[') => {
             let id = ack_id.ok_or(PeerError::AckIdMissing)?;
-            let array = json::check_array(&data, max_depth).map_err(json)?;
+            let array = check_array(&data, max_depth).map_err(json)?;
             Ok(Body::Ack { id, args: Args::of_ack(data, array) })
         }
         Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => Err(needs("an array")),

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bytes::Bytes;
+use checked_json::{DEEPEST, check, from_checked, trim};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Misuse;
-use super::json;
 
 /// One JSON value as bytes that were checked. Cheap to clone.
 ///
@@ -31,7 +31,7 @@ impl RawJson {
     pub fn new(json: impl Into<Bytes>) -> Result<Self, Misuse> {
         let bytes = json.into();
         std::str::from_utf8(&bytes).map_err(|_| Misuse::Utf8)?;
-        json::check(&bytes, json::DEEPEST).map_err(Misuse::Json)?;
+        check(&bytes, DEEPEST).map_err(Misuse::Json)?;
         Ok(Self::from_checked(&bytes))
     }
 
@@ -45,7 +45,7 @@ impl RawJson {
 
     /// For UTF-8 that was checked to be one JSON text.
     pub(crate) fn from_checked(bytes: &Bytes) -> Self {
-        Self { bytes: bytes.slice_ref(json::trim(bytes)) }
+        Self { bytes: bytes.slice_ref(trim(bytes)) }
     }
 
     /// The bytes: UTF-8, exactly as they came.
@@ -58,7 +58,7 @@ impl RawJson {
     /// # Errors
     /// Those of `serde_json` when the value is none.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
-        json::read::from_checked(&self.bytes)
+        from_checked(&self.bytes)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Amends packets that are encoded already: one encoding, and what differs per receiver.
 
+use checked_json::write_string;
 use engineio::proto::Text;
 
-use super::{BINARY, EVENT, Encoded, share, write_string};
+use super::{BINARY, EVENT, Encoded, share};
 use crate::proto::Namespace;
 
 impl Encoded {

@@ -1,8 +1,8 @@
 //! Packets without arguments: of joining a namespace and of leaving it.
 
-use super::{
-    CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain, write_string,
-};
+use checked_json::write_string;
+
+use super::{CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain};
 use crate::proto::{Namespace, RawJson};
 
 /// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.

@@ -1,19 +1,19 @@
 //! Writes packets: one buffer that begins with the engine's `4`. [spec: Packet format]
 //!
-//! Pure. Data is written once, as `serde_json` would; bytes anywhere in it leave as attachments.
+//! Pure. Data is written once, as `serde_json` would write it; bytes anywhere in it leave as
+//! attachments, with a placeholder in their place. Types come in, or arguments that were received, and an
+//! [`Encoded`] goes out, whose bytes all receivers share.
 
 mod amend;
 mod control;
-mod json;
-#[cfg(test)]
-mod oracle;
-mod strings;
+mod spread;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use checked_json::{Writer, write_string};
 use engineio::proto::{Message, Text};
 use serde::Serialize;
 
@@ -21,14 +21,9 @@ use self::control::control;
 pub use self::control::{
     connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
 };
-use self::json::Json;
-#[cfg(feature = "msgpack")]
-pub(super) use self::json::write_private;
-#[cfg(feature = "msgpack")]
-pub(super) use self::strings::SPARE;
-pub(super) use self::strings::write_string;
+pub(super) use self::spread::{Elements, spread};
 use super::packet::reserved;
-use super::ser::spread;
+use super::placeholder::Sent;
 use super::{Args, Body, EncodeError, Misuse, Namespace, Packet, RawJson};
 
 /// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
@@ -170,10 +165,31 @@ fn finish_with<T: Serialize + ?Sized>(
     args: &T,
     len: usize,
 ) -> Result<Encoded, EncodeError> {
-    let mut json = Json { wire, attachments: Vec::new() };
-    spread(args, &mut json, len).map_err(EncodeError::Json)?;
-    json.wire.push(b']');
-    Ok(close(json.wire, json.attachments))
+    let writer = Writer::new(wire, Sent::default());
+    let mut array = JsonArray { writer, is_empty: len == 0 };
+    spread(args, &mut array).map_err(EncodeError::Json)?;
+    let Writer { text: mut wire, bytes: Sent(attachments) } = array.writer;
+    wire.push(b']');
+    Ok(close(wire, attachments))
+}
+
+/// An open array in JSON.
+struct JsonArray {
+    writer: Writer<Sent>,
+    is_empty: bool,
+}
+
+impl Elements for JsonArray {
+    type One<'a> = &'a mut Writer<Sent>;
+    type Error = serde_json::Error;
+
+    #[inline]
+    fn next(&mut self) -> &mut Writer<Sent> {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.writer.text.push(b',');
+        }
+        &mut self.writer
+    }
 }
 
 fn finish(mut wire: Vec<u8>, raw: &[u8], args: &Args) -> Encoded {
