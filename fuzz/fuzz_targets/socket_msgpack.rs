@@ -103,9 +103,10 @@ struct Struct {
 
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "printed")]
+#[serde(rename_all = "lowercase")]
 enum Kind {
-    a,
-    b(Box<Kind>),
-    c(u8, String),
-    d { e: IgnoredAny },
+    A,
+    B(Box<Kind>),
+    C(u8, String),
+    D { e: IgnoredAny },
 }

@@ -298,7 +298,7 @@ impl Scanner<'_> {
 
     /// Reads the escape that is next: the character it stands for. `None` if none is next, or only
     /// half of a surrogate pair.
-    #[inline]
+    #[inline(always)]
     pub fn unescape(&mut self) -> Option<char> {
         let rest = &self.bytes[self.at..];
         match rest {

@@ -30,7 +30,8 @@ use crate::{AsJson, WriteBytes};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer::new(Vec::new(), AsJson);
+    // As much as `serde_json` begins with.
+    let mut writer = Writer::new(Vec::with_capacity(128), AsJson);
     writer.value(value)?;
     Ok(writer.text)
 }

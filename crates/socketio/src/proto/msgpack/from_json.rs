@@ -225,12 +225,15 @@ fn escaped(scanner: &mut Scanner<'_>, wire: &mut Vec<u8>, mut start: usize) -> O
     let mut body = text.len();
     loop {
         copy(&mut text, &scan.bytes()[start..], scan.offset() - start);
-        if scan.take(b'"').is_some() {
-            break;
-        }
-        match scan.unescape()? {
-            byte if byte.is_ascii() => text.push(byte as u8),
-            other => text.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        match scan.peek()? {
+            b'\\' => match scan.unescape()? {
+                byte if byte.is_ascii() => text.push(byte as u8),
+                other => text.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+            },
+            _ => {
+                scan.take(b'"')?;
+                break;
+            }
         }
         // A string that turns out long makes room for a longer head now, while little has to move.
         if text.len() > body + usize::from(u8::MAX) && body == head + 1 {
