@@ -1,7 +1,14 @@
-//! The protocol, pure: messages and times in, packets and events out.
+//! The protocol, pure: messages of the engine and times come in, packets and events go out.
 //!
-//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds
-//! without features and without tokio.
+//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds without
+//! features and without tokio. JSON itself is the crate `checked-json`; what Socket.IO adds to it lives
+//! here: placeholders for attachments (`placeholder.rs`), the event's name as the first element and tuples
+//! spread over arguments (`args/`, `encode/`).
+//!
+//! No panic may be reachable from bytes, and nothing grows beyond a limit in [`Config`].
+//!
+//! Start reading in `packet.rs` (the table of packets), then `parser.rs` (text to packet), `encode/`
+//! (packet to text) and `connection/` (who may send what when).
 
 mod ack;
 mod args;

@@ -1,8 +1,9 @@
 //! Reads a packet's text, with nom on slices. [spec: Packet format]
 //!
-//! Pure. Data stays a slice of the frame it came in; JSON is checked once and not read. What the
-//! reference decoder lets through by accident is refused here: an event without data, a binary
-//! packet with zero attachments, an ack id made of white space, one beyond `u64`.
+//! Pure. A frame's text comes in, a packet goes out. Its data stays a slice of the frame, and its JSON is
+//! checked once and not read. Some packets that the reference decoder accepts by accident are refused
+//! here: an event without data, a binary packet with zero attachments, an ack id of white space, an ack
+//! id beyond `u64`.
 
 use bytes::Bytes;
 use checked_json::{check, check_array, is_space};
@@ -18,12 +19,12 @@ use nom::{IResult, Parser};
 use super::packet::reserved;
 use super::{Args, Body, Config, Namespace, Packet, PeerError, RawJson};
 
-/// A packet's text, and what it says will follow.
+/// A packet's text, and how many attachments it announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announced {
-    /// The packet; not complete while `attachments` are due.
+    /// The packet. Not complete before its attachments have come.
     pub packet: Packet,
-    /// Binary messages that follow: 0 for a plain packet.
+    /// Number of binary messages that follow: 0 for a plain packet.
     pub attachments: usize,
 }
 
@@ -45,7 +46,7 @@ pub fn parse(text: &Text, config: &Config) -> Result<Announced, PeerError> {
     parse_with(text, config, Namespace::from_checked)
 }
 
-/// As [`parse`]; `name` may give a namespace other than `/` that exists already.
+/// As [`parse`]. `name` gives a namespace other than `/`, so that one that exists can be shared.
 pub(crate) fn parse_with(
     text: &Text,
     config: &Config,
@@ -61,7 +62,7 @@ pub(crate) fn parse_with(
     Ok(Announced { packet: Packet { namespace, body }, attachments })
 }
 
-/// A packet but for its JSON, which nobody has looked at.
+/// A packet whose JSON has not been looked at.
 pub(super) struct Opening<'a> {
     pub(super) kind: Kind,
     /// Announced; 0 for a plain packet.
@@ -71,7 +72,7 @@ pub(super) struct Opening<'a> {
     pub(super) json: &'a [u8],
 }
 
-/// Reads what stands before the JSON, within the limits.
+/// Reads what comes before the JSON, within the limits.
 #[inline(always)]
 pub(super) fn opening<'a>(wire: &'a [u8], config: &Config) -> Result<Opening<'a>, PeerError> {
     let (json, head) = head(wire).map_err(|fault| fault_of(fault, wire))?;
@@ -85,13 +86,13 @@ pub(super) fn opening<'a>(wire: &'a [u8], config: &Config) -> Result<Opening<'a>
     Ok(Opening { kind, attachments, namespace, ack_id, json })
 }
 
-/// What stands before the JSON.
+/// What comes before the JSON.
 struct Head<'a> {
     kind: Kind,
-    /// Digits; of binary packets.
+    /// Digits, in binary packets.
     attachments: Option<&'a [u8]>,
     namespace: &'a [u8],
-    /// Digits, maybe none; of packets that carry an id.
+    /// Digits, maybe none, in packets that may carry an id.
     ack_id: Option<&'a [u8]>,
 }
 
@@ -141,7 +142,7 @@ impl Kind {
     }
 }
 
-/// `<type>[<attachments>-][<namespace>,][<ack id>]`; what it leaves is the JSON.
+/// `<type>[<attachments>-][<namespace>,][<ack id>]`; the rest is the JSON.
 fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
     let (rest, kind) = map_opt(byte, Kind::of).parse(wire)?;
     let (rest, attachments) = cond(kind.is_binary(), terminated(digit1, tag("-"))).parse(rest)?;
@@ -154,7 +155,7 @@ fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
     Ok((json, Head { kind, attachments, namespace, ack_id }))
 }
 
-/// The head can fail in two places: at its first byte, and behind it at the attachment count.
+/// The head can fail in two places: at its first byte, and after it at the attachment count.
 fn fault_of(fault: nom::Err<nom::error::Error<&[u8]>>, wire: &[u8]) -> PeerError {
     match fault {
         nom::Err::Error(at) | nom::Err::Failure(at) if at.input.len() < wire.len() => {
@@ -183,7 +184,7 @@ fn ack_id(digits: &[u8], config: &Config) -> Result<Option<u64>, PeerError> {
     }
 }
 
-/// Of ASCII digits; none beyond `u64`.
+/// The number that ASCII digits say. `None` beyond `u64`.
 fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))

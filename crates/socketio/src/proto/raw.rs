@@ -24,7 +24,7 @@ pub struct RawJson {
 }
 
 impl RawJson {
-    /// Checks `json` and takes it over, without white space around it.
+    /// Checks `json` and keeps it, without the white space around it.
     ///
     /// # Errors
     /// [`Misuse::Utf8`] or [`Misuse::Json`].
@@ -38,12 +38,12 @@ impl RawJson {
     /// Writes `value` as JSON.
     ///
     /// # Errors
-    /// Those of `serde_json`, such as a map with keys that are no strings.
+    /// Those of `serde_json`, such as a map whose keys do not become strings.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { bytes: serde_json::to_vec(value)?.into() })
     }
 
-    /// For UTF-8 that was checked to be one JSON text.
+    /// Takes bytes that were checked to be UTF-8 and one JSON text.
     pub(crate) fn from_checked(bytes: &Bytes) -> Self {
         Self { bytes: bytes.slice_ref(trim(bytes)) }
     }
@@ -53,10 +53,10 @@ impl RawJson {
         &self.bytes
     }
 
-    /// Reads a `T`, which may borrow strings without escapes.
+    /// Reads a `T`, which may borrow strings that have no escapes.
     ///
     /// # Errors
-    /// Those of `serde_json` when the value is none.
+    /// Those of `serde_json` when the value is not a `T`.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
         from_checked(&self.bytes)
     }

@@ -28,8 +28,8 @@ use super::{ArgsError, PeerError};
 
 /// The arguments of one event or ack, as they came, with their attachments.
 ///
-/// Key order, number text and white space inside stay what the peer wrote. Cloning copies no
-/// bytes. Those that came as MessagePack become JSON when somebody asks for it; a type is read without.
+/// Key order, number text and white space inside stay what the peer wrote. Cloning copies no bytes.
+/// Arguments that came as MessagePack become JSON when somebody asks for JSON; types are read without.
 #[derive(Clone)]
 pub struct Args(Form);
 
@@ -44,7 +44,7 @@ enum Form {
 }
 
 impl Args {
-    /// None when the first element is neither string nor number.
+    /// `None` when the first element is neither a string nor a number.
     pub(crate) fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
         Array::of_event(json, head).map(Form::Json).map(Self)
     }
@@ -121,7 +121,7 @@ impl Args {
         self.array().raw()
     }
 
-    /// As [`Args::raw`], sharing the frame it came in.
+    /// The bytes of [`Args::raw`], sharing the frame that they came in.
     pub fn to_raw(&self) -> Bytes {
         self.array().json.slice_ref(self.raw())
     }
@@ -134,7 +134,7 @@ impl Args {
         }
     }
 
-    /// Bytes of the whole array, as it came, and of the attachments.
+    /// Bytes of the whole array as it came, plus those of the attachments.
     pub fn size(&self) -> usize {
         match &self.0 {
             Form::Json(array) => array.size(),
@@ -142,7 +142,7 @@ impl Args {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -152,7 +152,7 @@ impl Args {
         elements(self.raw())
     }
 
-    /// The attachments, by the number that placeholders give.
+    /// The attachments, in the order of the numbers in placeholders.
     pub fn attachments(&self) -> &[Bytes] {
         match &self.0 {
             Form::Json(array) => &array.attachments,
@@ -202,7 +202,7 @@ impl Args {
 }
 
 impl PartialEq for Args {
-    /// Whether both say the same in the same bytes of JSON.
+    /// Whether both are the same bytes of JSON, with the same attachments.
     fn eq(&self, other: &Self) -> bool {
         self.array() == other.array()
     }

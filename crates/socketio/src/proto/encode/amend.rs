@@ -1,4 +1,4 @@
-//! Amends packets that are encoded already: one encoding, and what differs per receiver.
+//! Amends packets that are encoded already, by what differs from receiver to receiver.
 
 use checked_json::write_string;
 use engineio::proto::Text;
@@ -40,7 +40,7 @@ impl Encoded {
     }
 }
 
-/// Where the ack id or the data begins: behind the type, the attachment count and the namespace.
+/// Where the ack id or the data begins: after the type, the attachment count and the namespace.
 fn data_at(wire: &[u8], namespace: &Namespace) -> usize {
     let mut at = 2;
     if wire.get(1).is_some_and(|kind| *kind >= BINARY) {
