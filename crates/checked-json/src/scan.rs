@@ -292,10 +292,11 @@ impl<'a> Scanner<'a> {
         &self.bytes[start..self.at]
     }
 
-    /// As [`plain`](Self::plain). A block is looked at once, however many strings and escapes it
-    /// holds. The end of the text counts as a mark, so that nothing here passes it.
+    /// As [`plain`](Self::plain), without giving the bytes.
+    // A block is looked at once, however many strings and escapes it holds. The end of the text counts
+    // as a mark, so that nothing here passes it.
     #[inline(always)]
-    pub(crate) fn to_mark(&mut self) {
+    pub fn to_mark(&mut self) {
         let within = self.at.wrapping_sub(self.block);
         if within < BLOCK {
             let ahead = self.marks >> within;

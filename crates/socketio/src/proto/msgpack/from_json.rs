@@ -202,7 +202,8 @@ impl Placeholder {
 #[inline]
 fn string(scan: &mut Scanner<'_>, wire: &mut Vec<u8>) -> Option<()> {
     let start = scan.offset();
-    let len = scan.plain().len();
+    scan.to_mark();
+    let len = scan.offset() - start;
     if scan.peek()? != b'"' {
         return escaped(scan, wire, start);
     }
@@ -241,7 +242,7 @@ fn escaped(scanner: &mut Scanner<'_>, wire: &mut Vec<u8>, mut start: usize) -> O
             text.splice(head..head, [0; 2]);
         }
         start = scan.offset();
-        scan.plain();
+        scan.to_mark();
     }
     let len = text.len() - body;
     if len < 32 {
