@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 pub mod data;
 pub mod engine;
+pub mod json;
 pub mod kinds;
 pub mod msgpack;
 pub mod peers;
@@ -62,6 +63,11 @@ pub fn framing() -> Vec<Operation> {
         all.extend(socket::whole(size));
         all.extend(peers::encode(size));
         all.extend(socket::encode(size));
+    }
+    for size in data::SIZES {
+        all.extend(json::check(size));
+        all.extend(json::read(size));
+        all.extend(json::write(size));
     }
     for size in data::SIZES {
         all.extend(msgpack::events(size));

@@ -1,7 +1,7 @@
 //! Packets of Socket.IO, ours.
 
 use engineio::proto::{Message, Packet, Text};
-use socketio::proto::{Body, ConnectionConfig, NamespaceName, encode, json, parse};
+use socketio::proto::{Body, ConnectionConfig, NamespaceName, encode, parse};
 
 use crate::Operation;
 use crate::data::{self, NAME, OhEvent};
@@ -15,7 +15,7 @@ pub fn json(size: usize) -> Vec<Operation> {
     vec![Operation::new(
         work,
         array.len(),
-        move || json::check(&array, json::DEEPEST),
+        move || checked_json::check(&array, checked_json::DEEPEST),
         Result::is_ok,
     )]
 }

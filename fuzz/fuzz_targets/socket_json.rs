@@ -1,5 +1,5 @@
-//! JSON that was checked, as types: what `serde_json` reads from it and nothing else, the errors in
-//! its words. Beside an attachment ours reads alone, and no second reading hides what it refuses.
+//! Arguments as types: what `serde_json` reads from them and nothing else, and the errors in its words.
+//! With an attachment among them our reader reads alone, and no second reading hides what it refuses.
 
 #![no_main]
 
@@ -7,17 +7,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use checked_json::{DEEPEST, check};
 use engineio::proto::{Text, Time};
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use socketio::proto::json::{self, DEEPEST};
 use socketio::proto::{Args, Body, ConnectionConfig, RawJson, Reassembly, parse};
 
 fuzz_target!(|json: &str| {
-    if json::check(json.as_bytes(), DEEPEST).is_err() {
+    if check(json.as_bytes(), DEEPEST).is_err() {
         return;
     }
     let raw = RawJson::new(json.to_owned()).expect("checked");

@@ -6,7 +6,7 @@ use engineio::proto::Time;
 
 use super::TooManyAcks;
 
-/// Pending acks of one socket, each with someone who waits for it. Ids count from 0.
+/// Pending acks of one socket, each with a waiter. Ids count from 0.
 ///
 /// ```
 /// use engineio::proto::Time;
@@ -22,7 +22,7 @@ pub struct Acks<T> {
     next_id: u64,
     max: usize,
     pending: HashMap<u64, Pending<T>>,
-    /// Of those in `pending` that have one.
+    /// The deadlines of those in `pending` that have one.
     deadlines: BTreeSet<(Time, u64)>,
 }
 
@@ -39,7 +39,7 @@ impl<T> Acks<T> {
         Self { next_id: 0, max: max_pending_acks, pending, deadlines }
     }
 
-    /// Keeps `waiter` until the ack comes, `deadline` passes or the socket goes; gives the id to
+    /// Keeps `waiter` until its ack comes, `deadline` passes or the socket closes. Gives the id to
     /// send.
     ///
     /// # Errors
@@ -50,11 +50,11 @@ impl<T> Acks<T> {
         Ok(id)
     }
 
-    /// As [`Acks::insert`], under an id from elsewhere, such as one that many sockets share. Ids
-    /// that are given afterwards are higher. A waiter that has this id already is replaced.
+    /// Keeps `waiter` under an id that the caller chose, such as one that many sockets share. Ids
+    /// given later are higher. A waiter that already has this id is replaced.
     ///
     /// # Errors
-    /// As [`Acks::insert`].
+    /// [`TooManyAcks`], as for [`Acks::insert`].
     pub fn insert_as(
         &mut self,
         id: u64,
@@ -71,8 +71,8 @@ impl<T> Acks<T> {
         Ok(())
     }
 
-    /// The waiter for `id`. None for an id that is not pending: answered before, expired or never
-    /// sent, which the reference ignores.
+    /// Takes the waiter for `id`. `None` for an id that is not pending: answered already, expired or
+    /// never sent. The reference ignores such acks.
     pub fn take(&mut self, id: u64) -> Option<T> {
         let Pending { deadline, waiter } = self.pending.remove(&id)?;
         if let Some(at) = deadline {
@@ -86,13 +86,13 @@ impl<T> Acks<T> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes the waiter whose deadline passed first. Call until there is none.
+    /// Takes the waiter whose deadline passed first. Call it until it gives `None`.
     pub fn expire(&mut self, now: Time) -> Option<T> {
         let (_, id) = *self.deadlines.first().filter(|(at, _)| *at <= now)?;
         self.take(id)
     }
 
-    /// Takes all waiters, in order of their ids: the socket is gone.
+    /// Takes all waiters, in order of their ids. For a socket that has closed.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.deadlines.clear();
         let mut pending: Vec<_> = self.pending.drain().collect();
@@ -100,7 +100,7 @@ impl<T> Acks<T> {
         pending.into_iter().map(|(_, pending)| pending.waiter)
     }
 
-    /// Acks pending.
+    /// Number of pending acks.
     pub fn len(&self) -> usize {
         self.pending.len()
     }

@@ -6,12 +6,12 @@ use engineio::proto::Time;
 use super::parser::Announced;
 use super::{ConnectionConfig, Packet, PeerError};
 
-/// The one packet that awaits attachments, if there is one.
+/// Holds the one packet of a connection that awaits attachments, if there is one.
 ///
 /// Bounded by `max_attachments`, `max_attachment_bytes` and `attachments_timeout`.
 #[derive(Debug, Default)]
 pub struct Reassembly {
-    /// Apart, for most connections never have one.
+    /// Boxed, because most connections never have one.
     waiting: Option<Box<Waiting>>,
 }
 
@@ -20,18 +20,18 @@ struct Waiting {
     packet: Packet,
     declared: usize,
     attachments: Vec<Bytes>,
-    /// Of `attachments`.
+    /// Sum of the lengths of `attachments`.
     bytes: usize,
     deadline: Time,
 }
 
 impl Reassembly {
-    /// Whether attachments are due.
+    /// Whether attachments are expected.
     pub fn is_waiting(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// Refuses text while attachments are due.
+    /// Refuses text while attachments are expected.
     ///
     /// # Errors
     /// [`PeerError::TextBetweenAttachments`].
@@ -42,10 +42,10 @@ impl Reassembly {
         })
     }
 
-    /// Takes the text of a packet; gives the packet if it is complete.
+    /// Takes the text of a packet. Gives the packet if it is complete.
     ///
     /// # Errors
-    /// [`PeerError::TextBetweenAttachments`]; the packet that waits stays.
+    /// [`PeerError::TextBetweenAttachments`]; the waiting packet stays.
     pub fn handle_text(
         &mut self,
         now: Time,
@@ -67,11 +67,11 @@ impl Reassembly {
         Ok(None)
     }
 
-    /// Takes an attachment; gives the packet when it was the last.
+    /// Takes an attachment. Gives the packet after its last one.
     ///
     /// # Errors
     /// [`PeerError::UnexpectedBinary`], [`PeerError::AttachmentBytes`], and
-    /// [`PeerError::Placeholder`] when the packet is complete and names an attachment it has not.
+    /// [`PeerError::Placeholder`] when the complete packet names an attachment that it does not have.
     pub fn handle_binary(
         &mut self,
         data: Bytes,
@@ -97,12 +97,12 @@ impl Reassembly {
         Ok(Some(packet))
     }
 
-    /// When the packet that waits must be complete.
+    /// When the waiting packet must be complete.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.waiting.as_ref().map(|waiting| waiting.deadline)
     }
 
-    /// Gives up a packet that was not complete in time.
+    /// Gives up the waiting packet if it was not complete in time.
     ///
     /// # Errors
     /// [`PeerError::AttachmentsTimeout`].

@@ -64,7 +64,7 @@ impl Default for ConnectionConfig {
             max_namespaces: 64,
             max_pending_acks: 1000,
             max_ack_digits: 20,
-            max_json_depth: super::json::DEEPEST,
+            max_json_depth: checked_json::DEEPEST,
             implicit_connect: false,
         }
     }

@@ -1,8 +1,8 @@
-//! Errors by blame, and the reference's reasons for closing.
+//! Errors, split by whose fault they are, and the close reasons that the reference gives for them.
 
 use std::time::Duration;
 
-use super::json::JsonError;
+use checked_json::JsonError;
 
 /// Why a [`ServerConnection`](super::ServerConnection) stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,17 +28,17 @@ impl From<Misuse> for Error {
     }
 }
 
-/// What a peer did that no peer may do.
+/// What a peer did against the protocol or beyond a limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
-    /// A first character that names no packet type; none for an empty message.
+    /// A first character that is not a packet type; `None` for an empty message.
     #[error("unknown packet type {:?}", got.map(char::from))]
     UnknownType {
         /// The character.
         got: Option<u8>,
     },
-    /// A binary packet whose attachment count is missing, no number, or zero.
+    /// A binary packet whose attachment count is missing, not a number, or zero.
     #[error("illegal attachments: a binary packet needs a count above zero and '-'")]
     AttachmentCount,
     /// More attachments announced than `max_attachments`.
@@ -52,7 +52,7 @@ pub enum PeerError {
     /// More bytes of attachments than `max_attachment_bytes`.
     #[error("{bytes} bytes of attachments, the limit is {max}")]
     AttachmentBytes {
-        /// Bytes that came, with the one that was too much.
+        /// Bytes that came, including the attachment that exceeded the limit.
         bytes: usize,
         /// The limit.
         max: usize,
@@ -67,7 +67,7 @@ pub enum PeerError {
         /// `attachments_timeout`.
         within: Duration,
     },
-    /// A placeholder whose number is no attachment of its packet.
+    /// A placeholder whose number is not that of an attachment of its packet.
     #[error("illegal attachments: placeholder for {num:?}, there are {attachments}")]
     Placeholder {
         /// Its number, if it is an integer.
@@ -100,7 +100,7 @@ pub enum PeerError {
     /// More namespaces on one connection than `max_namespaces`.
     #[error("{count} namespaces, the limit is {max}")]
     TooManyNamespaces {
-        /// Namespaces, with the one that was too much.
+        /// Namespaces, including the one that exceeded the limit.
         count: usize,
         /// The limit.
         max: usize,
@@ -119,7 +119,7 @@ pub enum PeerError {
     /// An ack without an id.
     #[error("an ack needs an id")]
     AckIdMissing,
-    /// Data that is no JSON, or nested too deeply.
+    /// Data that is not JSON, or is nested too deeply.
     #[error("invalid payload of {packet}")]
     Json {
         /// The packet's name.
@@ -128,7 +128,7 @@ pub enum PeerError {
         #[source]
         error: JsonError,
     },
-    /// Data of another shape than its packet asks for.
+    /// Data of a shape that does not suit its packet.
     #[error("invalid payload: {packet} needs {needs}")]
     Payload {
         /// The packet's name.
@@ -136,29 +136,29 @@ pub enum PeerError {
         /// What it needs.
         needs: &'static str,
     },
-    /// Bytes that are no packet in MessagePack.
+    /// Bytes that are not a packet in MessagePack.
     #[cfg(feature = "msgpack")]
-    #[error("no packet in MessagePack at byte {at}: {what}")]
+    #[error("not a packet in MessagePack at byte {at}: {what}")]
     MessagePack {
         /// What is wrong.
         what: &'static str,
         /// Bytes before the fault.
         at: usize,
     },
-    /// Text from a peer that is to send MessagePack.
+    /// Text from a peer that has to send MessagePack.
     #[cfg(feature = "msgpack")]
-    #[error("got {len} bytes of text where MessagePack is due")]
+    #[error("got {len} bytes of text where MessagePack is expected")]
     UnexpectedText {
         /// Bytes of it.
         len: usize,
     },
-    /// An event with a name that belongs to the protocol.
+    /// An event whose name is reserved for the protocol.
     #[error("event name {name:?} is reserved")]
     ReservedName {
         /// The name.
         name: &'static str,
     },
-    /// A packet that its sender may not send, or not now.
+    /// A packet that its sender may not send, or may not send now.
     #[error("{packet} not expected: {state}")]
     Unexpected {
         /// The packet's name.
@@ -166,7 +166,7 @@ pub enum PeerError {
         /// Why not.
         state: &'static str,
     },
-    /// No namespace joined in time.
+    /// No namespace was joined in time.
     #[error("no namespace joined within {within:?}")]
     ConnectTimeout {
         /// `connect_timeout`.
@@ -175,8 +175,8 @@ pub enum PeerError {
 }
 
 impl PeerError {
-    /// Why the sockets of the connection are gone, in the reference's words: `forced server close`
-    /// for a packet that makes sense at another time, `forced close` for one that never does.
+    /// The close reason of the connection's sockets, in the reference's words: `forced server close`
+    /// for a packet that is valid at another time, `forced close` for one that never is.
     pub fn close_reason(&self) -> &'static str {
         match self {
             Self::Unexpected { .. }
@@ -187,11 +187,11 @@ impl PeerError {
     }
 }
 
-/// A call that makes no sense.
+/// A wrong call, to be fixed in this program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// An event name that belongs to the protocol.
+    /// An event name that is reserved for the protocol.
     #[error("event name {name:?} is reserved")]
     ReservedName {
         /// The name.
@@ -203,28 +203,28 @@ pub enum Misuse {
         /// The name.
         name: String,
     },
-    /// Raw JSON that is none.
-    #[error("raw data is no JSON")]
+    /// Raw data that is not JSON.
+    #[error("raw data is not JSON")]
     Json(#[source] JsonError),
     /// Raw data that is not UTF-8.
     #[error("raw data is not UTF-8")]
     Utf8,
-    /// A packet that was put together by hand, and is none.
-    #[error("the encoded packet is no packet")]
+    /// An encoded packet that was put together by hand, and is not a packet.
+    #[error("the encoded text is not a packet")]
     NoPacket,
     /// A message for a connection that has failed.
     #[error("the connection has failed before")]
     Closed,
 }
 
-/// Why data did not become a packet. This program's fault, or its data's.
+/// Why data did not become a packet: a fault of this program or of its data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The API was misused; fix the call.
     #[error("API misused")]
     Misuse(#[source] Misuse),
-    /// The data does not become JSON, such as a map with keys that are no strings.
+    /// The data does not become JSON, such as a map whose keys do not become strings.
     #[error("data does not become JSON")]
     Json(#[source] serde_json::Error),
 }
@@ -235,12 +235,12 @@ impl From<Misuse> for EncodeError {
     }
 }
 
-/// Why arguments did not become the type that was asked for. Whose fault that is, the handler
-/// knows.
+/// Why arguments did not become the type that was asked for. The peer sent something else, or the
+/// handler asks for a wrong type.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgsError {
-    /// An argument that the type needs did not come.
+    /// An argument that the type needs is missing.
     #[error("argument {index} is missing, {len} came")]
     Missing {
         /// Counted from 0.
@@ -268,7 +268,7 @@ pub enum ArgsError {
     },
 }
 
-/// As many acks are awaited as may be.
+/// No more acks may be awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{pending} acks pending, the limit is {max}")]
 pub struct TooManyAcks {

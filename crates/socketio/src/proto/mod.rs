@@ -1,7 +1,14 @@
-//! The protocol, pure: messages and times in, packets and events out.
+//! The protocol, pure: messages of the engine and times come in, packets and events go out.
 //!
-//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds
-//! without features and without tokio.
+//! Nothing here reads a socket, a clock or entropy; a driver passes them in. All of it builds without
+//! features and without tokio. JSON itself is the crate `checked-json`; what Socket.IO adds to it lives
+//! here: placeholders for attachments (`placeholder.rs`), the event's name as the first element and tuples
+//! spread over arguments (`args/`, `encode/`).
+//!
+//! No panic may be reachable from bytes, and nothing grows beyond a limit in [`ConnectionConfig`].
+//!
+//! Start reading in `packet.rs` (the table of packets), then `parser.rs` (text to packet), `encode/`
+//! (packet to text) and `connection/` (who may send what when).
 
 mod ack;
 mod args;
@@ -10,14 +17,13 @@ mod config;
 mod connection;
 pub mod encode;
 mod error;
-pub mod json;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 mod namespace;
 mod packet;
 mod parser;
+mod placeholder;
 mod raw;
-mod ser;
 #[cfg(test)]
 mod tests;
 
@@ -32,3 +38,5 @@ pub use namespace::NamespaceName;
 pub use packet::{Body, Packet};
 pub use parser::{Announced, parse};
 pub use raw::RawJson;
+
+pub use checked_json::JsonError;

@@ -22,7 +22,7 @@ use super::Misuse;
 /// ```
 #[derive(Clone, Default)]
 pub struct NamespaceName {
-    /// None for `/`.
+    /// `None` for `/`.
     name: Option<Arc<str>>,
 }
 
@@ -39,7 +39,7 @@ impl NamespaceName {
         self.name.is_none()
     }
 
-    /// For a name that the parser cut: it begins with `/` and ends before a comma.
+    /// Takes a name that the parser cut: it begins with `/` and holds no comma.
     pub(crate) fn from_checked(name: &str) -> Self {
         Self { name: (name != ROOT).then(|| name.into()) }
     }
@@ -49,7 +49,7 @@ impl NamespaceName {
         self.name.as_ref().map_or(0, |name| name.len() + 1)
     }
 
-    /// Appends the name as it stands in a packet: nothing for `/`.
+    /// Appends the name as a packet has it: nothing for `/`.
     pub(crate) fn write(&self, wire: &mut Vec<u8>) {
         if let Some(name) = &self.name {
             wire.extend_from_slice(name.as_bytes());

@@ -17,27 +17,27 @@ use super::{Args, NamespaceName, RawJson};
 /// | `61-12[{"_placeholder":true,"num":0}]` and binary | `Ack` with attachments | both |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// The namespace it is for.
+    /// The namespace that it is for.
     pub namespace: NamespaceName,
-    /// The rest.
+    /// Its type and data.
     pub body: Body,
 }
 
 /// What a packet says to its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Asks to join, or says that it is done.
+    /// From a client: asks to join. From a server: the client has joined.
     Connect {
         /// An object.
         auth: Option<RawJson>,
     },
-    /// Leaves.
+    /// Leaves the namespace.
     Disconnect,
     /// A named emission.
     Event {
         /// Its name and arguments.
         args: Args,
-        /// The id of the ack its sender awaits.
+        /// The id of the ack that its sender awaits.
         ack_id: Option<u64>,
     },
     /// The answer to an event.
@@ -47,7 +47,7 @@ pub enum Body {
         /// The answer's arguments.
         args: Args,
     },
-    /// Says that the namespace may not be joined.
+    /// Refuses a CONNECT.
     ConnectError {
         /// An object with `message` and, if there is some, `data`; a string from old servers.
         data: RawJson,
@@ -75,7 +75,7 @@ impl Body {
     }
 }
 
-/// The reserved event `name` is, if it is one. Such names never travel.
+/// The reserved name that `name` is, if it is one. Reserved names are never sent.
 pub(crate) fn reserved(name: &[u8]) -> Option<&'static str> {
     RESERVED.into_iter().find(|reserved| reserved.as_bytes() == name)
 }

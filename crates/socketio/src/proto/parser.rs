@@ -1,10 +1,12 @@
 //! Reads a packet's text, with nom on slices. [spec: Packet format]
 //!
-//! Pure. Data stays a slice of the frame it came in; JSON is checked once and not read. What the
-//! reference decoder lets through by accident is refused here: an event without data, a binary
-//! packet with zero attachments, an ack id made of white space, one beyond `u64`.
+//! Pure. A frame's text comes in, a packet goes out. Its data stays a slice of the frame, and its JSON is
+//! checked once and not read. Some packets that the reference decoder accepts by accident are refused
+//! here: an event without data, a binary packet with zero attachments, an ack id of white space, an ack
+//! id beyond `u64`.
 
 use bytes::Bytes;
+use checked_json::{check, check_array, is_space};
 use engineio::proto::Text;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till};
@@ -14,14 +16,15 @@ use nom::number::complete::u8 as byte;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, RawJson, json};
+use super::packet::reserved;
+use super::{Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, RawJson};
 
-/// A packet's text, and what it says will follow.
+/// A packet's text, and how many attachments it announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announced {
-    /// The packet; not complete while `attachments` are due.
+    /// The packet. Not complete before its attachments have come.
     pub packet: Packet,
-    /// Binary messages that follow: 0 for a plain packet.
+    /// Number of binary messages that follow: 0 for a plain packet.
     pub attachments: usize,
 }
 
@@ -43,7 +46,7 @@ pub fn parse(text: &Text, config: &ConnectionConfig) -> Result<Announced, PeerEr
     parse_with(text, config, NamespaceName::from_checked)
 }
 
-/// As [`parse`]; `name` may give a namespace other than `/` that exists already.
+/// As [`parse`]. `name` gives a namespace other than `/`, so that one that exists can be shared.
 pub(crate) fn parse_with(
     text: &Text,
     config: &ConnectionConfig,
@@ -59,7 +62,7 @@ pub(crate) fn parse_with(
     Ok(Announced { packet: Packet { namespace, body }, attachments })
 }
 
-/// A packet but for its JSON, which nobody has looked at.
+/// A packet whose JSON has not been looked at.
 pub(super) struct Opening<'a> {
     pub(super) kind: Kind,
     /// Announced; 0 for a plain packet.
@@ -69,7 +72,7 @@ pub(super) struct Opening<'a> {
     pub(super) json: &'a [u8],
 }
 
-/// Reads what stands before the JSON, within the limits.
+/// Reads what comes before the JSON, within the limits.
 #[inline(always)]
 pub(super) fn opening<'a>(
     wire: &'a [u8],
@@ -86,13 +89,13 @@ pub(super) fn opening<'a>(
     Ok(Opening { kind, attachments, namespace, ack_id, json })
 }
 
-/// What stands before the JSON.
+/// What comes before the JSON.
 struct Head<'a> {
     kind: Kind,
-    /// Digits; of binary packets.
+    /// Digits, in binary packets.
     attachments: Option<&'a [u8]>,
     namespace: &'a [u8],
-    /// Digits, maybe none; of packets that carry an id.
+    /// Digits, maybe none, in packets that may carry an id.
     ack_id: Option<&'a [u8]>,
 }
 
@@ -142,7 +145,7 @@ impl Kind {
     }
 }
 
-/// `<type>[<attachments>-][<namespace>,][<ack id>]`; what it leaves is the JSON.
+/// `<type>[<attachments>-][<namespace>,][<ack id>]`; the rest is the JSON.
 fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
     let (rest, kind) = map_opt(byte, Kind::of).parse(wire)?;
     let (rest, attachments) = cond(kind.is_binary(), terminated(digit1, tag("-"))).parse(rest)?;
@@ -155,7 +158,7 @@ fn head(wire: &[u8]) -> IResult<&[u8], Head<'_>> {
     Ok((json, Head { kind, attachments, namespace, ack_id }))
 }
 
-/// The head can fail in two places: at its first byte, and behind it at the attachment count.
+/// The head can fail in two places: at its first byte, and after it at the attachment count.
 fn fault_of(fault: nom::Err<nom::error::Error<&[u8]>>, wire: &[u8]) -> PeerError {
     match fault {
         nom::Err::Error(at) | nom::Err::Failure(at) if at.input.len() < wire.len() => {
@@ -184,7 +187,7 @@ fn ack_id(digits: &[u8], config: &ConnectionConfig) -> Result<Option<u64>, PeerE
     }
 }
 
-/// Of ASCII digits; none beyond `u64`.
+/// The number that ASCII digits say. `None` beyond `u64`.
 fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))
@@ -196,11 +199,11 @@ fn body(kind: Kind, ack_id: Option<u64>, data: Bytes, max_depth: usize) -> Resul
     let needs = |needs| PeerError::Payload { packet, needs };
     let json = |error| PeerError::Json { packet, error };
     let checked = |data: &Bytes| {
-        json::check(data, max_depth).map_err(json)?;
+        check(data, max_depth).map_err(json)?;
         Ok(RawJson::from_checked(data))
     };
     // White space alone is no data: a line typed into a terminal ends in a newline.
-    let first = data.iter().find(|byte| !json::space(**byte)).copied();
+    let first = data.iter().find(|byte| !is_space(**byte)).copied();
     match kind {
         Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),
         Kind::Connect if first == Some(b'{') => Ok(Body::Connect { auth: Some(checked(&data)?) }),
@@ -212,17 +215,17 @@ fn body(kind: Kind, ack_id: Option<u64>, data: Bytes, max_depth: usize) -> Resul
         }
         Kind::ConnectError => Err(needs("an object or a string")),
         Kind::Event | Kind::BinaryEvent if first == Some(b'[') => {
-            let array = json::check_array(&data, max_depth).map_err(json)?;
+            let array = check_array(&data, max_depth).map_err(json)?;
             let args = Args::of_event(data, array);
             let args = args.ok_or_else(|| needs("a name that is a string or a number"))?;
-            match args.reserved_name() {
+            match reserved(&args.name_text()) {
                 Some(name) => Err(PeerError::ReservedName { name }),
                 None => Ok(Body::Event { args, ack_id }),
             }
         }
         Kind::Ack | Kind::BinaryAck if first == Some(b'[') => {
             let id = ack_id.ok_or(PeerError::AckIdMissing)?;
-            let array = json::check_array(&data, max_depth).map_err(json)?;
+            let array = check_array(&data, max_depth).map_err(json)?;
             Ok(Body::Ack { id, args: Args::of_ack(data, array) })
         }
         Kind::Event | Kind::BinaryEvent | Kind::Ack | Kind::BinaryAck => Err(needs("an array")),

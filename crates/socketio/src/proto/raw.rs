@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bytes::Bytes;
+use checked_json::{DEEPEST, check, from_checked, trim};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Misuse;
-use super::json;
 
 /// One JSON value as bytes that were checked. Cheap to clone.
 ///
@@ -24,28 +24,28 @@ pub struct RawJson {
 }
 
 impl RawJson {
-    /// Checks `json` and takes it over, without white space around it.
+    /// Checks `json` and keeps it, without the white space around it.
     ///
     /// # Errors
     /// [`Misuse::Utf8`] or [`Misuse::Json`].
     pub fn new(json: impl Into<Bytes>) -> Result<Self, Misuse> {
         let bytes = json.into();
         std::str::from_utf8(&bytes).map_err(|_| Misuse::Utf8)?;
-        json::check(&bytes, json::DEEPEST).map_err(Misuse::Json)?;
+        check(&bytes, DEEPEST).map_err(Misuse::Json)?;
         Ok(Self::from_checked(&bytes))
     }
 
     /// Writes `value` as JSON.
     ///
     /// # Errors
-    /// Those of `serde_json`, such as a map with keys that are no strings.
+    /// Those of `serde_json`, such as a map whose keys do not become strings.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { bytes: serde_json::to_vec(value)?.into() })
     }
 
-    /// For UTF-8 that was checked to be one JSON text.
+    /// Takes bytes that were checked to be UTF-8 and one JSON text.
     pub(crate) fn from_checked(bytes: &Bytes) -> Self {
-        Self { bytes: bytes.slice_ref(json::trim(bytes)) }
+        Self { bytes: bytes.slice_ref(trim(bytes)) }
     }
 
     /// The bytes: UTF-8, exactly as they came.
@@ -53,12 +53,12 @@ impl RawJson {
         &self.bytes
     }
 
-    /// Reads a `T`, which may borrow strings without escapes.
+    /// Reads a `T`, which may borrow strings that have no escapes.
     ///
     /// # Errors
-    /// Those of `serde_json` when the value is none.
+    /// Those of `serde_json` when the value is not a `T`.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
-        json::read::from_checked(&self.bytes)
+        from_checked(&self.bytes)
     }
 }
 

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
+use checked_json::{ArrayHead, trim};
 use serde::Deserialize;
 
-use super::placeholder;
 use super::spread::{Json, Spread};
-use crate::proto::json::{self, ArrayHead};
-use crate::proto::{ArgsError, PeerError};
+use crate::proto::{ArgsError, PeerError, placeholder};
 
 /// The array of an event or ack, from bracket to bracket, with its attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub(in crate::proto) struct Array {
     pub(super) json: Bytes,
     /// The event's name in it; empty for an ack.
     name: Range<usize>,
-    /// The name is not what stands in `name` without its quotes.
+    /// The name differs from the text between the quotes: it has escapes, or is a number.
     is_escaped: bool,
     /// Where the first argument begins.
     start: usize,
@@ -26,7 +25,7 @@ pub(in crate::proto) struct Array {
 }
 
 impl Array {
-    /// None when the first element is neither string nor number.
+    /// `None` when the first element is neither a string nor a number.
     pub(in crate::proto) fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
         match json[head.first.clone()].first() {
             Some(b'"' | b'-' | b'0'..=b'9') => {}
@@ -80,7 +79,7 @@ impl Array {
     }
 
     pub(super) fn raw(&self) -> &[u8] {
-        json::trim(&self.json[self.start..self.json.len() - 1])
+        trim(&self.json[self.start..self.json.len() - 1])
     }
 
     pub(super) fn size(&self) -> usize {
@@ -90,7 +89,7 @@ impl Array {
     pub(super) fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
         let (raw, len) = (self.raw(), self.len);
         match T::deserialize(Spread::of(Json::new(raw, &self.attachments), len)) {
-            // What is wrong with it, and where, is said by `serde_json`.
+            // `serde_json` says what is wrong, and where.
             Err(ArgsError::Type { .. }) if self.attachments.is_empty() => {
                 T::deserialize(Spread::of(Json::SerdeJson(raw), len))
             }

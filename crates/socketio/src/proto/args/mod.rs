@@ -1,45 +1,50 @@
 //! Arguments of an event or ack: as they came until a handler asks for a type. [spec: EVENT, ACK]
+//!
+//! A packet's array comes in, JSON that was checked (`array.rs`) or plain MessagePack (`packed.rs`), and
+//! then its attachments. Types go out: `spread.rs` gives a tuple one argument per field. Nothing is
+//! parsed before it is asked for, and what is sent on leaves byte for byte.
 
 mod array;
-mod placeholder;
+#[cfg(feature = "msgpack")]
+mod packed;
+#[cfg(not(feature = "msgpack"))]
+#[path = "unpacked.rs"]
+mod packed;
 mod spread;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
-#[cfg(feature = "msgpack")]
 use std::sync::Arc;
 
 use bytes::Bytes;
+use checked_json::{ArrayHead, elements};
 use serde::Deserialize;
 
-pub(super) use self::array::Array;
-pub(super) use self::placeholder::{MARK, NUM};
-#[cfg(feature = "msgpack")]
-pub(super) use self::spread::{Source, Spread};
-use super::json::{self, ArrayHead};
-#[cfg(feature = "msgpack")]
-use super::msgpack::Packed;
-use super::packet::reserved;
+use self::array::Array;
+pub(super) use self::packed::Packed;
 use super::{ArgsError, PeerError};
 
 /// The arguments of one event or ack, as they came, with their attachments.
 ///
-/// Key order, number text and white space inside stay what the peer wrote. Cloning copies no
-/// bytes. Those that came as MessagePack become JSON when somebody asks for it; a type is read without.
+/// Key order, number text and white space inside stay what the peer wrote. Cloning copies no bytes.
+/// Arguments that came as MessagePack become JSON when somebody asks for JSON; types are read without.
 #[derive(Clone)]
 pub struct Args(Form);
 
 #[derive(Clone)]
 enum Form {
     Json(Array),
-    #[cfg(feature = "msgpack")]
+    #[cfg_attr(
+        not(feature = "msgpack"),
+        expect(dead_code, reason = "nothing comes as MessagePack")
+    )]
     Packed(Arc<Packed>),
 }
 
 impl Args {
-    /// None when the first element is neither string nor number.
+    /// `None` when the first element is neither a string nor a number.
     pub(crate) fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
         Array::of_event(json, head).map(Form::Json).map(Self)
     }
@@ -48,12 +53,13 @@ impl Args {
         Self(Form::Json(Array::of_ack(json, head)))
     }
 
+    /// Arguments that came as MessagePack.
     #[cfg(feature = "msgpack")]
     pub(super) fn packed(packed: Packed) -> Self {
         Self(Form::Packed(Arc::new(packed)))
     }
 
-    /// Those that are MessagePack still.
+    /// The arguments as MessagePack, if they came so.
     #[cfg(feature = "msgpack")]
     pub(super) fn as_packed(&self) -> Option<&Packed> {
         match &self.0 {
@@ -65,7 +71,6 @@ impl Args {
     fn array(&self) -> &Array {
         match &self.0 {
             Form::Json(array) => array,
-            #[cfg(feature = "msgpack")]
             Form::Packed(packed) => packed.array(),
         }
     }
@@ -74,8 +79,7 @@ impl Args {
     pub(crate) fn attach(&mut self, attachments: Vec<Bytes>) -> Result<(), PeerError> {
         match &mut self.0 {
             Form::Json(array) => array.attach(attachments),
-            // Binary data is not apart there.
-            #[cfg(feature = "msgpack")]
+            // MessagePack has its binary data inside.
             Form::Packed(_) => Ok(()),
         }
     }
@@ -86,7 +90,7 @@ impl Args {
     /// cannot hold, becomes U+FFFD.
     pub fn name(&self) -> Cow<'_, str> {
         match self.name_text() {
-            // Cut from text that was checked; the other arm is for those who break that promise.
+            // Cut from checked text, so the second arm never runs.
             Cow::Borrowed(name) => match std::str::from_utf8(name) {
                 Ok(name) => name.into(),
                 Err(_) => String::from_utf8_lossy(name),
@@ -95,7 +99,7 @@ impl Args {
         }
     }
 
-    /// As [`Args::name`], the text's bytes: who only compares need not know that they are UTF-8.
+    /// The bytes of [`Args::name`], for comparing, which need not verify UTF-8.
     #[cfg(feature = "server")]
     pub(crate) fn name_bytes(&self) -> Cow<'_, [u8]> {
         match self.name_text() {
@@ -104,15 +108,10 @@ impl Args {
         }
     }
 
-    /// The reserved name that the event has, if it has one.
-    pub(crate) fn reserved_name(&self) -> Option<&'static str> {
-        reserved(&self.name_text())
-    }
-
-    fn name_text(&self) -> Cow<'_, [u8]> {
+    /// As [`Args::name`], with halves of surrogate pairs as they came.
+    pub(super) fn name_text(&self) -> Cow<'_, [u8]> {
         match &self.0 {
             Form::Json(array) => array.name_text(),
-            #[cfg(feature = "msgpack")]
             Form::Packed(packed) => packed.name().into(),
         }
     }
@@ -122,7 +121,7 @@ impl Args {
         self.array().raw()
     }
 
-    /// As [`Args::raw`], sharing the frame it came in.
+    /// The bytes of [`Args::raw`], sharing the frame that they came in.
     pub fn to_raw(&self) -> Bytes {
         self.array().json.slice_ref(self.raw())
     }
@@ -131,35 +130,32 @@ impl Args {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Json(array) => array.len,
-            #[cfg(feature = "msgpack")]
             Form::Packed(packed) => packed.len(),
         }
     }
 
-    /// Bytes of the whole array, as it came, and of the attachments.
+    /// Bytes of the whole array as it came, plus those of the attachments.
     pub fn size(&self) -> usize {
         match &self.0 {
             Form::Json(array) => array.size(),
-            #[cfg(feature = "msgpack")]
             Form::Packed(packed) => packed.size(),
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Each argument as raw JSON.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        json::elements(self.raw())
+        elements(self.raw())
     }
 
-    /// The attachments, by the number that placeholders give.
+    /// The attachments, in the order of the numbers in placeholders.
     pub fn attachments(&self) -> &[Bytes] {
         match &self.0 {
             Form::Json(array) => &array.attachments,
-            #[cfg(feature = "msgpack")]
             Form::Packed(_) => &[],
         }
     }
@@ -194,8 +190,7 @@ impl Args {
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
         match &self.0 {
             Form::Json(array) => array.parse(),
-            // What it does not read, and every error, is as for JSON.
-            #[cfg(feature = "msgpack")]
+            // What is not read from MessagePack, and every error, comes from its JSON.
             Form::Packed(packed) => packed.parse().map_or_else(|| packed.array().parse(), Ok),
         }
     }
@@ -207,7 +202,7 @@ impl Args {
 }
 
 impl PartialEq for Args {
-    /// Whether both say the same in the same bytes of JSON.
+    /// Whether both are the same bytes of JSON, with the same attachments.
     fn eq(&self, other: &Self) -> bool {
         self.array() == other.array()
     }

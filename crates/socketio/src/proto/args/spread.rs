@@ -1,18 +1,19 @@
 //! Reads arguments as a type: tuples spread over them, other types take the first.
 
 use bytes::Bytes;
+use checked_json::{Reader, next_element, value_len};
 use serde::de::value::UnitDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::proto::json::read::Reader;
-use crate::proto::{ArgsError, json};
+use crate::proto::ArgsError;
+use crate::proto::placeholder::Received;
 
-/// Arguments in the form in which they came.
+/// Arguments in the format in which they came.
 pub(in crate::proto) trait Source<'de> {
     type Error: Error;
 
-    /// Reads the next argument, of which this is the index.
+    /// Reads the next argument, whose index this is.
     fn next<T>(&mut self, index: usize, seed: T) -> Result<T::Value, Self::Error>
     where
         T: DeserializeSeed<'de>;
@@ -20,7 +21,7 @@ pub(in crate::proto) trait Source<'de> {
     /// Reads the first argument and no other.
     fn first<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Self::Error>;
 
-    /// Refuses, since an argument did not come.
+    /// Refuses, because an argument did not come.
     fn missing<T>(&mut self, error: ArgsError) -> Result<T, Self::Error>;
 }
 
@@ -37,16 +38,16 @@ impl<S> Spread<S> {
     }
 }
 
-/// JSON, and who reads it.
+/// JSON, and which of the two readers reads it.
 pub(super) enum Json<'de> {
-    Ours(Reader<'de>),
-    /// Without attachments, for the errors.
+    Ours(Reader<'de, Received<'de>>),
+    /// For the words of an error, where there are no attachments.
     SerdeJson(&'de [u8]),
 }
 
 impl<'de> Json<'de> {
     pub(super) fn new(raw: &'de [u8], attachments: &'de [Bytes]) -> Self {
-        Reader::new(raw, attachments).map_or(Self::SerdeJson(raw), Self::Ours)
+        Reader::new(raw, Received(attachments)).map_or(Self::SerdeJson(raw), Self::Ours)
     }
 }
 
@@ -61,7 +62,7 @@ impl<'de> Source<'de> for Json<'de> {
             Self::Ours(reader) => {
                 let start = reader.offset();
                 let value = seed.deserialize(&mut *reader);
-                // A type that looks at nothing, or not at all of it, still takes its argument.
+                // A type that looks at nothing, or stops early, still takes its argument.
                 if reader.offset() == start || value.is_err() {
                     reader.skip_from(start);
                 }
@@ -73,9 +74,9 @@ impl<'de> Source<'de> for Json<'de> {
                 let value = seed.deserialize(&mut json);
                 let read = match json.into_iter::<IgnoredAny>().byte_offset() {
                     read if read > 0 && value.is_ok() => read,
-                    _ => json::value_len(rest),
+                    _ => value_len(rest),
                 };
-                *rest = json::next_element(&rest[read..]);
+                *rest = next_element(&rest[read..]);
                 value
             }
         };
@@ -204,7 +205,7 @@ impl<'de, S: Source<'de>> SeqAccess<'de> for Fields<S> {
     }
 }
 
-/// An argument that did not come: None for an option, an error for the rest.
+/// An argument that did not come: `None` for an option, an error for every other type.
 struct Missing {
     index: usize,
     len: usize,

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use checked_json::check_array;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::proto::json::check_array;
 
 fn event(args: &str) -> Args {
     let comma = if args.is_empty() { "" } else { "," };

@@ -1,8 +1,9 @@
-//! Amends packets that are encoded already: one encoding, and what differs per receiver.
+//! Amends packets that are encoded already, by what differs from receiver to receiver.
 
+use checked_json::write_string;
 use engineio::proto::Text;
 
-use super::{BINARY, EVENT, Encoded, share, write_string};
+use super::{BINARY, EVENT, Encoded, share};
 use crate::proto::NamespaceName;
 
 impl Encoded {
@@ -39,7 +40,7 @@ impl Encoded {
     }
 }
 
-/// Where the ack id or the data begins: behind the type, the attachment count and the namespace.
+/// Where the ack id or the data begins: after the type, the attachment count and the namespace.
 fn data_at(wire: &[u8], namespace: &NamespaceName) -> usize {
     let mut at = 2;
     if wire.get(1).is_some_and(|kind| *kind >= BINARY) {

@@ -1,8 +1,8 @@
-//! Packets without arguments: of joining a namespace and of leaving it.
+//! Packets without arguments: those of joining and leaving a namespace.
 
-use super::{
-    CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain, write_string,
-};
+use checked_json::write_string;
+
+use super::{CONNECT, CONNECT_ERROR, DISCONNECT, Encoded, MESSAGE, TYPICAL_SIZE, plain};
 use crate::proto::{NamespaceName, RawJson};
 
 /// Encodes the server's answer to a CONNECT: `40{"sid":"…"}`.
@@ -10,11 +10,11 @@ pub fn connect(namespace: &NamespaceName, sid: &str) -> Encoded {
     connect_with_pid(namespace, sid, None)
 }
 
-/// As [`connect`], with the private id by which the client may recover its session:
+/// Encodes the answer to a CONNECT with the private id by which the client may recover its session:
 /// `40{"sid":"…","pid":"…"}`.
 pub fn connect_with_pid(namespace: &NamespaceName, sid: &str, pid: Option<&str>) -> Encoded {
-    // An id has nothing to escape: a buffer that is filled to its end is shared without another
-    // allocation.
+    // An id has nothing to escape, so the buffer is filled to its end, and such a buffer is shared
+    // without another allocation.
     let pid_len = pid.map_or(0, |pid| PID.len() + pid.len() + 2);
     let mut wire = control(CONNECT, namespace, SID.len() + sid.len() + 3 + pid_len);
     wire.extend_from_slice(SID);
@@ -27,7 +27,7 @@ pub fn connect_with_pid(namespace: &NamespaceName, sid: &str, pid: Option<&str>)
     plain(wire)
 }
 
-/// Encodes the refusal of a CONNECT: `44{"message":"…"}`, with `data` if there is some.
+/// Encodes the refusal of a CONNECT: `44{"message":"…"}`, and `data` if there is any.
 pub fn connect_error(namespace: &NamespaceName, message: &str, data: Option<&RawJson>) -> Encoded {
     let mut wire = control(CONNECT_ERROR, namespace, TYPICAL_SIZE);
     wire.extend_from_slice(b"{\"message\":");
@@ -40,12 +40,13 @@ pub fn connect_error(namespace: &NamespaceName, message: &str, data: Option<&Raw
     plain(wire)
 }
 
-/// As [`connect`], for protocol v4: `40`.
+/// Encodes the answer to a CONNECT in protocol v4: `40`.
 pub fn connect_v4(namespace: &NamespaceName) -> Encoded {
     plain(control(CONNECT, namespace, 0))
 }
 
-/// As [`connect_error`], for protocol v4: the data, or else the message, as it is: `44"…"`.
+/// Encodes the refusal of a CONNECT in protocol v4, which is the data, or without data the message:
+/// `44"…"`.
 pub fn connect_error_v4(
     namespace: &NamespaceName,
     message: &str,
@@ -64,7 +65,7 @@ pub fn disconnect(namespace: &NamespaceName) -> Encoded {
     plain(control(DISCONNECT, namespace, 0))
 }
 
-/// `4`, type and namespace of a packet that has no arguments, with room for `size` more bytes.
+/// Writes `4`, type and namespace of a packet without arguments, with room for `size` more bytes.
 pub(super) fn control(kind: u8, namespace: &NamespaceName, size: usize) -> Vec<u8> {
     let mut wire = Vec::with_capacity(2 + namespace.wire_len() + size);
     wire.extend_from_slice(&[MESSAGE, kind]);
@@ -72,6 +73,6 @@ pub(super) fn control(kind: u8, namespace: &NamespaceName, size: usize) -> Vec<u
     wire
 }
 
-/// What stands before the ids in the answer to a CONNECT.
+/// What comes before the ids in the answer to a CONNECT.
 const SID: &[u8] = b"{\"sid\":";
 const PID: &[u8] = b",\"pid\":";

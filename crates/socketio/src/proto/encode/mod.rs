@@ -1,19 +1,19 @@
 //! Writes packets: one buffer that begins with the engine's `4`. [spec: Packet format]
 //!
-//! Pure. Data is written once, as `serde_json` would; bytes anywhere in it leave as attachments.
+//! Pure. Data is written once, as `serde_json` would write it; bytes anywhere in it leave as
+//! attachments, with a placeholder in their place. Types come in, or arguments that were received, and an
+//! [`Encoded`] goes out, whose bytes all receivers share.
 
 mod amend;
 mod control;
-mod json;
-#[cfg(test)]
-mod oracle;
-mod strings;
+mod spread;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use checked_json::{Writer, write_string};
 use engineio::proto::{Message, Text};
 use serde::Serialize;
 
@@ -21,18 +21,13 @@ use self::control::control;
 pub use self::control::{
     connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
 };
-use self::json::Json;
-#[cfg(feature = "msgpack")]
-pub(super) use self::json::write_private;
-#[cfg(feature = "msgpack")]
-pub(super) use self::strings::SPARE;
-pub(super) use self::strings::write_string;
+pub(super) use self::spread::{Elements, spread};
 use super::packet::reserved;
-use super::ser::spread;
+use super::placeholder::Sent;
 use super::{Args, Body, EncodeError, Misuse, NamespaceName, Packet, RawJson};
 
-/// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes,
-/// so that one encoding serves all receivers.
+/// A packet as messages of the engine: its text, then its attachments. Cloning copies no bytes, so one
+/// encoding serves all receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     text: Text,
@@ -40,7 +35,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// A packet without attachments that was encoded before, and kept as its text.
+    /// A packet without attachments that was encoded earlier and kept as its text.
     pub fn from_text(text: Text) -> Self {
         Self { text, attachments: None }
     }
@@ -55,13 +50,13 @@ impl Encoded {
         self.attachments.as_deref().unwrap_or_default()
     }
 
-    /// Text and attachments as messages. They must leave in this order, with nothing between.
+    /// Text and attachments as messages. They must be sent in this order, with nothing between them.
     pub fn messages(&self) -> impl Iterator<Item = Message> {
         let attachments = self.attachments().iter().cloned().map(Message::Binary);
         std::iter::once(Message::Text(self.text.clone())).chain(attachments)
     }
 
-    /// As [`Encoded::messages`], of a packet that is given away.
+    /// Gives the packet away: its text as a message, and its attachments.
     #[cfg(any(feature = "server", test))]
     pub(crate) fn into_messages(self) -> (Message, Option<Arc<[Bytes]>>) {
         (Message::Text(self.text), self.attachments)
@@ -75,9 +70,8 @@ impl Encoded {
 
 /// Encodes an event.
 ///
-/// A tuple, tuple struct or array is spread over several arguments; `()`, and all that `serde`
-/// writes as a unit, is none; any other type is one argument. A literal `null` is `(None::<()>,)`
-/// or `None::<()>`.
+/// A tuple, tuple struct or array is spread over several arguments. `()`, and every type that `serde`
+/// writes as a unit, is no argument. Any other type is one. Write `None::<()>` for a literal `null`.
 ///
 /// # Errors
 /// [`Misuse::ReservedName`], or [`EncodeError::Json`] for data that does not become JSON.
@@ -112,12 +106,11 @@ pub fn ack<T: Serialize + ?Sized>(
     finish_with(open(ACK, 0, namespace, Some(id), TYPICAL_SIZE), args, 0)
 }
 
-/// Encodes an event whose arguments are JSON already, such as stored events; they are framed
-/// without being parsed, into a buffer that need not grow.
+/// Encodes an event whose arguments are JSON already, such as stored events. They are framed without
+/// being parsed, into a buffer of the right size. The caller vouches that each of them is JSON.
 ///
 /// # Errors
-/// [`Misuse::ReservedName`]; [`Misuse::Utf8`] when the arguments are not UTF-8. That each of them
-/// is JSON is the caller's word.
+/// [`Misuse::ReservedName`]; [`Misuse::Utf8`] when the arguments are not UTF-8.
 pub fn event_raw(
     namespace: &NamespaceName,
     ack_id: Option<u64>,
@@ -164,16 +157,37 @@ pub fn ack_args(namespace: &NamespaceName, id: u64, args: &Args) -> Encoded {
     finish(open(ACK, attachments, namespace, Some(id), raw.len() + 1), raw, args)
 }
 
-/// Appends arguments, and closes a packet whose array has `len` elements.
+/// Appends arguments to an array that has `len` elements, and ends the packet.
 fn finish_with<T: Serialize + ?Sized>(
     wire: Vec<u8>,
     args: &T,
     len: usize,
 ) -> Result<Encoded, EncodeError> {
-    let mut json = Json { wire, attachments: Vec::new() };
-    spread(args, &mut json, len).map_err(EncodeError::Json)?;
-    json.wire.push(b']');
-    Ok(close(json.wire, json.attachments))
+    let writer = Writer::new(wire, Sent::default());
+    let mut array = JsonArray { writer, is_empty: len == 0 };
+    spread(args, &mut array).map_err(EncodeError::Json)?;
+    let Writer { text: mut wire, bytes: Sent(attachments) } = array.writer;
+    wire.push(b']');
+    Ok(close(wire, attachments))
+}
+
+/// An open array in JSON.
+struct JsonArray {
+    writer: Writer<Sent>,
+    is_empty: bool,
+}
+
+impl Elements for JsonArray {
+    type One<'a> = &'a mut Writer<Sent>;
+    type Error = serde_json::Error;
+
+    #[inline]
+    fn next(&mut self) -> &mut Writer<Sent> {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.writer.text.push(b',');
+        }
+        &mut self.writer
+    }
 }
 
 fn finish(mut wire: Vec<u8>, raw: &[u8], args: &Args) -> Encoded {
@@ -203,9 +217,9 @@ pub fn packet(packet: &Packet) -> Encoded {
     whole(wire, args.attachments())
 }
 
-/// `4`, type, attachment count, namespace, ack id and the opening bracket, with room for just `size`
-/// more bytes: a buffer that is filled to its end is shared without another allocation. Whoever does
-/// not know the count yet says 0, and then [`close`]s the packet.
+/// Writes `4`, type, attachment count, namespace, ack id and the opening bracket, with room for exactly
+/// `size` more bytes: a buffer that is full to its end is shared without another allocation. A caller
+/// that does not know the count yet says 0, and ends the packet by [`close`].
 fn open(
     kind: u8,
     attachments: usize,
@@ -236,7 +250,7 @@ fn digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-/// Without the standard library's formatting, which takes longer.
+/// Appends a number, without the standard library's formatting, which takes longer.
 fn write_number(wire: &mut Vec<u8>, number: u64) {
     // Neither a number nor writing to a vector can fail.
     let written = serde_json::to_writer(wire, &number);
@@ -253,13 +267,13 @@ fn close(mut wire: Vec<u8>, attachments: Vec<Bytes>) -> Encoded {
     if attachments.is_empty() {
         return plain(wire);
     }
-    // Only now is the count known; data with bytes in it pays one move for that.
+    // The count is known only now: a packet with attachments pays for one move of its text.
     wire[1] += BINARY - EVENT;
     wire.splice(2..2, format!("{}-", attachments.len()).into_bytes());
     Encoded { text: share(wire), attachments: Some(attachments.into()) }
 }
 
-/// For data that was written as JSON, or from a packet or arguments that were read: both are UTF-8.
+/// Shares text that is known to be UTF-8: written as JSON, or copied from what was checked.
 fn share(wire: Vec<u8>) -> Text {
     debug_assert!(std::str::from_utf8(&wire).is_ok());
     Text::from_checked(wire.into())
@@ -283,7 +297,7 @@ const DISCONNECT: u8 = b'1';
 const EVENT: u8 = b'2';
 const ACK: u8 = b'3';
 const CONNECT_ERROR: u8 = b'4';
-/// Type of a binary event; a binary ack is as far from an ack.
+/// Type of a binary event. A binary ack is as far from an ack as this is from an event.
 const BINARY: u8 = b'5';
-/// First room for arguments of unknown size, in bytes; most events of a chat or an agent fit.
+/// First room for arguments of unknown size, in bytes. Most events of a chat or an agent fit.
 pub(super) const TYPICAL_SIZE: usize = 224;

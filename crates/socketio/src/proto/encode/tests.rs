@@ -64,7 +64,7 @@ fn tuples_spread_a_unit_is_none_and_the_rest_is_one_argument() {
     assert_eq!(wire(&u64::MAX), r#"42["e",18446744073709551615]"#);
     assert_eq!(wire(&Shape::Empty), r#"42["e","Empty"]"#);
     assert_eq!(wire(&format_args!("{}-{}", 1, 2)), r#"42["e","1-2"]"#);
-    assert_eq!(wire(&json!({"b": 1, "a": [2, {}]})), r#"42["e",{"b":1,"a":[2,{}]}]"#);
+    assert_eq!(wire(&json!({"a": [2, {}], "b": 1})), r#"42["e",{"a":[2,{}],"b":1}]"#);
     assert_eq!(wire(&json!(["one", "argument"])), r#"42["e",["one","argument"]]"#);
 }
 

@@ -1,36 +1,46 @@
 //! Packets as MessagePack, as `socket.io-msgpack-parser` writes them: one binary message each, a
 //! map of `type`, `nsp`, `data`, `id` and `options`, with binary data inside.
 //!
-//! Pure. An event or ack of plain data is read as it is. Any other packet that comes is rewritten as
-//! the text and the attachments it would have been in the default parser, and read as those: the same
-//! rules and limits hold, and handlers do not know the difference. One that leaves is written from its
-//! type, or rewritten the other way if it is encoded already.
+//! Pure. What lives here, what comes in and what goes out:
+//!
+//! - A packet comes in ([`parse`]). An event or ack of plain data is checked and stays MessagePack, until
+//!   a handler asks for a type, which `rmp-serde` reads, or for JSON. Every other packet is rewritten
+//!   ([`decode`]) as the text and attachments that the default parser would have had, and is read as
+//!   those, so that the same rules and limits hold.
+//! - A packet goes out ([`event`], [`ack`]): types are written by `rmp-serde`. A packet that is encoded
+//!   already is rewritten from its text in one pass ([`encode`]).
 //!
 //! What MessagePack can say and JSON cannot: `undefined` and numbers that are not finite come as
 //! `null`, a `Date` as the text that JSON gives it, an `ArrayBuffer` as an attachment.
+//!
+//! Nothing here may trust a length before the bytes are there, nor follow nesting beyond
+//! `max_json_depth`. `rmp-serde` is only given bytes that were checked to be whole; its own limit of
+//! nesting is 1,024, and it allocates for no more than is there.
+//!
+//! Start reading in `wire.rs`, the walk over MessagePack; then `read.rs` and `write.rs`, which end in
+//! JSON and begin from types; `from_json.rs` is the one pass.
 
 mod date;
-mod packed;
-mod parts;
-mod plain;
-mod read;
+mod from_json;
+pub(super) mod read;
 #[cfg(test)]
 mod tests;
-mod typed;
+pub(super) mod wire;
 mod write;
 
 use bytes::Bytes;
 use engineio::proto::{Text, Time};
 
-pub(super) use self::packed::Packed;
-pub(super) use self::plain::packet as plain;
+use self::wire::{Cursor, Value};
 pub use self::write::{ack, ack_args, encode, event, event_args};
-use super::{ConnectionConfig, NamespaceName, Packet, PeerError, Reassembly};
+use super::args::Packed;
+use super::packet::reserved;
+use super::{Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, Reassembly};
 
 /// Reads a packet, its binary data included.
 ///
-/// The arguments of events and acks with plain data stay as they are until somebody asks for their
-/// JSON; types are read from them without.
+/// The arguments of events and acks of plain data stay as they came until somebody asks for their
+/// JSON; types are read without it.
 ///
 /// # Errors
 /// Those of [`decode`] and [`parse`](super::parse).
@@ -47,10 +57,66 @@ pub fn parse(packet: &Bytes, config: &ConnectionConfig) -> Result<Packet, PeerEr
     whole.ok_or(PeerError::MessagePack { what: "it ends too early", at: packet.len() })
 }
 
+/// Reads a packet that is an event or ack of plain data. `None` for every other, and for whatever is
+/// unusual or wrong: those are left to [`decode`], which says what is wrong. `name` gives a namespace
+/// other than `/`.
+pub(super) fn plain(
+    packet: &Bytes,
+    config: &ConnectionConfig,
+    name: impl FnOnce(&str) -> NamespaceName,
+) -> Option<Packet> {
+    let mut at = Cursor::new(packet);
+    let max_depth = config.max_json_depth.min(checked_json::DEEPEST);
+    let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
+    let Value::Map(len) = at.value()? else { return None };
+    for _ in 0..len {
+        // A field that comes twice is unusual enough.
+        let is_new = match at.text()? {
+            "type" => kind.replace(at.value()?).is_none(),
+            "nsp" => namespace.replace(at.text()?).is_none(),
+            "id" => match at.value()? {
+                Value::Unsigned(number) => id.replace(number).is_none(),
+                _ => return None,
+            },
+            "data" => {
+                let start = at.at;
+                at.pass_plain(max_depth)?;
+                data.replace(start..at.at).is_none()
+            }
+            _ => at.pass_plain(max_depth).is_some(),
+        };
+        if !is_new {
+            return None;
+        }
+    }
+    let (namespace, data) = (namespace?, data?);
+    let digits = |id: u64| id.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let is_fine = namespace.starts_with('/')
+        && !namespace.contains(',')
+        && namespace.len() <= config.max_namespace_len
+        && id.is_none_or(|id| digits(id) <= config.max_ack_digits)
+        && at.at == packet.len();
+    if !is_fine {
+        return None;
+    }
+    let Value::Unsigned(kind) = kind? else { return None };
+    let is_event = kind == u64::from(EVENT);
+    let args = Packed::new(packet.slice(data), is_event)?;
+    let body = match id {
+        ack_id if is_event && reserved(args.name()).is_none() => {
+            Body::Event { args: Args::packed(args), ack_id }
+        }
+        Some(id) if kind == u64::from(ACK) => Body::Ack { id, args: Args::packed(args) },
+        _ => return None,
+    };
+    let namespace = if namespace == "/" { NamespaceName::ROOT } else { name(namespace) };
+    Some(Packet { namespace, body })
+}
+
 /// Rewrites a packet as its text and attachments.
 ///
 /// # Errors
-/// [`PeerError::MessagePack`] for what is no packet; [`PeerError::TooManyAttachments`] and
+/// [`PeerError::MessagePack`] for what is not a packet; [`PeerError::TooManyAttachments`] and
 /// [`PeerError::NamespaceTooLong`] by the limits in `config`.
 ///
 /// ```
@@ -94,7 +160,7 @@ pub fn decode(packet: &Bytes, config: &ConnectionConfig) -> Result<(Text, Vec<By
         text.push_str(&id.to_string());
     }
     // Written from checked strings and by a JSON writer: UTF-8.
-    text.push_str(std::str::from_utf8(&fields.data).map_err(|_| fault("a string is no UTF-8"))?);
+    text.push_str(std::str::from_utf8(&fields.data).map_err(|_| fault("a string is not UTF-8"))?);
     Ok((Text::new(&text), attachments))
 }
 

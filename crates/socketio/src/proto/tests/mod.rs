@@ -5,7 +5,6 @@ mod properties;
 use bytes::Bytes;
 use engineio::proto::{Text, Time};
 
-use super::json::JsonError;
 use super::*;
 
 fn read(wire: &str) -> Result<Announced, PeerError> {

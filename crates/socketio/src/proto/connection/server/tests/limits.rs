@@ -1,7 +1,7 @@
 //! Attachments, and every bound of a connection.
 
 use super::*;
-use crate::proto::json::JsonError;
+use crate::proto::JsonError;
 
 #[test]
 fn attachments_complete_their_packet() {
