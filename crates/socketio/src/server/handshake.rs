@@ -9,7 +9,7 @@ use engineio::proto::Sid;
 use engineio::server::Parts;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::local::Room;
+use super::local::room::Room;
 use crate::proto::RawJson;
 
 /// The other end of a connection. Only the host knows it: the host puts this into the extensions of

@@ -113,6 +113,7 @@ impl Incoming {
 
     /// Reads a message. `known` gives the namespace of a name that was seen before, so that its
     /// allocation serves all packets.
+    #[inline]
     fn read(
         &mut self,
         message: Message,
@@ -135,6 +136,7 @@ impl Incoming {
     }
 
     /// Takes a packet that was read; gives it when it is complete.
+    #[inline]
     fn gather(
         &mut self,
         now: Time,
@@ -148,6 +150,7 @@ impl Incoming {
         Ok(packet)
     }
 
+    #[inline]
     fn parse(
         &self,
         text: &Text,

@@ -11,7 +11,7 @@ mod acks;
 mod index;
 mod options;
 mod recovery;
-mod room;
+pub(crate) mod room;
 mod send;
 mod server_side;
 
