@@ -38,13 +38,13 @@
 //! # }
 //! ```
 //!
-//! - Who may connect: [`Config::origins`](server::Config::origins) for pages, which by default are
-//!   those of the server itself, and [`Config::allow_request`](server::Config::allow_request) for
+//! - Who may connect: [`Config::origins`](server::Config::origins) decides about pages (by default
+//!   those of the server itself may), [`Config::allow_request`](server::Config::allow_request) about
 //!   everything else.
-//! - Beside other routes without a router:
+//! - Next to other routes, without a router:
 //!   [`Service::with_fallback`](server::Service::with_fallback).
-//! - What happens in it: [`Server::stats`](server::Server::stats), and events of `tracing`.
-//! - What is bounded: everything. [`Config`](server::Config), [`proto::server::Config`] and
+//! - What happens inside: [`Server::stats`](server::Server::stats), and events of `tracing`.
+//! - Limits: everything is bounded. [`Config`](server::Config), [`proto::server::Config`] and
 //!   [`proto::Limits`] name each limit and what happens when it is reached.
 //!
 //! The head of a request is read by the host, before this crate sees it: its size and time are

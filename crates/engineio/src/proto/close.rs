@@ -22,7 +22,7 @@ pub enum CloseReason {
     TransportClose,
     /// The peer did not answer a ping in time, or in protocol 3 sent none: `ping timeout`.
     PingTimeout,
-    /// The peer sent what is no packet: `parse error`.
+    /// The peer sent something that is not a packet: `parse error`.
     ParseError(PacketError),
     /// This side closed: `forced close`.
     ForcedClose,
@@ -52,7 +52,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// What is behind a `transport error`.
+/// The cause of a `transport error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportFault {

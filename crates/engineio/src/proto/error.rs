@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Bytes that are no packet. The peer's fault; the session closes with reason `parse error`;
+/// Bytes that are not a packet. The peer's fault; the session closes with reason `parse error`;
 /// for a packet that is one and came unexpectedly, with `transport error`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -61,7 +61,7 @@ pub enum PacketError {
     CutShort {
         /// The length, in UTF-16 code units of text or in bytes.
         len: usize,
-        /// Bytes behind it.
+        /// Bytes after it.
         left: usize,
     },
     /// The handshake's JSON is not one.

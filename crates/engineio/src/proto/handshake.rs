@@ -71,7 +71,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// The JSON behind the `0`, keys in the reference's order.
+    /// The JSON after the `0`, with its keys in the reference's order.
     pub fn to_json(&self) -> Bytes {
         let mut wire = self.to_wire();
         wire.advance(1);

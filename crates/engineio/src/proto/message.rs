@@ -75,7 +75,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Copies `text` behind the packet type.
+    /// Copies `text` after the packet type.
     pub fn new(text: &str) -> Self {
         let mut wire = BytesMut::with_capacity(1 + text.len());
         wire.put_u8(PREFIX);
@@ -92,18 +92,18 @@ impl Text {
         if wire.first() != Some(&PREFIX) {
             return Err(PacketError::NotAMessage { first: wire.first().copied() });
         }
-        // Most text is ASCII, and that is told in half the time.
+        // Most text is ASCII, which takes half the time to check.
         if !wire.is_ascii() {
             std::str::from_utf8(&wire).map_err(|e| PacketError::Utf8 { at: e.valid_up_to() })?;
         }
         Ok(Self { wire })
     }
 
-    /// As [`Text::from_wire`], for a caller that knows already: a writer of UTF-8, or who has
-    /// checked it. Nothing is read here.
+    /// Takes a buffer that is known to begin with `4` and to be UTF-8. Checks nothing; use
+    /// [`Text::from_wire`] when in doubt.
     ///
-    /// A caller that is wrong sends its peer what it must refuse; [`Text::as_str`] then gives what
-    /// stands before the fault.
+    /// If the bytes are not UTF-8, the peer refuses the message, and [`Text::as_str`] gives the text
+    /// before the first fault.
     pub fn from_checked(wire: Bytes) -> Self {
         debug_assert_eq!(wire.first(), Some(&PREFIX));
         Self { wire }
@@ -114,7 +114,8 @@ impl Text {
         &self.wire
     }
 
-    /// As [`Text::wire`]. A buffer that nobody shares stays so, which a clone of it allocates for.
+    /// The wire form, given away. A buffer that is not shared stays so; the first clone of it would
+    /// allocate.
     pub(crate) fn into_wire(self) -> Bytes {
         self.wire
     }
@@ -127,7 +128,7 @@ impl Text {
     /// The text. Checks UTF-8 again, which costs a pass; prefer [`Text::as_bytes`] for parsers.
     pub fn as_str(&self) -> &str {
         let bytes = self.as_bytes();
-        // Bytes whose check was promised and not made give their valid start, never a panic.
+        // Bytes that were promised to be UTF-8 and are not give their valid start, never a panic.
         std::str::from_utf8(bytes)
             .or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()]))
             .unwrap_or_default()

@@ -26,7 +26,7 @@ pub enum Packet {
     Open(Bytes),
     /// Ends the session.
     Close,
-    /// Heartbeat. Data behind it other than `probe` is ignored, as the reference server does.
+    /// Heartbeat. Data after it other than `probe` is ignored, as in the reference server.
     Ping,
     /// Asks whether a new transport works.
     PingProbe,
@@ -52,7 +52,7 @@ impl Packet {
         Self::decode_checked(wire)
     }
 
-    /// As [`Packet::decode`], for bytes already known to be UTF-8.
+    /// Decodes one text packet of bytes that are known to be UTF-8.
     pub(crate) fn decode_checked(wire: Bytes) -> Result<Self, PacketError> {
         let (first, rest) = wire.split_first().ok_or(PacketError::Empty)?;
         let probe = rest == PROBE;
@@ -157,7 +157,7 @@ impl fmt::Display for Packet {
 /// One websocket frame as the session speaks it: whole messages, no continuations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A text frame. Whoever hands one in has checked that it is UTF-8 (RFC 6455, 8.1).
+    /// A text frame. The caller has checked that it is UTF-8 (RFC 6455, 8.1).
     Text(Bytes),
     /// A binary frame.
     Binary(Bytes),
@@ -179,7 +179,7 @@ impl Frame {
     /// The packet in the frame.
     ///
     /// # Errors
-    /// [`PacketError`] for a text frame that is no packet.
+    /// [`PacketError`] for a text frame that is not a packet.
     pub fn into_packet(self) -> Result<Packet, PacketError> {
         match self {
             Self::Text(wire) => Packet::decode_checked(wire),

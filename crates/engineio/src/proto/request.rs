@@ -51,10 +51,10 @@ pub struct Ask {
     pub jsonp: Option<u32>,
 }
 
-/// Finds the route of a request to a server with the default [`Offer`]. As [`read`].
+/// Finds the route of a request to a server with the default [`Offer`]. See [`read`].
 ///
 /// # Errors
-/// As [`read`].
+/// Those of [`read`].
 ///
 /// ```
 /// use engineio::proto::{RequestError, Transport, request::{Route, route}};

@@ -79,7 +79,7 @@ static IN_IDS: [bool; 256] = {
     table
 };
 
-/// A text that is no session id.
+/// A text that is not a session id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a session id is 20 characters of A-Za-z0-9_-, this text has {len} bytes")]
 pub struct InvalidSid {

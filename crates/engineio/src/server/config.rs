@@ -18,7 +18,7 @@ use crate::proto::{self, Message};
 /// config.allow_request = Some(AllowRequest::new(async |request| {
 ///     match request.headers.contains_key("authorization") {
 ///         true => Ok(()),
-///         false => Err("who are you?".to_owned()),
+///         false => Err("a key is needed".to_owned()),
 ///     }
 /// }));
 /// ```
@@ -32,7 +32,7 @@ pub struct Config {
     /// Whether websockets are served, direct or by upgrade. Default true.
     pub websocket: bool,
     /// Whether clients of protocol 3 are served too: those of Socket.IO 1 and 2. Default false.
-    /// What is no `EIO=4` then counts as theirs, unless [`assume_eio3`](Self::assume_eio3) is off.
+    /// A request without `EIO=4` then counts as theirs, unless [`assume_eio3`](Self::assume_eio3) is off.
     pub allow_eio3: bool,
     /// Whether, with [`allow_eio3`](Self::allow_eio3), no `EIO` or one that is not `4` means
     /// protocol 3, as in engine.io 6.6. Default true. Without it only `EIO=3` does, and others are
@@ -46,8 +46,8 @@ pub struct Config {
     /// Pages that may connect. Default [`Origins::Same`]. Others are refused with 403, websockets
     /// included. Requests without an `Origin` do not come from a page and are not checked.
     pub origins: Origins,
-    /// Asked for every handshake. Default none: all pass. What it refuses is answered 403, code 4,
-    /// with its text. Requests with a `sid` are not asked again.
+    /// Decides about every handshake. Default none: all pass. A refusal is answered 403, code 4, with
+    /// its text. It is not asked about later requests of the session.
     pub allow_request: Option<AllowRequest>,
     /// Makes the ids of sessions. Default none: [`random_sid`](super::random_sid). When it fails,
     /// or its id is taken, the handshake is answered 400, code 3.
@@ -65,7 +65,8 @@ pub struct Config {
     /// Is told of every request that is refused. Default none.
     pub on_refused: Option<OnRefused>,
     /// Compresses payloads for clients that accept it. Default none: it costs processor time, and
-    /// a length that depends on secrets beside text of others tells of them.
+    /// where a payload holds a secret together with text that an attacker chose, its compressed length
+    /// tells something about the secret.
     #[cfg(feature = "compression")]
     pub compression: Option<Compression>,
     /// Most sessions at once. Default 65,536. One more handshake is answered 503.

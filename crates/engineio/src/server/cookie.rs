@@ -45,7 +45,7 @@ impl Cookie {
     /// A cookie of this name.
     ///
     /// # Errors
-    /// [`InvalidCookie`] when the name is no token of RFC 6265.
+    /// [`InvalidCookie`] when the name is not a token of RFC 6265.
     pub fn new(name: &str) -> Result<Self, InvalidCookie> {
         let is_token = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&b);
         check(name, !name.is_empty() && name.bytes().all(is_token))?;

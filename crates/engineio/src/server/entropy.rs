@@ -1,11 +1,11 @@
-//! Entropy for session ids, asked of the system for several at once.
+//! Entropy for session ids. Each thread asks the system for several ids at once.
 
 use std::cell::RefCell;
 use std::io;
 
 use crate::proto::Sid;
 
-/// A new id from the system's entropy, of which a thread takes some for several ids at once.
+/// A new id from the system's entropy. A thread asks the system once for several ids.
 ///
 /// # Errors
 /// The system's error when it gives no random bytes.
@@ -16,8 +16,8 @@ pub fn random_sid() -> io::Result<Sid> {
 }
 
 thread_local! {
-    // A process that is forked with its threads' memory would make its parent's ids; a runtime
-    // does not outlive a fork.
+    // A forked process would have a copy of this pool and make the same ids as its parent. A tokio
+    // runtime does not survive a fork, so no server does this.
     static POOL: RefCell<Pool> = const { RefCell::new(Pool::EMPTY) };
 }
 
@@ -40,12 +40,12 @@ impl Pool {
             self.left = IDS;
         }
         self.left -= 1;
-        // What was given stays nowhere but in its id.
+        // The pool forgets what it gave.
         Ok(std::mem::take(&mut self.bytes[self.left]))
     }
 }
 
-/// Ids of one look at the system's entropy: 240 bytes.
+/// Ids for which the system is asked at once: 240 bytes.
 const IDS: usize = 16;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Hooks: what an application says about handshakes and answers.
+//! Hooks: functions of the application that decide about handshakes and add to answers.
 
 use std::error::Error;
 use std::fmt;
@@ -33,7 +33,7 @@ impl AllowRequest {
     }
 }
 
-/// Makes session ids. They must be unpredictable: who knows an id owns the session.
+/// Makes session ids. They must be unpredictable: anyone who knows an id can use its session.
 #[derive(Clone)]
 pub struct GenerateSid(Arc<SidFn>);
 

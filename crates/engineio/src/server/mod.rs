@@ -1,8 +1,8 @@
-//! The server: sessions of [`proto`](crate::proto) on hyper and tokio-tungstenite.
+//! The server: sessions of [`proto`] on hyper and tokio-tungstenite.
 //!
-//! A [`Server`] is given one async fn, run once for every session. It is polled by the session's
-//! own task, beside reads, writes and timers: a message that arrives is handed over without a
-//! channel. [`Server::service`] is a tower and hyper service to be mounted under any path.
+//! A [`Server`] runs one async fn for every session. The session's own task polls it, together with
+//! reads, writes and timers, so that a message reaches it without a channel. [`Server::service`] is a
+//! tower and hyper service that can be mounted under any path.
 //!
 //! ```
 //! use engineio::server::{Server, Socket};
@@ -18,6 +18,17 @@
 //! let service = server.service();
 //! # let _ = service;
 //! ```
+//!
+//! # The room
+//!
+//! In come HTTP requests, by [`Service`] and `http/`. A handshake makes a session of
+//! [`proto::server`], puts it into the registry and starts its driver; later
+//! requests find it there by their `sid`. Out go answers and websockets. This room holds what is one
+//! per server: configuration, registry, counters, hooks. The task of a session (`session/`) and its
+//! websocket know none of it; `Inner` tells them as their role.
+//!
+//! Every request is answered, and the registry never keeps a session that is over. Start reading at
+//! `http/mod.rs`.
 
 #[cfg(feature = "compression")]
 mod compression;

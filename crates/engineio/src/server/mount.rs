@@ -13,8 +13,7 @@ use super::{Body, Service};
 /// Serves a path by the engine and all other paths by `S`, from
 /// [`Service::with_fallback`].
 ///
-/// It is a tower service over tower services and a hyper service over hyper services. The bodies
-/// of answers are those of either side.
+/// It is a tower service if `S` is one, and a hyper service if `S` is one.
 #[derive(Clone)]
 pub struct Mount<S> {
     path: String,
@@ -26,7 +25,7 @@ impl Service {
     /// Serves `path` and everything below it, with and without a trailing slash, and hands all
     /// other requests to `fallback`.
     ///
-    /// As in the reference, where `/engine.io/anything/` is served too.
+    /// `/engine.io/anything/` is served too, as in the reference.
     ///
     /// ```
     /// use engineio::server::{Server, Socket};
@@ -100,7 +99,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
-    // As the service alone: begun before the host first polls.
+    // Begun before the host first polls, like the service alone.
     let answer = hyper::service::Service::call(&engine, request);
     Box::pin(async move {
         let Ok(answer) = answer.await;

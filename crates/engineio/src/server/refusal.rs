@@ -12,7 +12,7 @@ pub enum Refusal {
     /// configuration allows.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// [`allow_request`](super::Config::allow_request) said no, with this text: 403, code 4.
+    /// [`allow_request`](super::Config::allow_request) refused, with this text: 403, code 4.
     #[error("{0}")]
     Application(String),
     /// The server takes no session now: 503 with `Retry-After`.
@@ -45,14 +45,14 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unavailable {
-    /// [`max_sessions`](super::Config::max_sessions) are there.
-    #[error("the server has all of its {max} sessions")]
+    /// The limit [`max_sessions`](super::Config::max_sessions) is reached.
+    #[error("the server has reached its limit of {max} sessions")]
     Sessions {
         /// The limit.
         max: usize,
     },
-    /// [`max_handshakes`](super::Config::max_handshakes) are in progress.
-    #[error("the server has all of its {max} handshakes in progress")]
+    /// The limit [`max_handshakes`](super::Config::max_handshakes) is reached.
+    #[error("the server has reached its limit of {max} handshakes in progress")]
     Handshakes {
         /// The limit.
         max: usize,

@@ -20,7 +20,7 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct State {
-    /// Ids are this side's own: none is chosen to collide with others.
+    /// A fast hash is safe here: this side makes the ids, so nobody can choose ids that collide.
     sessions: HashMap<Sid, Arc<Shared<Inner>>, RandomState>,
     closed: bool,
 }
@@ -78,7 +78,7 @@ impl Registry {
         self.lock().sessions.len()
     }
 
-    /// Lets no session in from now on, and gives those that are there.
+    /// Refuses new sessions from now on, and returns those that are there.
     pub(crate) fn close(&self) -> Vec<Arc<Shared<Inner>>> {
         self.lock().closed = true;
         self.all()
@@ -101,7 +101,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The map is whole after each statement above; a panic elsewhere does not spoil it.
+        // The map is consistent after each statement above, so a panic does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use super::http::{self as requests, Body};
 use super::{Inner, Server};
 
-/// An answer that is there, as most are, or one that waits.
+/// An answer that is ready, as most are, or one that waits.
 type Answering = Either<Ready<Answer>, BoxFuture<'static, Answer>>;
 
 type Answer = Result<Response<Body>, Infallible>;
@@ -21,7 +21,7 @@ type Answer = Result<Response<Body>, Infallible>;
 /// Answers the requests of a [`Server`]. Cheap to clone.
 ///
 /// It looks at the query, the method and the headers, not at the path: mount it under any path,
-/// with or without a trailing slash, beside other routes. Every request gets an answer; refusals
+/// with or without a trailing slash, next to other routes. Every request gets an answer; refusals
 /// are answers too.
 #[derive(Clone)]
 pub struct Service {
@@ -33,7 +33,7 @@ impl Service {
         Self { server }
     }
 
-    /// The server behind it.
+    /// The server that answers.
     pub fn server(&self) -> Server {
         Server { inner: Arc::clone(&self.server) }
     }
@@ -84,8 +84,8 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let answer = requests::answer(Arc::clone(&self.server), request);
         let mut answer: BoxFuture<'static, _> = Box::pin(answer.map(Ok));
-        // Begun here, not when the host first polls: a connection that ends right behind its GET
-        // is dropped before that, and the GET must count as aborted all the same.
+        // Begun here, not when the host first polls. A connection that ends right after its GET is
+        // dropped before that, and the GET must count as aborted all the same.
         match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(response) => Either::Left(ready(response)),
             Poll::Pending => Either::Right(answer),

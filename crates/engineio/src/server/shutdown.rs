@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Server;
 
-/// How the sessions ended that a shutdown found.
+/// How the sessions ended that were there when the shutdown began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// Sessions that sent what waited and closed in time.
@@ -15,7 +15,7 @@ pub struct Drained {
 
 impl Server {
     /// Refuses new sessions from now on (503 with `Retry-After`), closes all others, and waits
-    /// until they have sent what waits, at most for `deadline`; cuts off the rest.
+    /// until they have sent what is queued, at most for `deadline`. Cuts off the rest.
     ///
     /// # Cancel safety
     /// Dropping the future stops the waiting and the cutting, not the closing.
@@ -33,10 +33,10 @@ impl Server {
         Drained { drained: sessions.len().saturating_sub(left.len()), cut: left.len() }
     }
 
-    /// As [`Server::drain`]. Returns how many sessions were cut off.
+    /// Drains like [`Server::drain`], and returns how many sessions were cut off.
     ///
     /// # Cancel safety
-    /// As [`Server::drain`].
+    /// Dropping the future stops the waiting and the cutting, not the closing.
     pub async fn shutdown(&self, deadline: Duration) -> usize {
         self.drain(deadline).await.cut
     }

@@ -1,4 +1,4 @@
-//! What an application holds of a session.
+//! What an application holds of a session: its socket and its senders.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,17 +34,17 @@ impl Socket {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// As [`Socket::recv`], for callers that poll.
+    /// [`Socket::recv`] for callers that poll.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.sender.shared.poll_recv(cx)
     }
 
-    /// As [`Socket::poll_recv`]; the messages behind it that are there already go to the end of
-    /// `more`, by the same lock.
+    /// The next message, like [`Socket::poll_recv`]. The messages that have come after it go to the
+    /// end of `more`, by the same lock.
     ///
-    /// The task of `cx` is woken when others come, also when a message was given: who has handled
-    /// all need not ask again to wait, unless [read-ahead](Socket::set_read_ahead) is off. Beside
-    /// what was taken up to [`inbox_bytes`](crate::proto::Limits::inbox_bytes) are read ahead.
+    /// Registers the waker even when it returns a message, unless
+    /// [read-ahead](Socket::set_read_ahead) is off. In addition to what was taken, up to
+    /// [`inbox_bytes`](crate::proto::Limits::inbox_bytes) are read ahead.
     pub fn poll_recv_all(
         &mut self,
         cx: &mut Context<'_>,
@@ -55,16 +55,16 @@ impl Socket {
 
     /// Whether frames of a websocket are read before [`Socket::recv`] asks for them. Default true.
     ///
-    /// Without it, what the application sends before it asks for more also reaches a client that
-    /// has closed right behind its message: that close is not read yet. Pongs are read no sooner
-    /// than other packets, so do not keep the client waiting for long.
+    /// Without read-ahead, a client that closes right after its message still gets what the
+    /// application sends before it asks for more: the close is not read before that. Pongs are not
+    /// read before that either, so ask for more well within the ping timeout.
     pub fn set_read_ahead(&self, on: bool) {
         self.sender.shared.set_read_ahead(on);
     }
 
-    /// Has the application polled at this time, as if it had been woken; `None` takes that back. It
-    /// costs no timer of its own: the session has one, which serves this too. While the application
-    /// runs longer than its session it does not.
+    /// Polls the application at this time, as if it had been woken. `None` cancels that. It needs no
+    /// timer of its own, because the timer of the session serves it too. Has no effect once the
+    /// session is over.
     pub fn set_alarm(&self, at: Option<Instant>) {
         self.sender.shared.set_alarm(at.map(Into::into));
     }
@@ -113,7 +113,7 @@ impl fmt::Display for About {
     }
 }
 
-/// Sends to one session, from any task. Clones are handles to the same session.
+/// Sends to one session, from any task. A clone is another handle to the same session.
 #[derive(Clone)]
 pub struct Sender {
     shared: Arc<Shared<Inner>>,
@@ -169,8 +169,8 @@ impl Sender {
         self.shared.send_some(messages)
     }
 
-    /// Whether what is sent now leaves at once: nothing waits, and the transport takes it: a GET is
-    /// held, or the websocket has taken all that it was given.
+    /// Whether a message sent now leaves at once: nothing else is queued, and the transport takes it.
+    /// On polling a GET is held; a websocket has taken everything it was given.
     pub fn is_writable(&self) -> bool {
         self.shared.is_writable()
     }
@@ -184,7 +184,7 @@ impl Sender {
         self.shared.ready().await;
     }
 
-    /// Ends the session when what waits is sent, with reason `forced close`.
+    /// Ends the session once everything queued is sent, with reason `forced close`.
     pub fn close(&self) {
         self.shared.close();
     }

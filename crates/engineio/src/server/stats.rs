@@ -6,7 +6,7 @@ use super::Refusal;
 use crate::proto::{CloseReason, Tally, Transport};
 
 /// Figures of a [`Server`](super::Server) since its start, from
-/// [`Server::stats`](super::Server::stats). Each is exact; together they are no snapshot of one
+/// [`Server::stats`](super::Server::stats). Each is exact; together they need not be of one
 /// moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

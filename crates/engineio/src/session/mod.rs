@@ -1,8 +1,8 @@
 //! The task of one session, in either role: its connection, its timers and its application, driven
 //! as one future.
 //!
-//! What lives here: [`Shared`], the state of a session under its lock and everybody who waits for
-//! it; [`Driver`], the task that reads, runs the application, writes and sleeps.
+//! What lives here: [`Shared`], the state of a session under its lock and the wakers of everything
+//! that waits for it; [`Driver`], the task that reads, runs the application, writes and sleeps.
 //!
 //! In come frames of a [`WebSocket`](crate::websocket::WebSocket), requests (a server's held GET
 //! and POST enter by [`Shared::change_at`]), and messages of the application from any task. Out go

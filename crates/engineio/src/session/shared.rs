@@ -1,4 +1,4 @@
-//! The state of a session under its lock, and everybody who waits for it.
+//! The state of a session under its lock, and the wakers of everything that waits for it.
 //!
 //! # The one way in
 //!
@@ -284,7 +284,7 @@ impl<M: Machine> State<M> {
         }
     }
 
-    /// Takes the wakers of those who have something to do now.
+    /// Takes the wakers of everything that can go on now.
     fn ready(&mut self) -> [Option<Waker>; 4] {
         let session = &self.session;
         // Usually there is none, and the session is not asked.

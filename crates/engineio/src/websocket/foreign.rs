@@ -52,7 +52,7 @@ impl Foreign {
         }
     }
 
-    /// Takes a frame over whose header was read.
+    /// Takes over a frame whose header was read already.
     pub(super) fn begin(&mut self, header: HeaderBytes, head: Head) {
         if !self.fragments {
             self.fragments = head.begins_fragments() == Some(true);

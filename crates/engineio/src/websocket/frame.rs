@@ -66,7 +66,7 @@ impl Reader {
         match &mut self.begun {
             Begun::Header(header) if header.len == 0 => {
                 // Nearly every message is here whole.
-                if let Some((kind, mask, data, end)) = whole(bytes, self.role, self.max) {
+                if let Some(Whole { kind, mask, data, end }) = whole(bytes, self.role, self.max) {
                     return (end, message(kind, mask, data.to_vec()));
                 }
                 self.header(bytes)
@@ -122,7 +122,7 @@ impl Reader {
     }
 }
 
-/// A message that is there, its mask still on.
+/// Takes the mask off a whole message, and checks its text.
 #[inline]
 fn message(kind: Kind, mask: Option<[u8; 4]>, mut data: Vec<u8>) -> Step {
     let is_ascii = match mask {
@@ -136,10 +136,21 @@ fn message(kind: Kind, mask: Option<[u8; 4]>, mut data: Vec<u8>) -> Step {
     }
 }
 
+/// A message whose frame is complete.
+#[derive(Debug, PartialEq)]
+struct Whole<'a> {
+    kind: Kind,
+    mask: Option<[u8; 4]>,
+    /// With the mask on.
+    data: &'a [u8],
+    /// Where its frame ends.
+    end: usize,
+}
+
 /// The message at the start of `bytes`, if it is there whole in one frame with a short header, and has
-/// at most `max` bytes: its kind, its mask, its data with that mask on, and where it ends.
+/// at most `max` bytes.
 #[inline]
-fn whole(bytes: &[u8], role: Role, max: usize) -> Option<(Kind, Option<[u8; 4]>, &[u8], usize)> {
+fn whole(bytes: &[u8], role: Role, max: usize) -> Option<Whole<'_>> {
     let (kind, rest) = match bytes {
         [TEXT, rest @ ..] => (Kind::Text, rest),
         [BINARY, rest @ ..] => (Kind::Binary, rest),
@@ -162,7 +173,7 @@ fn whole(bytes: &[u8], role: Role, max: usize) -> Option<(Kind, Option<[u8; 4]>,
         Role::Client => (None, rest),
     };
     let data = rest.get(..len).filter(|_| len <= max)?;
-    Some((kind, mask, data, bytes.len() - rest.len() + len))
+    Some(Whole { kind, mask, data, end: bytes.len() - rest.len() + len })
 }
 
 /// The bytes of a header, perhaps cut.
@@ -370,7 +381,8 @@ mod tests {
                 assert_eq!(whole(&frame[..end - 1], role, len), None, "{len}");
                 frame.extend_from_slice(b"more");
                 assert_eq!(whole(&frame, role, len.wrapping_sub(1)).is_some(), len == 0, "{len}");
-                let message = Some((Kind::Text, mask, &frame[end - len..end], end));
+                let data = &frame[end - len..end];
+                let message = Some(Whole { kind: Kind::Text, mask, data, end });
                 assert_eq!(whole(&frame, role, len), message);
                 assert_eq!(whole(&frame, other, len), None);
             }

@@ -2,7 +2,7 @@
 //!
 //! Frames come in from the connection and go out to the session as messages, and the other way
 //! round. `frame.rs` reads and writes the usual frames and is pure; `foreign.rs` gives the others to
-//! tungstenite, one at a time; [`Codec`] joins the two without a connection; [`WebSocket`] is the
+//! tungstenite, one at a time; [`Codec`] joins the two without a connection; `WebSocket` is the
 //! codec on a connection, driven by the session's task.
 //!
 //! Which of the two reads is told by one type, `Holder` in `codec.rs`:
@@ -68,7 +68,7 @@ pub(crate) struct Opening {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// A websocket that is there.
+/// A websocket whose connection is there.
 pub(crate) struct Open {
     codec: Codec,
     io: BufferedIo<Connection>,

@@ -27,7 +27,7 @@ use super::{Frame, Message, Packet, PacketError};
 /// ```
 ///
 /// # Errors
-/// [`PacketError`] for a frame that is no packet.
+/// [`PacketError`] for a frame that is not a packet.
 pub fn decode_frame(frame: Frame) -> Result<Packet, PacketError> {
     match frame {
         Frame::Text(wire) => decode_text(wire),

@@ -52,7 +52,7 @@ pub(super) async fn websocket(
     Ok(response)
 }
 
-/// The right to be in progress.
+/// A permit for one handshake in progress.
 fn permit(server: &Inner) -> Result<OwnedSemaphorePermit, Unavailable> {
     server.registry.check_room()?;
     let max = server.config.max_handshakes;
@@ -69,7 +69,7 @@ async fn begin(
     let sid = match (&config.allow_request, &config.generate_sid) {
         (None, None) => random()?,
         _ => {
-            // Boxed, for the futures of all requests would have its size.
+            // Boxed: otherwise the futures of all requests would have its size.
             let decided = Box::pin(timeout(config.handshake_timeout, decide(server, head)));
             decided.await.unwrap_or_else(|_| {
                 let max_ms = config.handshake_timeout.as_millis();

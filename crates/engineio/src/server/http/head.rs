@@ -5,8 +5,8 @@ use http::{HeaderValue, Uri};
 
 use super::Parts;
 
-/// Gives a head memory of its own. As hyper gives it, each value is a piece of the connection's
-/// read buffer, and keeps those 8 KiB and more alive.
+/// Copies a head into memory of its own. In the head that hyper gives, each value is a piece of the
+/// connection's read buffer and keeps all of it alive, 8 KiB or more.
 pub(super) fn own(head: &mut Parts) {
     let path = head.uri.path_and_query().map_or("", |path| path.as_str());
     let len = head.headers.values().fold(path.len(), |len, value| len + value.len());
@@ -15,7 +15,7 @@ pub(super) fn own(head: &mut Parts) {
     head.headers.values().for_each(|value| text.extend_from_slice(value.as_bytes()));
     let mut text = text.freeze();
     let path = text.split_to(path.len());
-    // A name is one of those that are known, or has its own memory.
+    // Names need no copy: they are known ones, or have memory of their own.
     for value in head.headers.values_mut() {
         *value = shared(value, text.split_to(value.len()));
     }
@@ -23,7 +23,7 @@ pub(super) fn own(head: &mut Parts) {
 }
 
 fn shared(value: &HeaderValue, copy: Bytes) -> HeaderValue {
-    // The bytes were a value before, so they are one.
+    // The bytes were a value before, so this does not fail.
     let mut own = HeaderValue::from_maybe_shared(copy).unwrap_or_else(|_| value.clone());
     own.set_sensitive(value.is_sensitive());
     own
@@ -31,10 +31,10 @@ fn shared(value: &HeaderValue, copy: Bytes) -> HeaderValue {
 
 fn uri(uri: &Uri, path: Bytes) -> Uri {
     let mut parts = http::uri::Parts::default();
-    // HTTP/2 gives these in buffers of their own.
+    // HTTP/2 gives these two in buffers of their own.
     parts.scheme = uri.scheme().cloned();
     parts.authority = uri.authority().cloned();
-    // They were a URI before, so they are one.
+    // They were a URI before, so this does not fail.
     parts.path_and_query = http::uri::PathAndQuery::from_maybe_shared(path).ok();
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }

@@ -1,4 +1,11 @@
 //! Requests: handshakes, held GETs, POSTs, upgrades. [spec: HTTP long-polling, WebSocket]
+//!
+//! A request comes in from [`Service`](super::Service) with its head and body. Its route is read from
+//! the query, its origin is checked, and it enters its session by `Shared::change_at`. The answer goes
+//! out with the statuses and content types of the reference. Every request is answered; a refusal is
+//! counted, logged and told to the application in one place, `refuse`.
+//!
+//! Start reading at [`answer`].
 
 mod handshake;
 mod head;
@@ -27,7 +34,7 @@ pub type Body = http_body_util::Full<Bytes>;
 /// The head of a handshake's request.
 pub type Parts = http::request::Parts;
 
-/// Answers one request. Its head is read here and now, so that what waits is small.
+/// Answers one request. The head is read before the future is made, so that what waits is small.
 pub(crate) fn answer<B>(
     server: Arc<Inner>,
     request: Request<B>,
@@ -37,13 +44,13 @@ where
     B::Error: fmt::Display,
 {
     let (mut head, body) = request.into_parts();
-    // What hyper keeps here belongs to the connection; the session may outlive it.
+    // It belongs to the connection, which the session may outlive.
     let upgrade = head.extensions.remove::<OnUpgrade>();
     let query = head.uri.query().unwrap_or_default();
     let websocket = wants_websocket(&head.headers);
     let ask = read(head.method.as_str(), query, websocket, server.config.offer());
     if let Ok(Ask { route: Route::Handshake(_), .. }) = ask {
-        // Its session keeps it.
+        // The session keeps the head as long as it lives.
         head::own(&mut head);
     }
     let head = Arc::new(head);

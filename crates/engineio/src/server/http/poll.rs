@@ -1,4 +1,4 @@
-//! GETs: held until there is something to say.
+//! GETs: held until there is something to send.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -75,7 +75,7 @@ fn form(payload: Bytes, protocol: Protocol, callback: Option<u32>) -> (Bytes, ht
     }
 }
 
-/// Runs when it is dropped: the request was, because its client is gone.
+/// Runs a function when it is dropped: the host drops a request whose client is gone.
 pub(super) struct OnDrop<F: FnMut()>(pub(super) Option<F>);
 
 impl<F: FnMut()> OnDrop<F> {

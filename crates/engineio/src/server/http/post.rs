@@ -107,8 +107,8 @@ fn fail(shared: &Shared<Inner>, fault: TransportFault) {
 
 struct Elapsed;
 
-/// What `future` gives within this time. No timer is set while nobody is there to be woken by it, as
-/// when a request is begun: most bodies have come by the next poll.
+/// What `future` gives within this time. No timer is set in a poll without a waker, which is how a
+/// request is begun: most bodies have come by the next poll, and a timer costs more than that poll.
 async fn patiently<F: Future>(
     within: Duration,
     mut future: Pin<&mut F>,

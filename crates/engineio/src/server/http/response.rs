@@ -14,7 +14,8 @@ pub(super) fn polling(body: impl Into<Bytes>, kind: HeaderValue, head: &Parts) -
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    // Old Internet Explorers take payloads that echo a request for an attack and change them.
+    // Old versions of Internet Explorer take a payload that repeats a part of the request for an
+    // attack, and change it.
     if agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")) {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
