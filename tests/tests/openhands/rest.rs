@@ -255,3 +255,80 @@ async fn foreign_pages_are_refused() {
     }
     assert!(server.said().contains("--allow-origin"), "{}", server.said());
 }
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_reads_its_answers() {
+    let server =
+        OpenHands::start(&["--agent", "none", "--allow-origin", "https://a.example/"]).await;
+    let tests = [
+        ("GET", "/api/conversations", "", 200),
+        // Of a refusal too the page is to know what it says.
+        ("GET", "/api/conversations/no/such", "", 404),
+        ("DELETE", "/alive", "", 405),
+    ];
+    for (method, path, more, expected) in tests {
+        let headers = format!("host: {}\r\norigin: https://a.example\r\n{more}", server.address());
+        let (head, _) = exchange(&server, method, path, &headers, b"").await;
+        assert_eq!(status(&head), expected, "{head}");
+        for line in [
+            "access-control-allow-origin: https://a.example",
+            "access-control-allow-credentials: true",
+        ] {
+            assert!(head.contains(line), "{line} in {head}");
+        }
+    }
+    let asked = format!(
+        "host: {}\r\norigin: https://a.example\r\naccess-control-request-method: PATCH\r\n\
+         access-control-request-headers: content-type,x-session-api-key\r\n",
+        server.address()
+    );
+    let (head, _) = exchange(&server, "OPTIONS", "/api/conversations/x", &asked, b"").await;
+    assert_eq!(status(&head), 200, "{head}");
+    for line in [
+        "access-control-allow-origin: https://a.example",
+        "access-control-allow-headers: content-type,x-session-api-key",
+    ] {
+        assert!(head.contains(line), "{line} in {head}");
+    }
+    assert!(head.contains("PATCH") && head.contains("DELETE"), "{head}");
+    let foreign = asked.replace("a.example", "evil.example");
+    let (head, _) = exchange(&server, "OPTIONS", "/api/conversations/x", &foreign, b"").await;
+    assert_eq!(status(&head), 403, "{head}");
+    assert!(!head.contains("access-control-allow-origin"), "{head}");
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_before_a_key_is_asked_for() {
+    let server = OpenHands::start_in(
+        tempfile::tempdir().unwrap(),
+        &[("SESSION_API_KEY", "secret-of-the-server")],
+        &["--agent", "none", "--allow-origin", "https://a.example"],
+    )
+    .await;
+    let from = format!("host: {}\r\norigin: https://a.example\r\n", server.address());
+    let asked = format!("{from}access-control-request-method: POST\r\n");
+    let (head, _) = exchange(&server, "OPTIONS", "/api/conversations", &asked, b"").await;
+    assert_eq!(status(&head), 200, "{head}");
+    let (head, _) = exchange(&server, "GET", "/api/conversations", &from, b"").await;
+    assert_eq!(status(&head), 401, "{head}");
+    assert!(head.contains("access-control-allow-origin: https://a.example"), "{head}");
+}
+
+#[tokio::test]
+async fn the_servers_own_page_may_act_under_every_address_of_the_server() {
+    let server = OpenHands::start(&["--agent", "none"]).await;
+    let port = server.address().port();
+    for (host, origin, expected) in [
+        ("192.168.7.7", "192.168.7.7", 200),
+        ("0.0.0.0", "0.0.0.0", 200),
+        ("[fd00::7]", "[fd00::7]", 200),
+        ("192.168.7.7", "192.168.7.8", 403),
+        ("name.example", "name.example", 403),
+    ] {
+        let headers = format!("host: {host}:{port}\r\norigin: http://{origin}:{port}\r\n");
+        for path in ["/api/conversations", "/socket.io/?EIO=4&transport=polling"] {
+            let answer = raw(&server, "GET", path, &headers, "").await;
+            assert_eq!(answer.0, expected, "{host} {origin} {path}");
+        }
+    }
+}

@@ -53,7 +53,7 @@ pub use cork::Cork;
 pub use entropy::random_sid;
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use mount::Mount;
-pub use origin::{Origins, Predicate};
+pub use origin::{Origin, OriginError, Origins, Predicate};
 pub use refusal::{Refusal, Unavailable};
 pub use service::Service;
 pub use shutdown::Drained;

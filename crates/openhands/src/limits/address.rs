@@ -21,7 +21,7 @@ impl Address {
     /// count as the proxy's own, so that a liar shares a limit with liars only.
     pub(super) fn new(peer: Option<&Peer>, proxied: Option<&HeaderMap>) -> Self {
         let forwarded = proxied.and_then(|headers| {
-            let common = last(headers, FORWARDED_FOR).map(|element| node(element));
+            let common = last(headers, FORWARDED_FOR).map(node);
             let standard = last(headers, FORWARDED).map(|element| node(parameter(element, "for")?));
             match (common, standard) {
                 (Some(common), Some(standard)) => common.filter(|_| common == standard),
