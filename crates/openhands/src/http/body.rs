@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
+use crate::domain::surrogates;
 
 /// A body as it came.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Fields {
         if body.is_empty() {
             return Err(ApiError::invalid("missing", &["body"], "Field required", Value::Null));
         }
-        match serde_json::from_slice(body) {
+        match surrogates::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(other) => Err(ApiError::invalid(
                 "model_attributes_type",
