@@ -107,6 +107,11 @@ impl OpenHands {
         self.address
     }
 
+    /// The id of its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Its data folder.
     pub fn data(&self) -> &Path {
         self.data.path()

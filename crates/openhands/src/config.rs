@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use engineio::server::{Origin, OriginError};
 use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +51,16 @@ pub struct Options {
     pub allow_origin: Option<Vec<String>>,
 
     /// Let everybody who reaches the server do everything, on other addresses than loopback too
-    #[arg(long, env = "OPENHANDS_ALLOW_EVERYONE_WITHOUT_A_KEY", action = clap::ArgAction::SetTrue)]
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub allow_everyone_without_a_key: bool,
+    #[arg(
+        long,
+        env = "OPENHANDS_ALLOW_EVERYONE_WITHOUT_A_KEY",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_everyone_without_a_key: Option<bool>,
 
     /// Whether joining a conversation that does not exist creates it [default: true]
     #[arg(long, env = "OPENHANDS_CREATE_ON_JOIN", value_name = "BOOL")]
@@ -89,10 +97,18 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_user_actions_per_second: Option<u32>,
 
-    /// A reverse proxy stands in front: a client's address is the last of X-Forwarded-For
-    #[arg(long, env = "OPENHANDS_BEHIND_PROXY", action = clap::ArgAction::SetTrue)]
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub behind_proxy: bool,
+    /// A reverse proxy stands in front: a client's address is the last one in X-Forwarded-For or
+    /// Forwarded
+    #[arg(
+        long,
+        env = "OPENHANDS_BEHIND_PROXY",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_proxy: Option<bool>,
 
     /// What to log, as `warn` or `info,openhands=debug,socketio=trace` [default: info]
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
@@ -132,6 +148,23 @@ pub struct CommandLine {
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl CommandLine {
+    /// What this process was started with: its arguments and its environment. An environment
+    /// variable that is empty counts as absent, as compose files set them. Ends the process with a
+    /// message when the command line is wrong, or only asks for help.
+    pub fn of_process() -> Self {
+        let empty = |arg: &clap::Arg| {
+            arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+        };
+        let command = Self::command().mut_args(|arg| match empty(&arg) {
+            true => arg.env(clap::builder::Resettable::Reset),
+            false => arg,
+        });
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// What can be done with the data folder, also while a server uses it.
@@ -230,7 +263,7 @@ pub struct Config {
     /// See [`Options::agent`].
     pub agent: AgentChoice,
     /// See [`Options::allow_origin`].
-    pub allow_origin: Vec<String>,
+    pub allow_origin: Vec<Origin>,
     /// See [`Options::allow_everyone_without_a_key`].
     pub allow_everyone_without_a_key: bool,
     /// See [`Options::create_on_join`].
@@ -274,8 +307,8 @@ impl Options {
             listen: options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             data_dir,
             agent: options.agent.unwrap_or(AgentChoice::Demo),
-            allow_origin: options.allow_origin.unwrap_or_default(),
-            allow_everyone_without_a_key: options.allow_everyone_without_a_key,
+            allow_origin: origins(&options.allow_origin.unwrap_or_default())?,
+            allow_everyone_without_a_key: options.allow_everyone_without_a_key.unwrap_or(false),
             create_on_join: options.create_on_join.unwrap_or(true),
             static_dir: options.static_dir,
             max_connections: options.max_connections.unwrap_or(10_000).max(1),
@@ -284,7 +317,7 @@ impl Options {
                 connects_per_minute: options.max_connects_per_minute.unwrap_or(0),
                 actions_per_second: options.max_actions_per_second.unwrap_or(0),
                 user_actions_per_second: options.max_user_actions_per_second.unwrap_or(0),
-                behind_proxy: options.behind_proxy,
+                behind_proxy: options.behind_proxy.unwrap_or(false),
             },
             log: options.log.unwrap_or_else(|| "info".to_owned()),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
@@ -306,6 +339,19 @@ impl Options {
         table.extend(own);
         table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
     }
+}
+
+/// The origins as they are compared. A browser never sends what is not one, so that would allow
+/// nobody: it is refused at once.
+fn origins(list: &[String]) -> Result<Vec<Origin>, ConfigError> {
+    // In the environment and on the command line commas divide; in a file people write them too.
+    let each = list.iter().flat_map(|text| text.split(',')).map(str::trim);
+    let parse = |text: &str| {
+        // A trailing slash is how browsers show the address of a site.
+        let bare = text.strip_suffix('/').unwrap_or(text);
+        bare.parse().map_err(|why| ConfigError::Origin { text: text.to_owned(), why })
+    };
+    each.filter(|text| !text.is_empty()).map(parse).collect()
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -342,6 +388,16 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong, and where.
         text: String,
+    },
+    /// What should be an origin is not one.
+    #[error(
+        "--allow-origin {text}: {why}; write it as https://chat.example.org or http://chat.example.org:8080"
+    )]
+    Origin {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: OriginError,
     },
     /// There is no home folder to put the data in.
     #[error("no home folder found: say where the data go with --data-dir")]

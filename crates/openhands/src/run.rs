@@ -4,14 +4,13 @@ use std::env::VarError;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use clap::Parser as _;
 use engineio::server::Origins;
 use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
@@ -36,7 +35,7 @@ use crate::{build, http, logging, retention, serve};
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
 pub fn main() -> ExitCode {
-    let CommandLine { options, command } = CommandLine::parse();
+    let CommandLine { options, command } = CommandLine::of_process();
     let ended = match command {
         None => start(options).map(|()| ExitCode::SUCCESS),
         Some(command) => options
@@ -118,6 +117,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
         files: FileLimits::default(),
     };
     let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, http)
+        .layer(origins.cors())
         .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check));
     let app = Router::new()
         .nest_service("/socket.io", sockets.service())
@@ -161,7 +161,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
 /// some, or where it is said in full words that there need be none.
 fn keys(config: &Config) -> Result<Arc<Keys>, StartError> {
     let server_key = match std::env::var(SERVER_KEY) {
-        Ok(key) => Some(key),
+        // Compose files set what is not given to an empty text.
+        Ok(key) => Some(key).filter(|key| !key.is_empty()),
         Err(VarError::NotPresent) => None,
         Err(VarError::NotUnicode(_)) => return Err(StartError::ServerKey),
     };
@@ -201,7 +202,8 @@ fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Serve
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
-    server.engine.origins = Origins::Matching(Arc::new(move |origin, _| origins.allow(origin)));
+    server.engine.origins =
+        Origins::Matching(Arc::new(move |origin, headers| origins.allow(origin, headers)));
     // The guide's second example for websocat sends an event without a CONNECT.
     server.connection.implicit_connect = true;
     // Its first one closes right behind the CONNECT, and is to print what there is.
@@ -229,9 +231,14 @@ const BACKLOG: u32 = 1024;
 
 /// What runs where, and the first thing to try.
 fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
+    let others = match reachable(address) {
+        Some(other) => format!("\n             http://{other}/ from other machines"),
+        None => String::new(),
+    };
+    let address = at_home(address);
     let text = format!(
         "openhands {version} is running; stop it with Ctrl-C
-  web        http://{address}/
+  web        http://{address}/{others}
   Socket.IO  ws://{address}/socket.io/
   data       {data}
   agent      {agent}
@@ -244,6 +251,37 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
     // Nobody may be reading: a closed pipe is no reason not to serve.
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// An address of this machine on which a server that listens on `address` answers.
+fn at_home(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Where other machines find a server that listens on all addresses, as far as it is known: the
+/// address from which this machine would speak to the world.
+fn reachable(address: SocketAddr) -> Option<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return None;
+    }
+    // Choosing the peer of a UDP socket sends nothing; it only asks the table of routes. The
+    // peer is of a network kept for documentation.
+    let (any, peer): (SocketAddr, SocketAddr) = match address {
+        SocketAddr::V4(_) => ((Ipv4Addr::UNSPECIFIED, 0).into(), ([192, 0, 2, 1], 9).into()),
+        SocketAddr::V6(_) => {
+            ((Ipv6Addr::UNSPECIFIED, 0).into(), ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 9).into())
+        }
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(peer).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    let is_useful = !ip.is_unspecified() && !ip.is_loopback();
+    is_useful.then_some(SocketAddr::new(ip, address.port()))
 }
 
 /// Over a limit of file sizes a write fails like any other, instead of ending the process.

@@ -1,7 +1,7 @@
 //! The files of a conversation's workspace, as a page reads, changes and takes them along.
 
 use std::io::{Cursor, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -231,4 +231,27 @@ async fn what_there_is_not_is_said_so() {
     assert_eq!(post(&server, "/api/add-git-providers", &token).await.0, 401);
     let none: Value = json!({"provider_tokens": {"github": {"token": "", "host": null}}});
     assert_eq!(post(&server, "/api/add-git-providers", &none).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_uploaded_keeps_its_files_apart() {
+    let (server, path, folder) = with_workspace().await;
+    let parts: &[(&str, &str, &[u8])] =
+        &[("files", "proj/src/index.js", b"source"), ("files", "proj/test/index.js", b"test")];
+    let sent = form(&server, &format!("{path}/upload-files"), parts).await;
+    let uploaded = json!(["proj/src/index.js", "proj/test/index.js"]);
+    assert_eq!(sent, (200, json!({"uploaded_files": uploaded, "skipped_files": []})));
+    for (file, text) in [("proj/src/index.js", "source"), ("proj/test/index.js", "test")] {
+        assert_eq!(std::fs::read_to_string(folder.join(file)).unwrap(), text);
+        let answer = get(&server, &format!("{path}/select-file?file={file}")).await;
+        assert_eq!(answer, (200, json!({"code": text})));
+    }
+    // A file cannot be where a folder is needed, and a link leads nowhere outside.
+    std::os::unix::fs::symlink("/tmp", folder.join("out")).unwrap();
+    let parts: &[(&str, &str, &[u8])] =
+        &[("files", "a.txt/b", b"x"), ("files", "out/escaped.txt", b"x"), ("files", "ok", b"x")];
+    let sent = form(&server, &format!("{path}/upload-files"), parts).await;
+    assert_eq!(sent.1["uploaded_files"], json!(["ok"]), "{sent:?}");
+    assert_eq!(sent.1["skipped_files"].as_array().unwrap().len(), 2, "{sent:?}");
+    assert!(!Path::new("/tmp/escaped.txt").exists());
 }

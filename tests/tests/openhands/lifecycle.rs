@@ -137,6 +137,9 @@ async fn a_title_of_1_to_200_characters_is_taken() {
         assert_eq!(send(&server, "PATCH", path, &body).await, (200, json!(true)));
         assert_eq!(get(&server, path).await.1["title"], title);
     }
+    let spaced = json!({"title": format!(" \t{long}\n ")}).to_string();
+    assert_eq!(send(&server, "PATCH", path, &spaced).await, (200, json!(true)));
+    assert_eq!(get(&server, path).await.1["title"], long);
     let too_long = json!({"title": "x".repeat(201)}).to_string();
     for (body, kind, loc) in [
         ("", "missing", json!(["body"])),
@@ -145,6 +148,7 @@ async fn a_title_of_1_to_200_characters_is_taken() {
         ("{}", "missing", json!(["body", "title"])),
         (r#"{"title":1}"#, "string_type", json!(["body", "title"])),
         (r#"{"title":""}"#, "string_too_short", json!(["body", "title"])),
+        (r#"{"title":" \n"}"#, "string_too_short", json!(["body", "title"])),
         (&too_long, "string_too_long", json!(["body", "title"])),
         (r#"{"title":"x","y":1}"#, "extra_forbidden", json!(["body", "y"])),
     ] {

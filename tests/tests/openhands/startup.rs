@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use tests::{OpenHands, within};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// Runs the program to its end: exit code and what it said on standard error.
 async fn ends(args: &[&str], data: &Path) -> (Option<i32>, String) {
@@ -118,4 +119,69 @@ async fn flags_environment_and_file_say_the_same_things() {
     let output = within("end of openhands", command.output()).await.unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && said.contains("demo"), "{said}");
+}
+
+#[tokio::test]
+async fn an_environment_variable_that_is_empty_counts_as_absent() {
+    let names = [
+        "CONFIG",
+        "LISTEN",
+        "DATA_DIR",
+        "AGENT",
+        "ALLOW_ORIGIN",
+        "ALLOW_EVERYONE_WITHOUT_A_KEY",
+        "CREATE_ON_JOIN",
+        "STATIC_DIR",
+        "MAX_CONNECTIONS",
+        "MAX_REQUESTS_PER_SECOND",
+        "MAX_CONNECTS_PER_MINUTE",
+        "MAX_ACTIONS_PER_SECOND",
+        "MAX_USER_ACTIONS_PER_SECOND",
+        "BEHIND_PROXY",
+        "LOG",
+        "LOG_FORMAT",
+        "RETAIN_DAYS",
+        "RETAIN_BYTES",
+    ];
+    let mut names: Vec<String> = names.iter().map(|name| format!("OPENHANDS_{name}")).collect();
+    names.push("SESSION_API_KEY".to_owned());
+    // A variable that the program reads and this list lacks is one that nobody tried.
+    let help = OpenHands::command().arg("--help").output().await.unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for read in help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()) {
+        assert!(names.iter().any(|name| name == read), "{read} is not tried");
+    }
+    let empty: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let server = OpenHands::start_in(tempfile::tempdir().unwrap(), &empty, &[]).await;
+    assert_eq!(super::rest::get(&server, "/api/conversations").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_origin_that_no_browser_sends_is_refused_at_the_start() {
+    let data = tempfile::tempdir().unwrap();
+    let (code, said) = ends(&["--allow-origin", "chat.example.org"], data.path()).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("write it as https://chat.example.org"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn the_address_it_prints_is_one_that_answers() {
+    let mut command = OpenHands::command();
+    let data = tempfile::tempdir().unwrap();
+    command.args(["--listen", "0.0.0.0:0", "--allow-everyone-without-a-key", "--data-dir"]);
+    let mut child = command.arg(data.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let web = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("an address before the end");
+            if let Some((_, address)) = line.split_once("web        http://") {
+                break address.trim_end_matches('/').to_owned();
+            }
+        }
+    };
+    let address = within("address", web).await;
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    within("connection", tokio::net::TcpStream::connect(&address)).await.unwrap();
+    child.kill().await.unwrap();
 }

@@ -55,7 +55,7 @@ pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use entropy::random_sid;
 pub use hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
 pub use mount::Mount;
-pub use origin::{Origins, Predicate};
+pub use origin::{Origin, OriginError, Origins, Predicate};
 pub use refusal::{Refusal, Unavailable};
 pub use service::Service;
 pub use shutdown::Drained;

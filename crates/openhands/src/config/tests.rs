@@ -13,7 +13,7 @@ fn a_flag_outweighs_the_file_and_the_file_the_default() {
     let config = options.over(file, Path::new("f")).unwrap().resolve().unwrap();
     assert_eq!(config.listen.port(), 5000);
     assert_eq!(config.agent, AgentChoice::None);
-    assert_eq!(config.allow_origin, ["http://a"]);
+    assert_eq!(config.allow_origin, ["http://a".parse().unwrap()]);
     assert_eq!(config.data_dir, Path::new("x"));
     assert!(config.create_on_join);
 }
@@ -64,4 +64,49 @@ fn a_key_is_made_for_a_name_that_is_one() {
     assert_eq!(line("bot").unwrap().command, Some(Command::Key { command: add }));
     let error = line("Bot").unwrap_err().to_string();
     assert!(error.contains("this one has 'B'"), "{error}");
+}
+
+#[test]
+fn an_origin_is_taken_as_people_write_it_or_refused_with_what_to_write() {
+    let resolve = |written: &str| {
+        options(&["--data-dir", "x", "--allow-origin", written]).resolve().map(|config| {
+            config.allow_origin.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        })
+    };
+    for (written, taken) in [
+        ("https://chat.example.org", "https://chat.example.org"),
+        ("https://chat.example.org/", "https://chat.example.org"),
+        ("HTTPS://Chat.Example.Org", "https://chat.example.org"),
+        ("https://chat.example.org:443", "https://chat.example.org"),
+        ("http://chat.example.org:80", "http://chat.example.org"),
+        ("https://a.example, https://b.example", "https://a.example https://b.example"),
+        ("https://a.example,", "https://a.example"),
+    ] {
+        assert_eq!(resolve(written).unwrap(), taken, "{written}");
+    }
+    for written in ["*", "chat.example.org", "https://chat.example.org/chat", "ws://a.example"] {
+        let error = resolve(written).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("--allow-origin {written}: ")), "{error}");
+        assert!(error.contains("write it as https://chat.example.org"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let file = "allow-origin = [\"https://a.example/, https://b.example\"]";
+    let config = options(&["--data-dir", "x"]).over(file, Path::new("f")).unwrap().resolve();
+    assert_eq!(config.unwrap().allow_origin.len(), 2);
+}
+
+#[test]
+fn a_switch_can_be_turned_off_over_the_file() {
+    let file = "behind-proxy = true\nallow-everyone-without-a-key = true";
+    for (args, on) in [
+        (&[][..], true),
+        (&["--behind-proxy"], true),
+        (&["--behind-proxy=false"], false),
+        (&["--behind-proxy=true"], true),
+    ] {
+        let options = options(&[args, &["--data-dir", "x"]].concat());
+        let config = options.over(file, Path::new("f")).unwrap().resolve().unwrap();
+        assert_eq!(config.limits.behind_proxy, on, "{args:?}");
+        assert!(config.allow_everyone_without_a_key);
+    }
 }

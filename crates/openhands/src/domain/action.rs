@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::field::fields;
-use super::{ActionKind, python};
+use super::{ActionKind, older, python};
 
 /// Arguments that do not fit their action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,7 @@ pub enum ArgsError {
 
 /// Checks `args` against the table and puts them in upstream's order, with upstream's defaults.
 pub(super) fn complete(kind: ActionKind, mut args: Map<String, Value>) -> Result<Args, ArgsError> {
+    older::renew(&mut args);
     let fields = fields(kind);
     let mut full = Map::with_capacity(fields.len());
     for field in fields {

@@ -94,6 +94,12 @@ impl Draft {
         Self::known(Source::User, ActionKind::Message, json!({"content": content}))
     }
 
+    /// A message of the user with pictures, each a URL or a `data:` URL.
+    pub fn user_message_with(content: &str, image_urls: Option<Vec<String>>) -> Self {
+        let args = json!({"content": content, "image_urls": image_urls});
+        Self::known(Source::User, ActionKind::Message, args)
+    }
+
     /// A message of the agent. `wait_for_response`: it ends the turn.
     pub fn agent_message(content: &str, wait_for_response: bool) -> Self {
         let args = json!({"content": content, "wait_for_response": wait_for_response});

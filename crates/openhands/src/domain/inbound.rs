@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::field::type_name;
-use super::{ActionKind, ArgsError, Draft, EventId, Source};
+use super::{ActionKind, ArgsError, Draft, EventId, Source, surrogates};
 
 /// A user action that was refused. The text is for the client: it says what to send instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,7 +104,7 @@ pub fn parse_user_action(json: &[u8]) -> Result<Draft, ActionError> {
 /// What came, if it is an object and leaves the id to the log.
 pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, ActionError> {
     let value: Value =
-        serde_json::from_slice(json).map_err(|e| ActionError::NotJson(e.to_string()))?;
+        surrogates::from_slice(json).map_err(|e| ActionError::NotJson(e.to_string()))?;
     let Value::Object(data) = value else {
         return Err(ActionError::NotAnObject { found: type_name(&value) });
     };
@@ -223,6 +223,54 @@ mod tests {
         )
         .unwrap();
         assert_eq!(draft.kind(), Kind::Action(ActionKind::ChangeAgentState));
+    }
+
+    #[test]
+    fn half_a_character_costs_no_message() {
+        for sent in [
+            r#"{"action":"message","args":{"content":"cut \ud83d"}}"#,
+            r#"{"type":"message","message":"cut \ud83d"}"#,
+        ] {
+            let json = event(sent).unwrap();
+            assert!(json.contains("\"content\":\"cut \u{fffd}\""), "{json}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_older_clients_are_taken_under_their_new_names() {
+        for (args, old, new) in [
+            ("message", r#"{"content":"x","images_urls":["u"]}"#, r#""image_urls":["u"]"#),
+            (
+                "message",
+                r#"{"content":"x","images_urls":["u"],"image_urls":["v"]}"#,
+                r#""image_urls":["v"]"#,
+            ),
+            (
+                "message",
+                r#"{"content":"x","images_urls":["u"],"image_urls":null}"#,
+                r#""image_urls":["u"]"#,
+            ),
+            (
+                "run",
+                r#"{"command":"ls","is_confirmed":"awaiting_confirmation","keep_prompt":true}"#,
+                r#""confirmation_state":"awaiting_confirmation""#,
+            ),
+            ("finish", r#"{"task_completed":"true"}"#, r#""action":"finish""#),
+            ("read", r#"{"path":"p","translated_ipython_code":""}"#, r#""path":"p""#),
+            ("run", r#"{"command":"ls","security_risk":null}"#, r#""security_risk":-1"#),
+            ("run", r#"{"command":"ls","security_risk":"LOW"}"#, r#""security_risk":0"#),
+            ("run", r#"{"command":"ls","security_risk":"high"}"#, r#""security_risk":2"#),
+            ("run", r#"{"command":"ls","security_risk":"UNKNOWN"}"#, r#""security_risk":-1"#),
+            ("run", r#"{"command":"ls","security_risk":1}"#, r#""security_risk":1"#),
+        ] {
+            let json = event(&format!(r#"{{"action":"{args}","args":{old}}}"#)).unwrap();
+            assert!(json.contains(new), "{json}");
+        }
+        for args in
+            [r#"{"command":"ls","security_risk":"SOME"}"#, r#"{"command":"ls","is_confirmed":7}"#]
+        {
+            assert!(event(&format!(r#"{{"action":"run","args":{args}}}"#)).is_err(), "{args}");
+        }
     }
 
     #[test]

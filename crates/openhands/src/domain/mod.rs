@@ -12,8 +12,10 @@ mod id;
 mod inbound;
 mod kind;
 mod observation;
+mod older;
 pub(crate) mod python;
 mod redaction;
+pub(crate) mod surrogates;
 pub mod trajectory;
 
 pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
+use crate::domain::surrogates;
 
 /// A body as it came.
 #[derive(Debug)]
@@ -14,9 +15,14 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Bytes::from_request(request, state).await.map(Self).map_err(ApiError::from)
+        let body = Bytes::from_request(request, state).await.map_err(ApiError::from)?;
+        // Some editors and shells put a byte order mark before text. It is no part of the JSON.
+        let skipped = if body.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Ok(Self(body.slice(skipped..)))
     }
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A body that is an object.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ impl Fields {
         if body.is_empty() {
             return Err(ApiError::invalid("missing", &["body"], "Field required", Value::Null));
         }
-        match serde_json::from_slice(body) {
+        match surrogates::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(other) => Err(ApiError::invalid(
                 "model_attributes_type",
@@ -118,6 +124,24 @@ impl Fields {
                 Err(ApiError::invalid("bool_type", &["body", key], msg, other.clone()))
             }
         }
+    }
+
+    /// Whether a key asks for something: it is there, and neither null nor empty.
+    pub(super) fn is_said(&self, key: &str) -> bool {
+        match self.0.get(key) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(list)) => !list.is_empty(),
+            Some(Value::Object(fields)) => !fields.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// The refusal of a key that asks for what this server does not do.
+    pub(super) fn unsupported(&self, key: &str) -> ApiError {
+        let msg = format!("This server does not support {key}: leave it out");
+        // The value may be a file or hold a secret: it is not repeated.
+        ApiError::invalid("unsupported", &["body", key], &msg, Value::Null)
     }
 
     /// All of it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -25,15 +26,20 @@ pub(super) async fn create(
     }
     let fields = Fields::read(&body)?;
     fields.only(CREATION)?;
-    let first = fields.text("initial_user_msg")?.filter(|text| !text.is_empty());
+    let text = fields.text("initial_user_msg")?.filter(|text| !text.is_empty());
+    let pictures = fields.texts("image_urls")?.filter(|pictures| !pictures.is_empty());
+    if let Some(key) = WITHOUT_MEANING.iter().find(|key| fields.is_said(key)) {
+        return Err(fields.unsupported(key));
+    }
     let mut entropy = [0; 16];
     getrandom::fill(&mut entropy)
         .map_err(|error| ApiError::Unavailable(format!("no random bytes: {error}")))?;
     let id = ConversationId::new(&hex(&entropy))?;
     let create = caller.user().map_or(Create::Yes, |user| Create::For(user.clone()));
     let conversation = hub.conversation(&id, create).await?;
-    if let Some(text) = first {
-        conversation.append_one(Draft::user_message(text)).await?;
+    if text.is_some() || pictures.is_some() {
+        let first = Draft::user_message_with(text.unwrap_or_default(), pictures);
+        conversation.append_one(first).await?;
     }
     Ok(Json(json!({
         "status": "ok",
@@ -49,6 +55,19 @@ pub(super) struct Listing {
     page_id: Option<String>,
     #[serde(default)]
     limit: Option<String>,
+    #[serde(default)]
+    selected_repository: Option<String>,
+    #[serde(default)]
+    conversation_trigger: Option<String>,
+}
+
+impl Listing {
+    /// Whether any conversation can be meant: here they have no repository, and one trigger.
+    fn can_match(&self) -> bool {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        said(&self.selected_repository).is_none()
+            && said(&self.conversation_trigger).is_none_or(|trigger| trigger == TRIGGER)
+    }
 }
 
 pub(super) async fn list(
@@ -56,14 +75,19 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(Listing { page_id, limit }) = query?;
-    let limit = match limit {
-        Some(text) => integer("limit", &text)?,
+    let Query(query) = query?;
+    let limit = match &query.limit {
+        Some(text) => integer("limit", text)?,
         None => DEFAULT_LIMIT,
     };
-    let limit = usize::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0);
     let limit = limit.ok_or_else(|| ApiError::BadRequest("Invalid limit".to_owned()))?;
-    let before = match page_id {
+    // Who asks for more gets a page that is full, and the place where the next one begins.
+    let limit = limit.min(MAX_LIMIT);
+    if !query.can_match() {
+        return Ok(Json(json!({"results": [], "next_page_id": null})));
+    }
+    let before = match query.page_id.filter(|text| !text.is_empty()) {
         Some(text) => {
             let key = text.parse().map_err(|_| ApiError::BadRequest("Invalid page_id".into()))?;
             Some(ConversationKey(key))
@@ -119,9 +143,10 @@ impl<'a> Info<'a> {
             selected_repository: (),
             selected_branch: (),
             git_provider: (),
-            trigger: "gui",
+            trigger: TRIGGER,
             num_connections: hub.loaded(&metadata.id).map_or(0, |c| c.listeners()),
-            url: is_running.then(|| format!("/api/conversations/{id}")),
+            url: is_running
+                .then(|| format!("/api/conversations/{}", utf8_percent_encode(id, SEGMENT))),
             session_api_key: (),
             created_at: &metadata.created_at,
             pr_number: [],
@@ -138,14 +163,30 @@ pub(super) fn integer(key: &str, text: &str) -> Result<i64, ApiError> {
     })
 }
 
+/// How all conversations here were begun, in the word of OpenHands 0.62.
+const TRIGGER: &str = "gui";
+/// What stands for itself in one part of a path. [RFC 3986, section 2.3]
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const DEFAULT_LIMIT: i64 = 20;
 /// Most conversations of one page.
 const MAX_LIMIT: usize = 100;
-/// What OpenHands 0.62 knows in a creation. All but the first is about repositories and runtimes: it is
-/// accepted and has no meaning here.
+/// What OpenHands 0.62 knows in a creation.
 const CREATION: &[&str] = &[
     "initial_user_msg",
     "image_urls",
+    "repository",
+    "git_provider",
+    "selected_branch",
+    "replay_json",
+    "suggested_task",
+    "create_microagent",
+    "conversation_instructions",
+    "mcp_config",
+];
+/// Those of them that ask for what this server does not do. They may be absent, null or empty, as
+/// the original's page sends them; otherwise the creation is refused, so that nobody waits for a
+/// repository that is never cloned.
+const WITHOUT_MEANING: &[&str] = &[
     "repository",
     "git_provider",
     "selected_branch",

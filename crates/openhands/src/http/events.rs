@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use axum::{Extension, Json};
 use bytes::Bytes;
-use http::{HeaderValue, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ApiError;
 use super::body::{Fields, Raw};
 use super::conversations::integer;
+use super::document::{self, Document, PART_BYTES};
 use super::filter::{Conditions, Filter};
 use crate::auth::Caller;
 use crate::domain::{ConversationId, EventId, Position};
 use crate::hub::{Conversation, Create, Hub};
-use crate::log::{Direction, PageOf, StoredEvent};
+use crate::log::{Direction, LogError, PageOf, StoredEvent};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Search {
@@ -35,7 +36,7 @@ pub(super) async fn search(
     query: Result<Query<Search>, QueryRejection>,
     conditions: Result<Query<Conditions>, QueryRejection>,
     Raw(body): Raw,
-) -> Result<([(header::HeaderName, HeaderValue); 1], Bytes), ApiError> {
+) -> Result<Response, ApiError> {
     let Query(search) = query?;
     let number = |key, text: Option<String>| text.map(|text| integer(key, &text)).transpose();
     let start = number("start_id", search.start_id)?.unwrap_or(0).max(0).unsigned_abs();
@@ -54,43 +55,79 @@ pub(super) async fn search(
         Some(end) => Position::after(EventId(end.unsigned_abs())).min(conversation.head()),
         None => conversation.head(),
     };
-    let mut walk = Walk { conversation: &conversation, low, high, reverse };
-    let mut events: Vec<Arc<StoredEvent>> = Vec::new();
-    let mut has_more = false;
-    while !has_more {
+    let walk = Walk { conversation, low, high, reverse };
+    document::answer(Found { walk, filter, limit, sent: 0, state: Sending::Head }).await
+}
+
+/// What a search finds, as one document.
+struct Found {
+    walk: Walk,
+    filter: Filter,
+    limit: usize,
+    sent: usize,
+    state: Sending,
+}
+
+enum Sending {
+    Head,
+    Events,
+    Over,
+}
+
+impl Document for Found {
+    /// Stored events are JSON already: they are joined, not parsed.
+    async fn part(&mut self) -> Result<Option<Bytes>, LogError> {
+        let mut part = match self.state {
+            Sending::Over => return Ok(None),
+            Sending::Head => b"{\"events\":[".to_vec(),
+            Sending::Events => Vec::new(),
+        };
+        self.state = Sending::Events;
         // Unfiltered, one look ahead needs no reading.
-        let room = if filter.is_empty() { limit - events.len() } else { MAX_LIMIT };
-        if room == 0 {
-            has_more = !walk.is_over();
-            break;
-        }
-        let Some(page) = walk.next(room).await? else { break };
-        for event in page.into_iter().filter(|event| filter.wants(event)) {
-            has_more = events.len() == limit;
-            if has_more {
-                break;
+        let left = self.limit - self.sent;
+        let wanted = if self.filter.is_empty() { left } else { MAX_LIMIT };
+        let page = if wanted == 0 { None } else { self.walk.next(wanted).await? };
+        let Some(page) = page else {
+            let has_more = !self.walk.is_over();
+            return Ok(Some(self.end(part, has_more)));
+        };
+        for event in page.iter().filter(|event| self.filter.wants(event)) {
+            if self.sent == self.limit {
+                return Ok(Some(self.end(part, true)));
             }
-            events.push(event);
+            if self.sent > 0 {
+                part.push(b',');
+            }
+            part.extend_from_slice(&event.json);
+            self.sent += 1;
         }
+        Ok(Some(part.into()))
     }
-    Ok(([(header::CONTENT_TYPE, JSON)], joined(&events, has_more)))
+}
+
+impl Found {
+    fn end(&mut self, mut part: Vec<u8>, has_more: bool) -> Bytes {
+        self.state = Sending::Over;
+        part.extend_from_slice(format!("],\"has_more\":{has_more}}}").as_bytes());
+        part.into()
+    }
 }
 
 /// A way through the events between two places.
-struct Walk<'a> {
-    conversation: &'a Conversation,
+struct Walk {
+    conversation: Arc<Conversation>,
     low: Position,
     high: Position,
     reverse: bool,
 }
 
-impl Walk<'_> {
+impl Walk {
     fn is_over(&self) -> bool {
         self.low >= self.high
     }
 
     /// At most `max` events, at least one while there are any.
-    async fn next(&mut self, max: usize) -> Result<Option<Vec<Arc<StoredEvent>>>, ApiError> {
+    async fn next(&mut self, max: usize) -> Result<Option<Vec<Arc<StoredEvent>>>, LogError> {
         if self.is_over() {
             return Ok(None);
         }
@@ -99,10 +136,14 @@ impl Walk<'_> {
             from: if self.reverse { self.high } else { self.low },
             direction: if self.reverse { Direction::Backward } else { Direction::Forward },
             max_events: max.min(left),
-            max_bytes: PAGE_BYTES,
+            max_bytes: PART_BYTES,
         };
         let events = self.conversation.page(page).await?.events;
-        let Some(last) = events.last() else { return Ok(None) };
+        let Some(last) = events.last() else {
+            // Nothing is left, for the conversation was deleted meanwhile.
+            self.low = self.high;
+            return Ok(None);
+        };
         if self.reverse {
             self.high = Position::before(last.id);
         } else {
@@ -110,21 +151,6 @@ impl Walk<'_> {
         }
         Ok(Some(events))
     }
-}
-
-/// Stored events are JSON already: they are joined, not parsed.
-fn joined(events: &[Arc<StoredEvent>], has_more: bool) -> Bytes {
-    let size: usize = events.iter().map(|event| event.json.len() + 1).sum();
-    let mut body = Vec::with_capacity(size + 40);
-    body.extend_from_slice(b"{\"events\":[");
-    for (at, event) in events.iter().enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(&event.json);
-    }
-    body.extend_from_slice(format!("],\"has_more\":{has_more}}}").as_bytes());
-    body.into()
 }
 
 /// Appends an action of a user, in either dialect, or an event of an agent.
@@ -172,6 +198,3 @@ fn boolean(key: &str, text: Option<&str>) -> Result<bool, ApiError> {
 const DEFAULT_LIMIT: i64 = 20;
 /// Most events of one page.
 const MAX_LIMIT: usize = 100;
-/// Most bytes read from the log at once.
-pub(super) const PAGE_BYTES: usize = 4 << 20;
-const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -17,7 +17,7 @@ use super::ApiError;
 use crate::domain::ConversationId;
 use crate::hub::Hub;
 use crate::workspace::git::{Change, Diff, Git};
-use crate::workspace::{FileError, FileLimits, Workspace, file_name, zip};
+use crate::workspace::{FileError, FileLimits, Workspace, upload_path, zip};
 
 /// What the routes need to look at workspaces.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ pub(super) async fn archive(
 }
 
 /// `{"uploaded_files":[…],"skipped_files":[{"name","reason"}]}`: the parts named `files` of a form,
-/// each a file in the workspace's own folder, in the place of one that has the name.
+/// each a file at its path below the workspace, in the place of one that is there.
 pub(super) async fn upload(
     State(hub): State<Arc<Hub>>,
     State(files): State<Files>,
@@ -137,8 +137,8 @@ pub(super) async fn upload(
         }
         count += 1;
         let given = field.file_name().unwrap_or_default().to_owned();
-        let name = file_name(&given);
-        let stored = match name {
+        let name = upload_path(&given);
+        let stored = match &name {
             _ if count > files.limits.upload_files => Err(FileError::TooMany {
                 what: "files in one upload",
                 max: files.limits.upload_files,
@@ -150,10 +150,10 @@ pub(super) async fn upload(
         match stored {
             Ok(bytes) => {
                 room = room.saturating_sub(bytes);
-                uploaded.push(name.unwrap_or_default().to_owned());
+                uploaded.push(name.unwrap_or_default());
             }
             Err(error) => {
-                let name = name.unwrap_or(&given);
+                let name = name.as_deref().unwrap_or(&given);
                 skipped.push(json!({"name": shortened(name), "reason": error.to_string()}));
             }
         }

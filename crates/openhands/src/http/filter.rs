@@ -33,12 +33,14 @@ impl Filter {
             return Ok(Self::default());
         }
         let fields = Fields::read(body)?;
-        let text = |key| fields.text(key).map(|text| text.map(str::to_owned));
+        let text =
+            |key| fields.text(key).map(|text| text.map(str::to_owned).filter(|text| is_said(text)));
+        let list = |key| fields.texts(key).map(said);
         Ok(Self {
             exclude_hidden: fields.flag("exclude_hidden")?,
             query: text("query")?.map(|text| text.to_lowercase()),
-            include_types: fields.texts("include_types")?,
-            exclude_types: fields.texts("exclude_types")?,
+            include_types: list("include_types")?,
+            exclude_types: list("exclude_types")?,
             source: text("source")?,
             start_date: text("start_date")?,
             end_date: text("end_date")?,
@@ -48,16 +50,17 @@ impl Filter {
     /// Adds what the query of the address says; it outweighs the body.
     pub(super) fn over(self, query: Conditions) -> Self {
         let list = |text: Option<String>| {
-            text.map(|text| text.split(',').map(|name| name.trim().to_owned()).collect())
+            said(text.map(|text| text.split(',').map(|name| name.trim().to_owned()).collect()))
         };
+        let text = |text: Option<String>| text.filter(|text| is_said(text));
         Self {
             exclude_hidden: self.exclude_hidden,
-            query: query.query.map(|text| text.to_lowercase()).or(self.query),
+            query: text(query.query).map(|text| text.to_lowercase()).or(self.query),
             include_types: list(query.include_types).or(self.include_types),
             exclude_types: list(query.exclude_types).or(self.exclude_types),
-            source: query.source.or(self.source),
-            start_date: query.start_date.or(self.start_date),
-            end_date: query.end_date.or(self.end_date),
+            source: text(query.source).or(self.source),
+            start_date: text(query.start_date).or(self.start_date),
+            end_date: text(query.end_date).or(self.end_date),
         }
     }
 
@@ -99,6 +102,18 @@ impl Filter {
         self.start_date.as_deref().is_none_or(|start| &*time.timestamp >= start)
             && self.end_date.as_deref().is_none_or(|end| &*time.timestamp <= end)
     }
+}
+
+/// Whether a condition says something: a blank one is what a form sends for a field that nobody
+/// filled in.
+fn is_said(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+/// The names that say something; `None` when there are none.
+fn said(names: Option<Vec<String>>) -> Option<Vec<String>> {
+    let names: Vec<String> = names?.into_iter().filter(|text| is_said(text)).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// The same conditions in the query of the address; types are split at commas.

@@ -13,7 +13,7 @@ use super::body::{Fields, Raw};
 use crate::domain::ConversationId;
 use crate::hub::{Hub, HubError};
 
-/// `{"title":…}` of 1 to 200 characters: `true`.
+/// `{"title":…}` of 1 to 200 characters, without the white space around it: `true`.
 pub(super) async fn rename(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
@@ -22,7 +22,7 @@ pub(super) async fn rename(
     let id = ConversationId::new(&id)?;
     let fields = Fields::read(&body)?;
     fields.only(&["title"])?;
-    let title = fields.required("title")?;
+    let title = fields.required("title")?.trim();
     let chars = title.chars().count();
     if chars == 0 || chars > TITLE_CHARS {
         return Err(wrong_length(title, chars));

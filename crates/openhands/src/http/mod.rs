@@ -31,6 +31,7 @@ mod absent;
 mod access;
 mod body;
 mod conversations;
+mod document;
 mod error;
 mod events;
 mod files;
@@ -53,9 +54,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::auth::Keys;
 use crate::console::Console;
@@ -116,9 +117,18 @@ pub fn router(
         info: ServerInfo::new(config.data_dir, metrics),
         files,
     };
-    let routes = routes(&rest).into_router().fallback(async || ApiError::NotFound);
+    let routes = routes(&rest).into_router().fallback(not_found);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
-        Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
+        Some(pages) => routes.fallback(move |request: Request| {
+            let uri = request.uri().clone();
+            let served = (!uri.path().starts_with("/api/")).then(|| pages.serve(request));
+            async move {
+                match served {
+                    Some(served) => served.await.into_response(),
+                    None => not_found(uri).await,
+                }
+            }
+        }),
         None => routes.merge(Console::new(&config.agent).routes()),
     };
     routes
@@ -221,6 +231,23 @@ impl FromRef<Rest> for Files {
 impl FromRef<Rest> for ServerInfo {
     fn from_ref(rest: &Rest) -> Self {
         rest.info.clone()
+    }
+}
+
+/// Answers what no route has taken. A path of the API with a slash after it is sent to the one
+/// without, as the original does.
+async fn not_found(uri: Uri) -> Response {
+    let without = uri.path().trim_end_matches('/');
+    let is_slashed = without.starts_with("/api/") && without.len() < uri.path().len();
+    match without.rsplit('/').next().filter(|_| is_slashed) {
+        // Relative, so that it stays below the path under which a proxy shows this server.
+        Some(last) => {
+            let up = "../".repeat(uri.path().len() - without.len());
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let location = [(header::LOCATION, format!("{up}{last}{query}"))];
+            (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+        }
+        None => ApiError::NotFound.into_response(),
     }
 }
 

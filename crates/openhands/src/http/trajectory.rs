@@ -1,16 +1,13 @@
 //! The whole of a conversation as one document, read and sent page by page.
 
-use std::io;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
-use http::header;
 
 use super::ApiError;
+use super::document::{self, Document, PART_BYTES, PART_EVENTS};
 use super::events::existing;
 use super::filter::Filter;
 use crate::domain::Position;
@@ -26,19 +23,7 @@ pub(super) async fn trajectory(
     let conversation = existing(&hub, &id).await?;
     let end = conversation.head();
     let export = Export { conversation, next: Position::START, end, begun: false, over: false };
-    let pages = stream::try_unfold(export, |mut export| async move {
-        match export.part().await {
-            Ok(Some(part)) => Ok(Some((part, export))),
-            Ok(None) => Ok(None),
-            Err(error) => {
-                // The head of the answer is out: only a broken body can tell.
-                tracing::error!(%error, "trajectory cut short");
-                Err(io::Error::other(error))
-            }
-        }
-    });
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    Ok((json, Body::from_stream(pages)).into_response())
+    document::answer(export).await
 }
 
 struct Export {
@@ -49,8 +34,7 @@ struct Export {
     over: bool,
 }
 
-impl Export {
-    /// The next piece of the document; `None` behind its end.
+impl Document for Export {
     async fn part(&mut self) -> Result<Option<Bytes>, LogError> {
         if self.over {
             return Ok(None);
@@ -86,7 +70,3 @@ impl Export {
         Ok(Some(part.into()))
     }
 }
-
-/// Most events, and most bytes but for a single event, in memory at once.
-const PART_EVENTS: usize = 500;
-const PART_BYTES: usize = 1 << 20;

@@ -104,12 +104,14 @@ struct Past {
 }
 
 impl Past {
-    /// Whether an event is sent. Of the agent's states before the client joined only the newest
-    /// is, in its own place: so the last id received is always the right `latest_event_id`.
+    /// Whether an event is sent. Null events never are. A recall action is sent only live, as by
+    /// OpenHands 0.62; the observation that answers it always. Of the agent's states before the
+    /// client joined only the newest is, in its own place: so the last id received is always the
+    /// right `latest_event_id`.
     fn shows(&self, event: &StoredEvent) -> bool {
         match event.kind {
-            Kind::Action(ActionKind::Null | ActionKind::Recall)
-            | Kind::Observation(ObservationKind::Null | ObservationKind::Recall) => false,
+            Kind::Action(ActionKind::Null) | Kind::Observation(ObservationKind::Null) => false,
+            Kind::Action(ActionKind::Recall) => Position::before(event.id) >= self.head,
             Kind::Observation(ObservationKind::AgentStateChanged) => {
                 Position::before(event.id) >= self.head || Some(event.id) == self.newest_state
             }

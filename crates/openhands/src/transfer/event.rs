@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::text::{compact, pythonic};
 use crate::domain::{ActionKind, EventId, Kind, ObservationKind, Source};
@@ -18,7 +19,7 @@ pub(super) struct Original {
     pub(super) json: String,
     /// Whether its action or observation is one this program knows.
     pub(super) is_known: bool,
-    /// Whether halves of characters were replaced in it.
+    /// Whether halves of characters or numbers that JSON does not have were replaced in it.
     pub(super) is_mended: bool,
 }
 
@@ -116,6 +117,7 @@ pub(super) fn read(bytes: &[u8], id: EventId, time: &str) -> Result<Original, Fa
         ),
     };
 
+    let has_success = raw("success").is_some();
     let mut json = String::with_capacity(compacted.json.len() + 64);
     let quoted = serde_json::to_string(&time)?;
     // Writing to a String cannot fail, here and below.
@@ -124,7 +126,12 @@ pub(super) fn read(bytes: &[u8], id: EventId, time: &str) -> Result<Original, Fa
         // Of a name that comes twice the last counts, as in Python.
         let counts = !fields[at + 1..].iter().any(|(later, _)| later == name);
         if counts && !OURS.contains(&&**name) {
+            let renewed = renewed(name, raw.get(), known);
+            let raw = renewed.as_deref().unwrap_or(raw.get());
             let _ = write!(json, ",{}:{raw}", serde_json::to_string(name)?);
+            if !has_success && let Some(success) = success(name, raw, known) {
+                let _ = write!(json, ",\"success\":{success}");
+            }
         }
     }
     let _ = write!(json, ",\"type\":{}", serde_json::to_string(&name)?);
@@ -140,6 +147,45 @@ pub(super) fn read(bytes: &[u8], id: EventId, time: &str) -> Result<Original, Fa
         is_known: known.is_some(),
         is_mended: compacted.mended,
     })
+}
+
+/// A field as 0.62 reads it from the file of an older version; `None` when it is as it should be.
+fn renewed(name: &str, raw: &str, kind: Option<Kind>) -> Option<String> {
+    let (old, is_old): (&[&str], _) = match (kind?, name) {
+        (Kind::Action(_), "args") => (&["images_urls"], true),
+        (Kind::Observation(ObservationKind::Run), "extras") => (&["exit_code", "command_id"], true),
+        _ => (&[], false),
+    };
+    // Most events are new, and are not parsed for it.
+    if !is_old || !old.iter().any(|key| raw.contains(key)) {
+        return None;
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(raw).ok()?;
+    if let Some(urls) = fields.remove("images_urls") {
+        // The new name counts when both are there.
+        fields.entry("image_urls").or_insert(urls);
+    }
+    let (exit_code, pid) = (fields.remove("exit_code"), fields.remove("command_id"));
+    if exit_code.is_some() || pid.is_some() {
+        let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+        if let Value::Object(metadata) = metadata {
+            metadata.entry("exit_code").or_insert(exit_code.unwrap_or(json!(-1)));
+            metadata.entry("pid").or_insert(pid.unwrap_or(json!(-1)));
+        }
+    }
+    serde_json::to_string(&fields).ok()
+}
+
+/// Whether a command succeeded, from its extras: older versions did not write it.
+fn success(name: &str, raw: &str, kind: Option<Kind>) -> Option<bool> {
+    match kind? {
+        Kind::Observation(ObservationKind::Run) if name == "extras" => {
+            let extras: Value = serde_json::from_str(raw).ok()?;
+            Some(extras.pointer("/metadata/exit_code")?.as_i64()? == 0)
+        }
+        Kind::Observation(ObservationKind::RunIpython) if name == "extras" => Some(true),
+        _ => None,
+    }
 }
 
 /// What stands in the log where the original has no event: ids have no gaps here, and clients that
@@ -233,6 +279,52 @@ mod tests {
         assert_eq!(original.kind, Kind::Observation(ObservationKind::Run));
         assert!(original.is_known && !original.is_mended);
         assert_eq!(written(original.json.as_bytes()).unwrap(), file);
+    }
+
+    #[test]
+    fn an_event_of_an_older_version_is_read_as_the_newest_one_reads_it() {
+        for (file, part) in [
+            (
+                r#"{"source":"user","action":"message","args":{"content":"c","images_urls":["u"]}}"#,
+                r#""args":{"content":"c","image_urls":["u"]},"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run","content":"","extras":{"command_id":5,"command":"ls","exit_code":0}}"#,
+                r#""extras":{"command":"ls","metadata":{"exit_code":0,"pid":5}},"success":true,"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run","content":"","extras":{"command":"ls","exit_code":2}}"#,
+                r#""extras":{"command":"ls","metadata":{"exit_code":2,"pid":-1}},"success":false,"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run","content":"","extras":{"metadata":{"exit_code":1}}}"#,
+                r#""extras":{"metadata":{"exit_code":1}},"success":false,"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run","content":"","extras":{"metadata":{"exit_code":1}},"success":false}"#,
+                r#""extras":{"metadata":{"exit_code":1}},"success":false,"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run_ipython","content":"","extras":{"code":"1"}}"#,
+                r#""extras":{"code":"1"},"success":true,"type""#,
+            ),
+            (
+                r#"{"source":"agent","observation":"run","content":"","extras":{"command":"images_urls exit_code"}}"#,
+                r#""extras":{"command":"images_urls exit_code"},"type""#,
+            ),
+        ] {
+            let json = read(file.as_bytes(), EventId(1), "T").unwrap().json;
+            assert!(json.contains(part), "{json}\n{part}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_json_does_not_have_costs_no_content() {
+        let file =
+            r#"{"source":"agent","observation":"run","content":"kept","extras":{"cost":NaN}}"#;
+        let original = read(file.as_bytes(), EventId(1), "T").unwrap();
+        assert!(original.json.contains(r#""content":"kept","extras":{"cost":null}"#));
+        assert!(original.is_mended);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl fmt::Display for Imported {
             (self.gaps, "ids filled with null events"),
             (self.from_cache, "from the cache"),
             (self.unknown, "of unknown kinds"),
-            (self.mended, "with broken characters"),
+            (self.mended, "with broken characters or numbers"),
             (self.redacted, "with secrets hidden"),
         ] {
             if count > 0 {

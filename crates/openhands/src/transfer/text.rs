@@ -4,12 +4,14 @@ use serde_json::value::RawValue;
 
 use crate::domain::end_of_string;
 use crate::domain::python::push_ascii;
+use crate::domain::surrogates::mend;
 
 /// JSON as serde_json would have written it, with numbers as they came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Compact {
     pub(super) json: String,
-    /// Whether halves of characters were replaced: Python writes them, and no one else reads them.
+    /// Whether something was replaced that Python writes and nobody else reads: halves of characters,
+    /// and the numbers `NaN` and `Infinity`.
     pub(super) mended: bool,
 }
 
@@ -19,7 +21,14 @@ pub(super) struct Compact {
 /// When it is none.
 pub(super) fn compact(bytes: &[u8]) -> Result<Compact, serde_json::Error> {
     // Checks the syntax and UTF-8; what follows relies on both.
-    let text = serde_json::from_slice::<&RawValue>(bytes)?.get();
+    let text = match serde_json::from_slice::<&RawValue>(bytes) {
+        Ok(text) => text.get(),
+        Err(error) => {
+            let mended = std::str::from_utf8(bytes).ok().and_then(without_odd_numbers);
+            let compacted = compact(mended.ok_or(error)?.as_bytes())?;
+            return Ok(Compact { mended: true, ..compacted });
+        }
+    };
     let mut out = Compact { json: String::with_capacity(text.len()), mended: false };
     let mut rest = text;
     while let Some(at) = rest.find('"') {
@@ -37,6 +46,48 @@ pub(super) fn compact(bytes: &[u8]) -> Result<Compact, serde_json::Error> {
     Ok(out)
 }
 
+/// A text in which the numbers that JSON does not have are `null`; `None` when there are none. The
+/// text need not be JSON.
+fn without_odd_numbers(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut found = false;
+    while let Some(at) = rest.find(['"', 'N', 'I', '-']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let number = ODD_NUMBERS.iter().find_map(|number| rest.strip_prefix(number));
+        rest = match number {
+            Some(behind) => {
+                found = true;
+                out.push_str("null");
+                behind
+            }
+            None => {
+                let len = if rest.starts_with('"') { string_len(rest) } else { 1 };
+                out.push_str(&rest[..len]);
+                &rest[len..]
+            }
+        };
+    }
+    out.push_str(rest);
+    found.then_some(out)
+}
+
+/// Bytes of the string at the start of a text, to its end when it is not closed.
+fn string_len(text: &str) -> usize {
+    let mut escaped = false;
+    let mut bytes = text.bytes().enumerate().skip(1);
+    let end = bytes.find(|(_, byte)| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| at + 1)
+}
+
+/// What Python's `json` writes for numbers that JSON does not have.
+const ODD_NUMBERS: &[&str] = &["NaN", "Infinity", "-Infinity"];
+
 /// Adds a string with the fewest escapes.
 fn rewrite(quoted: &str, out: &mut Compact) -> Result<(), serde_json::Error> {
     let text: String = match serde_json::from_str(quoted) {
@@ -48,35 +99,6 @@ fn rewrite(quoted: &str, out: &mut Compact) -> Result<(), serde_json::Error> {
     };
     out.json.push_str(&serde_json::to_string(&text)?);
     Ok(())
-}
-
-/// A string in which each half of a surrogate pair that stands alone is U+FFFD.
-fn mend(quoted: &str) -> String {
-    let mut out = String::with_capacity(quoted.len());
-    let mut rest = quoted;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let taken = match (unit(rest), rest.get(6..).and_then(unit)) {
-            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
-            (Some(0xd800..0xe000), _) => {
-                out.push_str("\\ufffd");
-                rest = &rest[6..];
-                continue;
-            }
-            (Some(_), _) => 6,
-            // A backslash and the one ASCII character behind it.
-            (None, _) => 2,
-        };
-        out.push_str(&rest[..taken]);
-        rest = &rest[taken..];
-    }
-    out + rest
-}
-
-/// The number in `\uXXXX` at the start of a text.
-fn unit(text: &str) -> Option<u16> {
-    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 /// Compact JSON as Python's `json.dumps` writes it: a blank behind each comma and colon, and nothing
@@ -138,7 +160,29 @@ mod tests {
             let compacted = compact(text.as_bytes()).unwrap();
             assert_eq!(compacted, Compact { json: ours.to_owned(), mended: true });
         }
-        for text in ["", "{", "{\"a\": NaN}", "[1] x", "\"\\x\"", "{\"a\": \"b"] {
+        for (text, ours) in [
+            ("{\"a\": NaN}", "{\"a\":null}"),
+            ("[NaN, Infinity, -Infinity, -1]", "[null,null,null,-1]"),
+            (
+                r#"{"NaN": "Infinity \" -Infinity \\", "b": NaN}"#,
+                r#"{"NaN":"Infinity \" -Infinity \\","b":null}"#,
+            ),
+            (r#"[NaN, "\ud800"]"#, "[null,\"\u{fffd}\"]"),
+        ] {
+            let compacted = compact(text.as_bytes()).unwrap();
+            assert_eq!(compacted, Compact { json: ours.to_owned(), mended: true });
+        }
+        for text in [
+            "",
+            "{",
+            "[1] x",
+            "{\"a\": NaNa}",
+            "[NaN",
+            "[Infinit]",
+            "\"NaN",
+            "\"\\x\"",
+            "{\"a\": \"b",
+        ] {
             assert!(compact(text.as_bytes()).is_err(), "{text}");
         }
         assert!(compact(b"\"\xff\"").is_err());
@@ -170,7 +214,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in "[\"\\\\ud8c0a{}:, 9]{0,40}") {
+        fn no_bytes_panic(bytes in "([\"\\\\ud8c0a{}:, 9-]|NaN|Infinity|é){0,40}") {
             if let Ok(compacted) = compact(bytes.as_bytes()) {
                 prop_assert!(serde_json::from_str::<Value>(&compacted.json).is_ok());
             }

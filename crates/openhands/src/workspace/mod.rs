@@ -24,7 +24,7 @@ use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt as _};
 pub use archive::zip;
 pub use error::FileError;
 pub use limits::FileLimits;
-pub use upload::{Upload, file_name};
+pub use upload::{Upload, upload_path};
 
 /// An open workspace.
 #[derive(Debug)]

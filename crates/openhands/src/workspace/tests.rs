@@ -205,7 +205,7 @@ async fn an_upload_is_there_when_it_is_whole() {
     let root = folder.path().join("root");
     symlink("../secret", root.join("link")).unwrap();
     let workspace = Arc::new(workspace);
-    for name in ["new", "old", "link"] {
+    for name in ["new", "old", "link", "deep/down/new"] {
         let mut upload = workspace.upload(name).await.unwrap();
         upload.write(&"ab".into(), 4).await.unwrap();
         upload.write(&"cd".into(), 4).await.unwrap();
@@ -221,25 +221,43 @@ async fn an_upload_is_there_when_it_is_whole() {
     let names = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.collect();
     names.sort();
-    assert_eq!(names, ["link", "new", "old"], "nothing is left beside them");
-    assert_eq!(workspace.size(&FileLimits::default()).unwrap(), 12);
+    assert_eq!(names, ["deep", "link", "new", "old"], "nothing is left beside them");
+    assert_eq!(workspace.size(&FileLimits::default()).unwrap(), 16);
 }
 
 #[test]
-fn a_name_is_the_last_part_of_what_was_given() {
-    for (given, name) in [
+fn an_uploaded_file_keeps_its_path_below_the_workspace() {
+    for (given, path) in [
         ("up.txt", Some("up.txt")),
+        ("proj/src/index.js", Some("proj/src/index.js")),
+        ("proj\\src\\index.js", Some("proj/src/index.js")),
+        ("./a//b", Some("a/b")),
         ("/workspace/up.txt", Some("up.txt")),
-        ("C:\\dir\\up.txt", Some("up.txt")),
+        ("/workspace/a/up.txt", Some("a/up.txt")),
+        ("/etc/passwd", Some("etc/passwd")),
+        ("C:\\dir\\up.txt", Some("dir/up.txt")),
         ("../../up.txt", Some("up.txt")),
+        ("a/../../up.txt", Some("up.txt")),
+        ("a/b/../up.txt", Some("a/up.txt")),
         (" a b ", Some("a b")),
         (".env", Some(".env")),
+        ("up.", Some("up.")),
         ("..", None),
+        ("a/..", None),
+        ("a/b/..", None),
+        ("a/.", None),
         ("a/", None),
+        ("a\\", None),
+        ("/", None),
+        ("C:", None),
         ("", None),
         ("a\nb", None),
+        ("a/b\0/c", None),
         (&"x".repeat(256), None),
+        (&format!("{}x", "a/".repeat(63)), Some(&*format!("{}x", "a/".repeat(63)))),
+        (&format!("{}x", "a/".repeat(64)), None),
+        (&format!("{}x", "0123456789abcdef/".repeat(62)), None),
     ] {
-        assert_eq!(file_name(given), name, "{given:?}");
+        assert_eq!(upload_path(given).as_deref(), path, "{given:?}");
     }
 }

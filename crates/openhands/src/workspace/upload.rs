@@ -19,7 +19,7 @@ impl Workspace {
         Ok(walk(self, limits)?.iter().map(|entry| entry.bytes).sum())
     }
 
-    /// Begins a file of this name, which is one of [`file_name`].
+    /// Begins a file at this path, which is one of [`upload_path`].
     ///
     /// # Errors
     /// When the system refuses.
@@ -72,8 +72,8 @@ impl Upload {
         self.file.write_all(bytes).await.map_err(|error| FileError::of(&self.name, error))
     }
 
-    /// Gives it its name, in the place of a file that has it already; says how many bytes it has.
-    /// Ready when it is on disk.
+    /// Gives it its name, in the place of a file that has it already, and makes the folders above it;
+    /// says how many bytes it has. Ready when it is on disk.
     ///
     /// # Errors
     /// When the disk refuses, or a folder has the name.
@@ -86,7 +86,13 @@ impl Upload {
         let Beside::There(beside) = &self.beside else { return Ok(self.len) };
         let (workspace, from, to) =
             (Arc::clone(&self.workspace), beside.clone(), self.name.clone());
-        blocking(&self.name, move || workspace.dir.rename(from, &workspace.dir, to)).await?;
+        blocking(&self.name, move || {
+            if let Some((folders, _)) = to.rsplit_once('/') {
+                workspace.dir.create_dir_all(folders)?;
+            }
+            workspace.dir.rename(from, &workspace.dir, to)
+        })
+        .await?;
         self.beside = Beside::Moved;
         Ok(self.len)
     }
@@ -108,16 +114,38 @@ async fn blocking<T: Send + 'static>(
     done.map_err(io::Error::other).and_then(|done| done).map_err(|error| FileError::of(name, error))
 }
 
-/// The last part of a path that a browser gave as a file's name; `None` when it can be none.
-pub fn file_name(given: &str) -> Option<&str> {
-    let name = given.rsplit(['/', '\\']).next()?.trim();
-    let is_name = !name.is_empty()
-        && name != "."
-        && name != ".."
-        && name.len() <= NAME_BYTES
-        && !name.contains(char::is_control);
-    is_name.then_some(name)
+/// The path below the workspace for a file that a browser names so, with `/` between its parts;
+/// `None` when it can be none. Browsers name the files of a folder by their path in it.
+///
+/// A path of another machine loses its root: `/home/a` becomes `home/a`, and `C:\a` becomes `a`.
+/// `/workspace/a` is `a`, as for the other routes. `..` takes the part before it away, at most up to
+/// the workspace.
+pub fn upload_path(given: &str) -> Option<String> {
+    let given = given.trim().replace('\\', "/");
+    let given = given.strip_prefix("/workspace/").unwrap_or(&given);
+    let mut path: Vec<&str> = Vec::new();
+    for (at, part) in given.split('/').map(str::trim).enumerate() {
+        match part {
+            "" | "." => {}
+            ".." => _ = path.pop(),
+            drive if at == 0 && is_drive(drive) => {}
+            part => path.push(part),
+        }
+    }
+    let is_name = |part: &&str| part.len() <= NAME_BYTES && !part.contains(char::is_control);
+    let is_file =
+        !given.ends_with(['/', '.']) || path.last().is_some_and(|name| given.ends_with(name));
+    let fits = !path.is_empty() && path.len() <= DEPTH && path.iter().all(is_name);
+    (is_file && fits).then(|| path.join("/")).filter(|path| path.len() <= PATH_BYTES)
+}
+
+fn is_drive(part: &str) -> bool {
+    matches!(part.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
 
 /// Most bytes of a file's name on usual systems.
 const NAME_BYTES: usize = 255;
+/// Most folders above an uploaded file and itself; what an archive holds by default.
+const DEPTH: usize = 64;
+/// Most bytes of an uploaded file's path.
+const PATH_BYTES: usize = 1024;

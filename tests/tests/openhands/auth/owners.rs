@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::SocketIo;
 
+use super::super::event;
 use super::*;
 
 fn message(text: &str) -> Value {
@@ -202,4 +203,40 @@ async fn what_was_made_without_keys_is_the_admins_to_give() {
         assert_eq!(ask(&server, &root, "PUT", &access, wrong).await.0, 422, "{wrong}");
     }
     assert_eq!(ask(&server, &root, "PUT", "/api/conversations/none/access", "{}").await.0, 404);
+}
+
+#[tokio::test]
+async fn recall_observations_are_sent_and_recall_actions_only_live() {
+    let Keyed { server, alice, bot, .. } = keyed(&[]).await;
+    let id = conversation(&server, &alice).await;
+    let path = format!("/api/conversations/{id}");
+    let shared = r#"{"shared":[{"user":"bot","right":"write"}]}"#;
+    assert_eq!(ask(&server, &alice, "PUT", &format!("{path}/access"), shared).await.0, 200);
+    let mut client = SocketIo::start();
+    client.open("live", &server.url(), with_key(&id, &alice)).await;
+    client.expect("live", "connect").await;
+    assert_eq!(event(&mut client, "live").await["id"], 0);
+    for body in [
+        json!({"action": "recall", "args": {"recall_type": "knowledge", "query": "q"}}),
+        json!({"observation": "recall", "content": "Added", "extras": {}, "cause": 1}),
+        json!({"action": "null", "args": {}}),
+        json!({"observation": "null", "content": "", "extras": {}}),
+        json!({"action": "message", "args": {"content": "end"}}),
+    ] {
+        let sent = ask(&server, &bot, "POST", &format!("{path}/events"), &body.to_string()).await;
+        assert_eq!(sent.0, 200, "{body}: {sent:?}");
+    }
+    client.open("late", &server.url(), with_key(&id, &alice)).await;
+    client.expect("late", "connect").await;
+    for (socket, ids) in [("live", &[1, 2, 5][..]), ("late", &[0, 2, 5])] {
+        for id in ids {
+            assert_eq!(event(&mut client, socket).await["id"], *id, "{socket}");
+        }
+    }
+    // Coming back between the action and its answer: the answer is not lost.
+    let mut again = with_key(&id, &alice);
+    again["query"]["latest_event_id"] = json!(1);
+    client.open("again", &server.url(), again).await;
+    client.expect("again", "connect").await;
+    assert_eq!(event(&mut client, "again").await["id"], 2);
 }
