@@ -1,7 +1,7 @@
-//! A connection by its messages, the application's answers and time, against a list of who is in
-//! which namespace: caps hold, nothing panics, after an error everything is refused.
+//! A connection, driven by messages, the application's answers and time, against a list of the
+//! namespaces joined: caps hold, nothing panics, and after an error everything is refused.
 //!
-//! Input: one operation per line, so that seeds are written by hand. A first line `!` joins `/`
+//! Input: one operation per line, so that people can write seeds by hand. A first line `!` joins `/`
 //! implicitly.
 //!
 //! | line | operation |
@@ -11,7 +11,7 @@
 //! | `a/`, `a/x` | accept a namespace |
 //! | `r/`, `r/x` | refuse it |
 //! | `d/`, `d/x` | make the client leave it |
-//! | `+…` | as many seconds pass as bytes follow |
+//! | `+…` | one second passes for each byte that follows |
 
 #![no_main]
 
@@ -51,7 +51,7 @@ struct Model {
     config: Config,
     now: Time,
     failed: bool,
-    /// Who has asked to join (false) or has joined (true).
+    /// Namespaces that the client has asked to join (false) or has joined (true).
     namespaces: BTreeMap<Namespace, bool>,
 }
 
@@ -91,7 +91,7 @@ impl Model {
         for event in events {
             self.event(event);
         }
-        // Only ever the answer to a CONNECT that came twice, for a namespace that is joined.
+        // Happens only as the answer to a second CONNECT for a namespace that is joined already.
         if let Some(answer) = self.connection.poll_transmit() {
             assert!(self.config.implicit_connect);
             assert_eq!(&answer.text().wire()[..], br#"40{"sid":"id"}"#);

@@ -1,5 +1,5 @@
-//! JSON that was checked, as types: what `serde_json` reads from it and nothing else, the errors in
-//! its words. Beside an attachment ours reads alone, and no second reading hides what it refuses.
+//! Checked JSON read as types must give what `serde_json` gives, including its error texts. Next to an
+//! attachment only our reader runs, so no second reading can hide what it refuses.
 
 #![no_main]
 
@@ -46,8 +46,8 @@ fuzz_target!(|json: &str| {
 
 struct Checked<'a> {
     raw: &'a RawJson,
-    /// None when it cannot be an argument: its brackets are one too many with those around it, or a
-    /// placeholder in it names another attachment.
+    /// `None` if the text cannot be an argument: together with the brackets around it, it is nested too
+    /// deeply, or a placeholder in it names another attachment.
     args: Option<&'a Args>,
 }
 
@@ -69,7 +69,7 @@ impl<'de> Checked<'de> {
     }
 }
 
-/// As the first of two arguments, of which the other is an attachment.
+/// Reads it as the first of two arguments; the second is an attachment.
 fn beside_an_attachment(json: &str) -> Option<Args> {
     let text = format!(r#"51-["name",{json},{{"_placeholder":true,"num":0}}]"#);
     let config = Config::default();
@@ -96,7 +96,7 @@ struct Struct<'a> {
     rest: BTreeMap<String, Value>,
 }
 
-/// Takes a refusal for nothing, and reads on.
+/// Treats a refusal as no value, and reads on.
 #[derive(Debug, Deserialize)]
 #[allow(dead_code, reason = "compared by what `Debug` shows")]
 struct Lenient {

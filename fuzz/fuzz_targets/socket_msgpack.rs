@@ -1,5 +1,5 @@
-//! Packets as MessagePack: no bytes panic; one that is read as it is gives the packet that its text
-//! gives, and the same types.
+//! Packets as MessagePack: no bytes panic; a packet that is read directly gives the same packet and the
+//! same types as its text.
 
 #![no_main]
 
@@ -30,7 +30,7 @@ fuzz_target!(|wire: &[u8]| {
     }
 });
 
-/// By way of the text, as clients of the default parser would have sent it.
+/// Reads it through the text that clients with the default parser would have sent.
 fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
     let (text, attachments) = msgpack::decode(packet, config)?;
     let mut parts = Reassembly::default();
@@ -41,7 +41,7 @@ fn rewritten(packet: &Bytes, config: &Config) -> Result<Packet, PeerError> {
     Ok(whole.expect("all attachments came"))
 }
 
-/// Before anybody asks for JSON.
+/// Compares the types that are read before JSON is made.
 fn types(read: &Packet, text: &Packet) {
     let (args, same) = match (&read.body, &text.body) {
         (Body::Event { args, .. }, Body::Event { args: same, .. })
@@ -52,7 +52,7 @@ fn types(read: &Packet, text: &Packet) {
     if args.attachments().is_empty() {
         relayed(args, same);
     }
-    // Floats are exact in one and to 15 digits in the other: no type here keeps one.
+    // Floats are exact in MessagePack and have 15 digits in JSON, so no type here holds one.
     reads::<IgnoredAny>(args, same);
     reads::<(i8, u64, i64)>(args, same);
     reads::<(String, Option<bool>, Option<char>)>(args, same);
@@ -62,14 +62,14 @@ fn types(read: &Packet, text: &Packet) {
     reads::<Struct>(args, same);
 }
 
-/// Sent on, they are the same once more; and a value that is written at once is what its JSON is.
+/// Checks that arguments sent on stay the same, and that a value written directly equals its JSON.
 fn relayed(args: &Args, same: &Args) {
     let root = Namespace::default();
     let wire = msgpack::ack_args(&root, 1, args).expect("they were data");
     let deep = Config { max_json_depth: 128, ..Config::default() };
     let packet = msgpack::parse(&wire, &deep).expect("an ack");
     let Body::Ack { id: 1, args: relayed } = packet.body else { panic!("an ack") };
-    // By way of JSON the last digit of a fraction may be another.
+    // Through JSON the last digit of a fraction may differ.
     let is_float = |pair: &[u8]| pair[0].is_ascii_digit() && b".e".contains(&pair[1]);
     if same.raw().windows(2).any(is_float) {
         return;

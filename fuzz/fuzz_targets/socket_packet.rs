@@ -1,5 +1,5 @@
-//! Packets of Socket.IO: no text panics; what parses is written back to something that parses to
-//! the same; limits hold; the JSON checker and the argument reader agree with `serde_json`.
+//! Packets of Socket.IO: no text panics; a parsed packet, written and parsed again, is the same;
+//! limits hold; the JSON checker and the argument reader agree with `serde_json`.
 
 #![no_main]
 
@@ -46,7 +46,7 @@ fuzz_target!(|wire: &str| {
     }
 });
 
-/// The packet with its attachments; None when a placeholder names none of them.
+/// Returns the packet with its attachments, or `None` if a placeholder names none of them.
 fn complete(text: &Text, attachments: &[Bytes]) -> Option<Packet> {
     let config = Config::default();
     let mut reassembly = Reassembly::default();
@@ -92,7 +92,7 @@ fn check_array(json: &str) {
     }
 }
 
-/// Arguments are what `serde_json` reads from their text.
+/// Checks that arguments equal what `serde_json` reads from their text.
 fn arguments(args: &Args) {
     let array = format!("[{}]", std::str::from_utf8(args.raw()).expect("UTF-8 came in"));
     let elements: Vec<&RawValue> = serde_json::from_str(&array).expect("checked");
@@ -104,7 +104,7 @@ fn arguments(args: &Args) {
         elements.iter().map(|element| serde_json::from_str(element.get())).collect();
     let Ok(values) = values else { return };
     let first: Option<Value> = args.parse::<(Option<Value>,)>().expect("read before").0;
-    // An option that is asked for reads null as none.
+    // Reading an `Option` turns null into `None`.
     assert_eq!(first, values.first().filter(|value| !value.is_null()).cloned());
     match (args.parse::<(Value, Value)>(), &values[..]) {
         (Ok(two), [a, b, ..]) => assert_eq!(two, (a.clone(), b.clone())),
@@ -113,7 +113,7 @@ fn arguments(args: &Args) {
     }
 }
 
-/// Received arguments leave again as they came, by every way there is.
+/// Checks that received arguments are sent on unchanged, by every encoder.
 fn resent(packet: &Packet) {
     let namespace = &packet.namespace;
     match &packet.body {
