@@ -1,9 +1,10 @@
-//! A client's session against a server's, with a network between them that delivers in any order
-//! the transports allow and may cut the websocket while it is probed: both sides receive what the
+//! A client's session against a server's. The network between them delivers in any order that the
+//! transports allow, and may cut the websocket while it is probed. Both sides must receive what the
 //! other sent, once and in order, and all of it unless a session ended.
 //!
 //! Input: a first byte for the transports (`w` websocket, `p` polling, other: upgrading); then
-//! operations, each the letter in [`Op`]. Any other byte is the operation of its remainder.
+//! operations, each the letter in [`Op`]. Any other byte stands for
+//! the operation that its remainder selects.
 
 #![no_main]
 
@@ -68,7 +69,7 @@ enum Op {
     Send(Side),
     /// `x`: the websocket is cut, unless the client has moved to it.
     Cut,
-    /// `n`: the server hears of a cut.
+    /// `n`: the server notices a cut.
     Notice,
     /// `c`, `C`: the client, the server closes.
     Close(Side),
@@ -122,18 +123,18 @@ struct Pair {
     post: Option<Leg>,
     websocket: Option<Leg>,
     body: Bytes,
-    /// The answer to the GET; None for a refusal.
+    /// The answer to the GET; `None` for a refusal.
     answer: Option<Bytes>,
-    /// Frames on their way; None on a side whose end of the websocket is closed.
+    /// Frames on their way; `None` for a side whose end of the websocket is closed.
     to_client: Option<VecDeque<Frame>>,
     to_server: Option<VecDeque<Frame>>,
     sent: [usize; 2],
     received: [usize; 2],
     ended: [Option<CloseReason>; 2],
-    /// Whose application closed.
+    /// Which sides' applications have closed.
     closed: [bool; 2],
-    /// Time passed, the client closed before the handshake, or a POST met a closed server: what
-    /// was under way may be lost.
+    /// Time passed, the client closed before the handshake, or a POST reached a closed server:
+    /// messages on their way may be lost.
     excused: bool,
 }
 
@@ -141,9 +142,9 @@ struct Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leg {
     ToServer,
-    /// Only a GET stays there.
+    /// Only a GET can stay there.
     Held,
-    /// With its answer, or refused.
+    /// Answered or refused.
     ToClient(bool),
 }
 
@@ -155,7 +156,7 @@ impl Pair {
             upgrade_timeout: Duration::from_secs(2),
             ..client::Config::default()
         };
-        // The client may send no more than the server announces, and the other way round.
+        // Neither side may send more than the other announces.
         client.limits.max_payload = 120;
         let mut server = server::Config {
             ping_interval: Duration::from_secs(3),
@@ -232,7 +233,7 @@ impl Pair {
         }
     }
 
-    /// Neither side breaks the protocol, unless a timer or a close of one has overtaken the other.
+    /// Checks that neither side breaks the protocol, unless a timer or a close has overtaken the other side.
     fn faultless(&self, fault: bool) {
         assert!(!fault || self.excused || self.is_closing(), "a fault between our own");
     }
@@ -354,7 +355,7 @@ impl Pair {
     }
 
     fn client_transmits(&mut self) -> bool {
-        // Its end is open once it has heard so.
+        // The client's end is open once it has been told so.
         if self.to_client.is_none() || self.websocket.is_some() {
             return false;
         }
@@ -425,7 +426,7 @@ impl Pair {
         true
     }
 
-    /// The server hears that the client's end is closed.
+    /// Tells the server that the client's end is closed.
     fn notice(&mut self) -> bool {
         let hears = self.to_client.is_none() && self.to_server.take().is_some();
         if hears {
@@ -482,7 +483,7 @@ impl Pair {
         self.closed.contains(&true)
     }
 
-    /// Lets everything arrive, without time; then nothing may be missing.
+    /// Lets everything arrive without time passing; then nothing may be missing.
     fn settle(&mut self) {
         const DELIVERIES: [Op; 13] = [
             Op::Notice,

@@ -1,5 +1,5 @@
-//! Packets: what decodes is written back to something that decodes to the same, and an error
-//! tells the truth.
+//! Packets: a decoded packet, written and decoded again, is the same, and an error describes the
+//! input correctly.
 
 #![no_main]
 

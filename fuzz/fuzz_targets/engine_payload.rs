@@ -1,5 +1,5 @@
-//! Payloads against a split by hand: same packets, same error, never more than the limit; and
-//! what was read is joined again within the encoder's limit.
+//! Payloads against a naive split: same packets, same error, never more than the limit. The packets
+//! are then joined again within the encoder's limit.
 //!
 //! Input: the limit on packets, the limit on bytes, then the body.
 
@@ -15,7 +15,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let expected = naive(body, max_packets);
 
     let mut packets = payload::decode(Bytes::copy_from_slice(body), max_packets);
-    // Read one by one, so that a decoder that looks ahead answers otherwise than the oracle.
+    // Read one by one, so that a decoder that looks ahead differs from the oracle.
     for result in &expected {
         assert_eq!(packets.next().as_ref(), Some(result));
     }
@@ -26,7 +26,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     joined(good, max_bytes);
 });
 
-/// The results in order: packets, then at most one error.
+/// Returns the results in order: packets, then at most one error.
 fn naive(body: &[u8], max: usize) -> Vec<Result<Packet, PacketError>> {
     if let Err(error) = std::str::from_utf8(body) {
         return vec![Err(PacketError::Utf8 { at: error.valid_up_to() })];

@@ -1,7 +1,6 @@
-//! Requests against a reader of the query that nobody optimised, in the reference's order of
-//! checks.
+//! Requests against a naive reader of the query that follows the reference's order of checks.
 //!
-//! Input: `<method> <query>`, the method with `+` behind it for a request to become a websocket.
+//! Input: `<method> <query>`, with `+` after the method for a request that asks for a websocket.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Payloads of protocol 3 in both forms against a split by hand; and what was read is joined again
+//! Payloads of protocol 3, in both forms, against a naive split. The packets are then joined again
 //! within the encoder's limit, for clients with and without `b64`.
 //!
 //! Input: the limit on packets, the limit on bytes, then the body.
@@ -25,9 +25,9 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
 
 type Results = Vec<Result<Packet, PacketError>>;
 
-/// The packets, which are those expected.
+/// Returns the packets, after comparing them with the expected ones.
 fn compare(mut packets: payload::Packets, expected: Results) -> Vec<Packet> {
-    // Read one by one, so that a decoder that looks ahead answers otherwise than the oracle.
+    // Read one by one, so that a decoder that looks ahead differs from the oracle.
     for result in &expected {
         assert_eq!(packets.next().as_ref(), Some(result));
     }
@@ -119,7 +119,7 @@ fn number(digits: impl Iterator<Item = u8>) -> Option<usize> {
 
 /// Joins packets into bodies of at most `max` bytes, and reads them again.
 fn joined(packets: &[Packet], base64: bool, max: usize) {
-    // A handshake that came as bytes need not be the text that ours is.
+    // A handshake that arrived as bytes may differ from the text that ours would be.
     let packets = packets.iter().filter(|packet| !matches!(packet, Packet::Open(_)));
     let mut waiting = packets.peekable();
     while waiting.peek().is_some() {

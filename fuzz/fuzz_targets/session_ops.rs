@@ -1,10 +1,10 @@
-//! The server's session by any list of operations, against a model with two lists: what was sent
-//! and what was received. Order is kept, nothing is lost while the session is open or drains,
-//! caps hold, and every `has_*` says what its `poll_*` then does.
+//! The server's session under any list of operations, against a model with two lists: messages sent
+//! and messages received. Order is kept, nothing is lost while the session is open or drains,
+//! caps hold, and every `has_*` agrees with what its `poll_*` then does.
 //!
 //! Input: a first byte that is `w` for a session on websocket, `3` for protocol 3, `W` for both;
-//! then operations, each the letter in [`Op`], so that seeds are written by hand. Any other byte is
-//! the operation of its remainder.
+//! then operations, each the letter in [`Op`], so that people can write seeds by hand. Any other byte
+//! stands for the operation that its remainder selects.
 
 #![no_main]
 
@@ -71,17 +71,17 @@ enum Op {
     Frame(String),
     /// `b…\n`: a binary frame.
     Binary(Vec<u8>),
-    /// `t`: what the websocket is to send is taken.
+    /// `t`: the websocket takes what it has to send.
     TakeTransmit,
     /// `d`, `D`: the websocket closes, or fails.
     LoseWebsocket(bool),
-    /// `s` and one byte: so many messages, of so many bytes, are sent.
+    /// `s` and one byte: messages are sent; the byte gives their number and size.
     Send { count: usize, len: usize },
     /// `c`: the application closes.
     Close,
     /// `e`: an event is taken.
     TakeEvent,
-    /// `+` and one byte: so many times 100 ms pass.
+    /// `+` and one byte: that many times 100 ms pass.
     Pass(u64),
 }
 
@@ -136,7 +136,7 @@ struct Model {
     config: Config,
     protocol: Protocol,
     now: Time,
-    /// A websocket is there and has not been told to close.
+    /// A websocket is attached and has not been told to close.
     attached: bool,
     /// A GET waits for its answer.
     held: bool,
@@ -144,12 +144,12 @@ struct Model {
     posting: bool,
     /// Messages sent and not delivered.
     waiting: VecDeque<Message>,
-    /// Packets and bytes that were refused since something was sent.
+    /// Packets and bytes refused since the last successful send.
     refused: (usize, usize),
     sent: usize,
     /// Messages received and not taken.
     received: VecDeque<Message>,
-    /// The application closed, and the world has done nothing since but take what there is.
+    /// The application closed, and since then packets and events were only taken.
     drains: bool,
     upgraded: bool,
     told_closed: bool,
@@ -164,7 +164,7 @@ impl Model {
             ping_timeout: Duration::from_millis(1_000),
             upgrade_timeout: Duration::from_millis(1_500),
             close_timeout: Duration::from_millis(2_500),
-            // The model has no limit of probes.
+            // The model does not limit probes.
             max_probes: u32::MAX,
             ..Config::default()
         };
@@ -236,7 +236,7 @@ impl Model {
             }
             Op::Send { count, len } => self.send(count, len),
             Op::Close => {
-                // In an upgrade it waits for its end first.
+                // During an upgrade it first waits for the upgrade to end.
                 self.drains |=
                     self.session.is_open() && !(self.attached && self.polls() == Some(true));
                 self.session.close(self.now);
@@ -252,7 +252,7 @@ impl Model {
         }
     }
 
-    /// Whether an open session polls; None when it is not open.
+    /// Whether an open session polls; `None` if it is not open.
     fn polls(&self) -> Option<bool> {
         self.session.is_open().then(|| self.session.transport() == Transport::Polling)
     }
@@ -333,7 +333,7 @@ impl Model {
         }
     }
 
-    /// What this side sends to show that it lives.
+    /// Whether this packet is the one by which this side shows that it is alive.
     fn is_heartbeat(&self, packet: &Packet) -> bool {
         match self.protocol {
             Protocol::V4 => *packet == Packet::Ping,
@@ -357,7 +357,7 @@ impl Model {
     }
 
     fn payload(&mut self, body: &[u8], binary: bool) {
-        // As a driver does: what the application has not taken stops the reading.
+        // As a driver does: messages that the application has not taken stop the reading.
         if !self.session.wants_input() || !(self.posting || self.post()) {
             return;
         }
@@ -367,7 +367,7 @@ impl Model {
         if self.session.is_open() {
             let max = self.config.limits.max_payload_packets;
             let packets = self.decode(body.clone(), binary, max).into_iter();
-            // Protocol 4 has no binary form: nothing of it is read.
+            // Protocol 4 has no binary form, so none of it is read.
             fine = !(binary && self.protocol == Protocol::V4)
                 && packets
                     .map(|packet| packet.is_ok_and(|p| self.packet(p)))
@@ -392,7 +392,7 @@ impl Model {
         assert!(polls.is_none() || fine == self.session.is_open(), "{result:?}");
     }
 
-    /// What an open session does with a packet; false when it ends by it.
+    /// Handles a packet as an open session does; false if the packet ends the session.
     fn packet(&mut self, packet: Packet) -> bool {
         match (packet, self.protocol) {
             (Packet::Message(message), _) => self.received.push_back(message),
@@ -446,7 +446,7 @@ impl Model {
         }
     }
 
-    /// As many as there is room for, from the first on.
+    /// Takes as many as there is room for, starting with the first.
     fn send_some(&mut self, messages: Vec<Message>) {
         let (queued, before) = (self.session.send_some(messages.clone()), self.sent);
         self.refused = (0, 0);
@@ -462,7 +462,7 @@ impl Model {
         assert!(queued.is_ok_and(|queued| queued == self.sent - before));
     }
 
-    /// Whether what was refused would be queued now.
+    /// Whether the refused message would be queued now.
     fn refused_fits(&self) -> bool {
         let (packets, bytes) = self.refused;
         let limits = &self.config.limits;
@@ -495,7 +495,7 @@ impl Model {
         true
     }
 
-    /// What holds between any two operations.
+    /// Checks what must hold between any two operations.
     fn check(&mut self) {
         let (session, limits) = (&self.session, &self.config.limits);
         let (bytes, received) =
@@ -517,7 +517,7 @@ impl Model {
         }
     }
 
-    /// What waits can be taken to its end, and every event.
+    /// Takes everything that waits, and every event.
     fn drain(&mut self) {
         let whole = self.session.is_open() || self.drains;
         for _ in 0..self.sent + 8 {

@@ -35,7 +35,7 @@ async def done(result):
 
 
 class Visit:
-    """One connection: the ids that it saw, until it saw as many as it should."""
+    """One connection: collects the ids that it sees, until it has as many as it should."""
 
     def __init__(self, loop, count):
         self.loop, self.count, self.ids = loop, count, []

@@ -11,7 +11,7 @@ import threading
 
 import socketio
 
-# The sync client calls handlers in threads of their own.
+# The sync client calls each handler in a separate thread.
 reporting = threading.Lock()
 
 
@@ -31,7 +31,7 @@ def shown(value):
 
 
 async def done(result):
-    """What a method of either client gives."""
+    """Return the result of a method of either client."""
     return await result if inspect.isawaitable(result) else result
 
 

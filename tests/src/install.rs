@@ -1,11 +1,11 @@
-//! What the tests need beyond Rust, installed when it is not there.
+//! Installs what the tests need beyond Rust, if it is missing.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Something the tests run that is no part of the workspace.
+/// A program that the tests run and that is not part of the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// Node with the packages of `tests/js`.
@@ -38,8 +38,8 @@ impl Tool {
     }
 }
 
-/// The program, after `tests/install` has put in place what is missing: at once after `tests/run`,
-/// minutes for a first websocat. One process at a time installs.
+/// Returns the program after `tests/install` has installed what is missing. This is immediate after
+/// `tests/run`; the first websocat takes minutes. One process at a time installs.
 ///
 /// # Panics
 /// With the one line of `tests/install` that says what this machine lacks.
@@ -79,7 +79,7 @@ pub(crate) fn profile() -> PathBuf {
     program.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
-/// A program's file, for whoever does not look for it.
+/// A program's file, for callers that do not search for it.
 fn on_path(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));

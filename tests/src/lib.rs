@@ -1,10 +1,10 @@
-//! What the end-to-end tests are made of: servers on free ports, real clients as processes, and
-//! waits that end.
+//! The parts of the end-to-end tests: servers on free ports, real clients as processes, and waits
+//! with a deadline.
 //!
 //! A test serves with [`Host`] in its own process, or starts the whole program with [`OpenHands`];
 //! drives a client of the npm registry or of PyPI as a [`Script`], or sockets of `socket.io-client`
-//! as [`SocketIo`]; and puts a [`Link`] between where the network should fail. Whatever does not
-//! happen in [`DEADLINE`] fails the test with a line that says what was awaited.
+//! as [`SocketIo`]; and puts a [`Link`] between where the network should fail. If something does
+//! not happen within [`DEADLINE`], the test fails with a line that says what it waited for.
 
 mod deadline;
 mod host;

@@ -82,8 +82,8 @@ impl OpenHands {
         Self { child, address, said, data, environment }
     }
 
-    /// The program, for runs that are not to come up. Its output is piped; settings of whoever
-    /// runs the tests do not reach it.
+    /// The program, for runs that are expected to fail at the start. Its output is piped, and settings
+    /// in the environment of the tests do not reach it.
     pub fn command() -> Command {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
@@ -117,7 +117,7 @@ impl OpenHands {
         self.data.path()
     }
 
-    /// Lets no write of it go beyond `bytes` of a file, or any again: what a full disk does to it.
+    /// Limits its files to `bytes`, or removes the limit: this has the effect of a full disk.
     #[cfg(target_os = "linux")]
     pub fn limit_files(&self, bytes: Option<u64>) {
         use rustix::process::{Resource, Rlimit, prlimit};
@@ -133,12 +133,12 @@ impl OpenHands {
         read(&self.said)
     }
 
-    /// Asks it to stop, with SIGTERM, and waits until it has.
+    /// Asks it to stop, with SIGTERM, and waits until it has stopped.
     pub async fn stop(&mut self) -> ExitStatus {
         self.end(Signal::TERM).await
     }
 
-    /// Ends it where it stands, with SIGKILL.
+    /// Kills it at once, with SIGKILL.
     pub async fn kill(&mut self) -> ExitStatus {
         self.end(Signal::KILL).await
     }
@@ -194,7 +194,7 @@ fn read(said: &Said) -> String {
     said.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Built by cargo beside this package's tests.
+/// Built by cargo together with this package's tests.
 fn program() -> PathBuf {
     let name = format!("openhands-under-test{}", std::env::consts::EXE_SUFFIX);
     install::profile().join(name)

@@ -2,7 +2,7 @@
 //!
 //! A script reports on its standard output, one `[name, value]` a line, and takes orders on its
 //! standard input, one JSON array a line. It ends by itself when its work is done, and at once
-//! when its input ends, so that none outlives its test.
+//! when its input ends, so no script outlives its test.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -113,7 +113,7 @@ impl Script {
         }
     }
 
-    /// What a script that is over had to say about that.
+    /// What a finished script printed about its end.
     pub(crate) async fn end(&mut self) -> String {
         let _ = self.child.kill().await;
         (&mut self.complaints).await.unwrap_or_default().trim().to_owned()

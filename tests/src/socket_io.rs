@@ -46,8 +46,8 @@ impl Release {
 
 /// A node process with any number of sockets, each under a name that the test gives it.
 ///
-/// What a socket reports is read in the order it happened on that socket; between sockets there is
-/// none. Every event is acked, if the server asks, with the arguments it came with.
+/// Reports of one socket are read in the order in which they happened; there is no order between
+/// sockets. Every event is acked, if the server asks, with the arguments it came with.
 #[derive(Debug)]
 pub struct SocketIo {
     script: Script,
@@ -76,7 +76,7 @@ impl SocketIo {
         self.script.tell(&json!(["emit", socket, args])).await;
     }
 
-    /// As [`SocketIo::emit`] for several events, all within one turn of the client's loop.
+    /// Emits several events as `socket.emit(...args)` does, all within one turn of the client's loop.
     pub async fn emit_at_once(&mut self, socket: &str, events: Vec<Value>) {
         self.script.tell(&json!(["emitAll", socket, events])).await;
     }
@@ -86,7 +86,7 @@ impl SocketIo {
         self.script.tell(&json!(["ask", socket, [args]])).await;
     }
 
-    /// As [`SocketIo::ask`] for several events, all within one turn of the client's loop.
+    /// Emits several events and asks for an ack of each, all within one turn of the client's loop.
     pub async fn ask_at_once(&mut self, socket: &str, events: Vec<Value>) {
         self.script.tell(&json!(["ask", socket, events])).await;
     }
@@ -144,7 +144,7 @@ impl SocketIo {
         assert_eq!(unread, None, "reports that the test did not expect");
     }
 
-    /// Ends the process, as [`SocketIo::clear`] does its sockets.
+    /// Ends the process. Reports that nobody read fail the test.
     pub async fn finish(mut self) {
         self.clear().await;
         self.script.tell(&json!(["end"])).await;

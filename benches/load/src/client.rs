@@ -1,4 +1,4 @@
-//! One fast client: nothing is parsed but what must be, all that is ready is taken at one read.
+//! One fast client: it parses only what it must, and takes everything that is ready in one read.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
 use crate::wire::{self, Frame, TEXT};
 
-/// A connection whose reads never wait unless they are asked to.
+/// A connection whose reads do not wait unless asked to.
 #[derive(Debug)]
 pub(crate) struct Conn {
     stream: TcpStream,
@@ -25,8 +25,8 @@ impl Conn {
         Ok(Self { stream, buffer: vec![0; 8 << 10], start: 0, end: 0 })
     }
 
-    /// Writes all of `bytes`. While the server does not take them, what it sends is read: two that
-    /// both wait for the other to read would wait for ever.
+    /// Writes all of `bytes`. Reads what the server sends while it does not take them: if both waited
+    /// for the other to read, they would wait forever.
     pub(crate) fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
@@ -85,7 +85,7 @@ impl Conn {
         &self.buffer[frame.start..frame.end]
     }
 
-    /// Waits for the next frame; None when the server has closed.
+    /// Waits for the next frame; `None` if the server has closed.
     pub(crate) fn next_frame(&mut self) -> io::Result<Option<Frame>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -108,7 +108,7 @@ impl Conn {
         }
     }
 
-    /// Takes the body of the next HTTP answer that is there, of status 200 or 101.
+    /// Takes the body of the next HTTP answer that has arrived, with status 200 or 101.
     pub(crate) fn response(&mut self) -> io::Result<Option<&[u8]>> {
         let bytes = &self.buffer[self.start..self.end];
         let Some(head) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
@@ -141,7 +141,7 @@ impl Conn {
         }
     }
 
-    /// Waits until something can be read, at most for `within`; whether it can.
+    /// Waits until something can be read, for at most `within`. Returns whether it can.
     pub(crate) fn readable(&self, within: Duration) -> io::Result<bool> {
         match self.wait(PollFlags::IN, within) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(false),
@@ -159,7 +159,7 @@ impl Conn {
     }
 }
 
-/// Several connections, of which those are named that have something to read.
+/// Several connections; tells which of them have something to read.
 pub(crate) struct Ready {
     epoll: rustix::fd::OwnedFd,
     events: Vec<epoll::Event>,
@@ -175,7 +175,7 @@ impl Ready {
         Ok(Self { epoll, events: Vec::with_capacity(256) })
     }
 
-    /// Waits until there are some, and gives their places.
+    /// Waits until there are some, and returns their indices.
     pub(crate) fn wait(&mut self) -> io::Result<impl Iterator<Item = usize> + use<'_>> {
         let patience = Timespec { tv_sec: PATIENCE.as_secs() as _, tv_nsec: 0 };
         self.events.clear();
@@ -191,7 +191,7 @@ impl Ready {
     }
 }
 
-/// The error for an answer that is not the right one.
+/// The error for a wrong answer.
 pub(crate) fn unexpected(got: &[u8]) -> io::Error {
     let text = String::from_utf8_lossy(&got[..got.len().min(200)]).into_owned();
     io::Error::other(format!("a wrong answer of {} bytes: {text}", got.len()))
@@ -202,5 +202,5 @@ pub(crate) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, part)
 }
 
-/// Time the server may be silent.
+/// How long the server may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);

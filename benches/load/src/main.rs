@@ -1,8 +1,8 @@
 //! Load over loopback: our servers, others', and a hand-written bound do the same work in one
 //! interleaved run; the figure is the server's processor time. Linux only: it reads `/proc`.
 //!
-//! `cargo run --release -p load` measures all of it in some minutes and writes the table and
-//! the plot into `docs/`; `-- --only TEXT` measures rows that hold the text and writes nothing.
+//! `cargo run --release -p load` measures everything in about twenty minutes and writes the table and
+//! the plot into `docs/`; `-- --only TEXT` measures rows whose name contains the text, and writes nothing.
 
 mod client;
 mod plot;
@@ -28,34 +28,34 @@ use servers::Kind;
 /// Measures servers over loopback, and writes docs/BENCHMARKS.md.
 #[derive(Debug, Parser)]
 struct CommandLine {
-    /// Do a little of everything, to see that it works; print, and write nothing
+    /// Do a little of everything to see whether it works; print only, write nothing
     #[arg(long)]
     quick: bool,
-    /// Only rows whose name holds this text; print, and write nothing
+    /// Measure only rows whose name contains this text; print only, write nothing
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// How often everything is measured, the foreign servers at most three times; the figure is the
-    /// median
+    /// How often to measure everything, the foreign servers at most three times; figures are the
+    /// medians
     #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     rounds: usize,
-    /// No round begins that would take longer than this, by the time of those before
+    /// Start no round that would end later than this, judged by the previous rounds
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     minutes: u32,
     #[command(subcommand)]
     part: Option<Part>,
 }
 
-/// What the program starts itself as.
+/// The roles in which the program starts itself.
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// One server, until its input ends
+    /// Run one server until its input ends
     #[command(hide = true)]
     Serve {
         kind: Kind,
         #[arg(long)]
         room: Option<usize>,
     },
-    /// Appends to an event log
+    /// Append to an event log
     #[command(hide = true)]
     Appends { seconds: u64, folder: PathBuf },
 }
@@ -64,7 +64,7 @@ enum Part {
 const FOREIGN_ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
-    // Started by this name it is that program.
+    // Started under this name, it acts as that program.
     if std::env::args().next().as_deref() == Some(through::OPENHANDS) {
         return openhands::main();
     }

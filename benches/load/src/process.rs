@@ -1,4 +1,4 @@
-//! Servers as processes of their own on a core of their own, and what they use.
+//! Servers as separate processes on their own core, and the resources they use.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// The core that servers run on.
 const SERVER_CORE: usize = 0;
-/// The core that the client runs on, where there are two.
+/// The core that the client runs on, if there are two.
 const CLIENT_CORE: usize = 1;
 
 /// A server that runs until it is dropped.
@@ -20,8 +20,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` on the servers' core and waits for a line of it in which `address` finds
-    /// where it listens.
+    /// Starts `command` on the servers' core, and waits for an output line in which `address` finds
+    /// the address it listens on.
     pub(crate) fn start(
         mut command: Command,
         address: impl Fn(&str) -> Option<SocketAddr>,
@@ -43,12 +43,12 @@ impl Process {
         self.child.id()
     }
 
-    /// Processor time of all its threads that run, user and system.
+    /// Processor time of all its running threads, user and system.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         cpu(&self.id().to_string())
     }
 
-    /// Resident KiB: now, and the most there ever were.
+    /// Resident KiB: now, and the peak.
     pub(crate) fn memory(&self) -> io::Result<(u64, u64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let field = |name: &str| {
@@ -59,7 +59,7 @@ impl Process {
         both.ok_or_else(|| io::Error::other("no memory in /proc"))
     }
 
-    /// Ends it by closing its input, and waits until it has.
+    /// Ends it by closing its input, and waits until it has ended.
     pub(crate) fn end(mut self) -> io::Result<()> {
         drop(self.child.stdin.take());
         self.child.wait().map(drop)
@@ -90,7 +90,7 @@ pub(crate) fn cpu(process: &str) -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// Binds this thread, and what it starts, to a core; to any where there is only one.
+/// Binds this thread, and what it starts, to a core; to any core if there is only one.
 fn pin(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     let cores = std::fs::read_to_string("/proc/cpuinfo")?.matches("processor\t").count();
@@ -110,7 +110,7 @@ pub(crate) fn unpin() -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Lets this process, and what it starts, have as many connections as the system lets it.
+/// Raises the limit on connections of this process, and what it starts, as far as the system allows.
 pub(crate) fn raise_descriptors() -> io::Result<()> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -22,7 +22,7 @@ impl Figures {
         middle(&sorted(self.0.get(&(row, kind))?.iter().copied()))
     }
 
-    /// Of `socketio` and socketioxide in each round, one right behind the other: the ratios.
+    /// The ratios of `socketio` to socketioxide in each round, measured one right after the other.
     fn ratios(&self, row: &'static str) -> Option<Vec<f64>> {
         let [ours, theirs] = [Kind::Socketio, Kind::Socketioxide]
             .map(|kind| self.0.get(&(row, kind)).map(Vec::as_slice));
@@ -32,7 +32,7 @@ impl Figures {
         (!ratios.is_empty()).then_some(ratios)
     }
 
-    /// The farthest that a round was from its median, of rows of processor time.
+    /// The largest deviation of one round from the median, among rows of processor time.
     fn spread(&self, rows: &[&Row]) -> f64 {
         let mut spread: f64 = 0.0;
         for row in rows.iter().filter(|row| row.unit.starts_with("CPU")) {
@@ -76,10 +76,10 @@ pub(crate) fn text(rows: &[&Row], figures: &Figures, facts: &[Fact], rounds: u32
         let (ratio, goal, met) = verdict(row, figures);
         let _ = writeln!(text, " {ratio} | {goal} | {met} |");
     }
-    text.push_str("\n![Each figure beside that of socketioxide](benchmarks.svg)\n");
+    text.push_str("\n![Each figure compared with that of socketioxide](benchmarks.svg)\n");
     if !facts.is_empty() {
         text.push_str(
-            "\n| through `openhands` | unit | | beside it | goal | |\n|---|---|---|---|---|---|\n",
+            "\n| through `openhands` | unit | | compared with | goal | |\n|---|---|---|---|---|---|\n",
         );
         for Fact { name, unit, value, beside, met } in facts {
             let (goal, met) = match met {
@@ -121,7 +121,7 @@ fn word(met: bool) -> &'static str {
     if met { "met" } else { "**not met**" }
 }
 
-/// Three digits that count.
+/// With three significant digits.
 fn number(figure: f64) -> String {
     match figure {
         _ if figure >= 1_000.0 => {
@@ -157,8 +157,8 @@ fn conditions(rows: &[&Row], figures: &Figures, rounds: u32) -> String {
     });
     let versions: Vec<String> = crates.chain(foreign).collect();
     format!(
-        "Medians of {rounds} {} in one run; the farthest that a round's processor time was from \
-         its median: {:.0} %. {}; {}; {}; system allocator.",
+        "Medians of {rounds} {} in one run; largest deviation of one round's processor time from \
+         the median: {:.0} %. {}; {}; {}; system allocator.",
         if rounds == 1 { "round" } else { "rounds" },
         figures.spread(rows) * 100.0,
         model.map_or("unknown processor", |(_, model)| model),
@@ -174,7 +174,7 @@ fn version(name: &str) -> Option<&'static str> {
     rest.split('"').next()
 }
 
-/// Puts the text where the last one was.
+/// Replaces the previous report by the text.
 pub(crate) fn write(text: &str) -> io::Result<()> {
     let path = docs().join("BENCHMARKS.md");
     let old = std::fs::read_to_string(&path)?;

@@ -21,12 +21,12 @@ impl Target {
         format!("/{}/?EIO=4{}", self.kind.path(), self.query)
     }
 
-    /// A websocket session, joined to `/` where there is such a thing.
+    /// A websocket session that has joined `/`, if the server has namespaces.
     pub(crate) fn websocket(&self) -> io::Result<Conn> {
         one(self.websockets(1)?)
     }
 
-    /// Many of them, with few on their way at a time.
+    /// Opens many of them, a few at a time.
     pub(crate) fn many(&self, count: usize) -> io::Result<Vec<Conn>> {
         let mut conns = Vec::with_capacity(count);
         while conns.len() < count {
@@ -35,7 +35,7 @@ impl Target {
         Ok(conns)
     }
 
-    /// So many of them, opened side by side: each step is taken with all before the next.
+    /// Opens that many at once: each step is done for all of them before the next.
     pub(crate) fn websockets(&self, count: usize) -> io::Result<Vec<Conn>> {
         let mut conns = self.conns(count)?;
         conns.iter_mut().try_for_each(|conn| self.ask_upgrade(conn, ""))?;
@@ -55,7 +55,7 @@ impl Target {
         Ok(conns)
     }
 
-    /// Says goodbye on each and waits until the server has.
+    /// Closes each one, and waits until the server has closed it too.
     pub(crate) fn close(&self, mut conns: Vec<Conn>) -> io::Result<()> {
         let goodbye = masked(CLOSE, &1000_u16.to_be_bytes());
         conns.iter_mut().try_for_each(|conn| conn.send(&goodbye))?;
@@ -70,7 +70,7 @@ impl Target {
         one(self.pollings(1)?)
     }
 
-    /// So many of them, opened side by side.
+    /// Opens that many at once.
     fn pollings(&self, count: usize) -> io::Result<Vec<Polling>> {
         let (gets, posts) = (self.conns(count)?, self.conns(count)?);
         let mut all: Vec<_> = std::iter::zip(gets, posts)
@@ -101,8 +101,8 @@ impl Target {
         Ok(all)
     }
 
-    /// So many sessions that begin on polling and go on on a websocket, while a GET is held; side by
-    /// side.
+    /// Opens that many sessions at once. Each begins with polling and moves to a websocket while a GET is
+    /// held.
     pub(crate) fn upgraded(&self, count: usize) -> io::Result<Vec<Conn>> {
         let mut all = self.pollings(count)?;
         let mut conns = Vec::with_capacity(count);

@@ -1,11 +1,11 @@
-//! What goes over the wire, the same for all servers: requests, their answers, websocket frames.
+//! The bytes on the wire, the same for all servers: requests, answers, websocket frames.
 
 use std::sync::LazyLock;
 
 use benches::data::{self, OhEvent};
 
 /// An event of 1 KiB with an id of six digits, so that all of them have the same length. Its text
-/// needs no escapes: what counts is how an event is sent, more than how JSON is written.
+/// needs no escapes, since the rows measure how an event is sent rather than how JSON is written.
 pub(crate) fn numbered() -> OhEvent {
     NUMBERED.clone()
 }
@@ -26,10 +26,10 @@ pub(crate) const FIRST: u64 = 100_000;
 /// Bytes of an event.
 pub(crate) const KIB: usize = 1 << 10;
 
-/// The JSON of an observation of 1 KiB, as it comes in.
+/// The JSON of an incoming observation of 1 KiB.
 static EVENT: LazyLock<Vec<u8>> = LazyLock::new(|| data::json(&data::event(KIB)));
 
-/// One thing a client asks for, as frames on the wire, and what it must get.
+/// One request of a client, as frames on the wire, and the answer it must get.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     /// Masked frames, ready to be written.
@@ -45,7 +45,7 @@ pub(crate) struct Exchange {
 pub(crate) enum Answer {
     /// By an ack, as Socket.IO does.
     Ack,
-    /// By the same bytes: it knows only messages.
+    /// By the same bytes, since the server knows only messages.
     Echo,
 }
 
@@ -113,7 +113,7 @@ pub(crate) struct Frame {
     pub(crate) end: usize,
 }
 
-/// The frame that begins at `at`, once all of it is there.
+/// The frame that begins at `at`, once it is complete.
 pub(crate) fn frame(buffer: &[u8], at: usize) -> Option<Frame> {
     let bytes = buffer.get(at..)?;
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
@@ -139,5 +139,5 @@ pub(crate) fn frame(buffer: &[u8], at: usize) -> Option<Frame> {
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
-/// Any mask costs the server the same.
+/// Every mask costs the server the same.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { report } from "../lib/reports.mjs";
 
 const [url, transports, client, certificate] = process.argv.slice(2);
-// The client of protocol 3 is CommonJS: what it exports is its default.
+// The client of protocol 3 is CommonJS, so its exports are the default export.
 const { Socket } = await import(client).then((module) => module.default ?? module);
 const large = 500 * 1024;
 const messages = {
@@ -17,7 +17,7 @@ const messages = {
   "large text": "0123456789abcdef".repeat(large / 16),
   "large unicode": "€".repeat(large / 4),
   "large binary": Buffer.from(Array.from({ length: large }, (_, i) => (i * 31) % 256)),
-  // Last, for what is sent behind it the client counts as NaN bytes and ignores maxPayload.
+  // Last, because the client counts what it sends after this as NaN bytes and ignores maxPayload.
   "empty binary": Buffer.alloc(0),
 };
 

@@ -8,7 +8,7 @@ import { report } from "../lib/reports.mjs";
 
 const [executablePath, url, origin] = process.argv.slice(2);
 const client = createRequire(import.meta.url).resolve("engine.io-client-3/engine.io.js");
-// A public page may not ask this machine, else.
+// Otherwise a public page may not send requests to this machine.
 const args = ["--disable-features=LocalNetworkAccessChecks"];
 const browser = await chromium.launch({ executablePath, args });
 const page = await browser.newPage();
@@ -24,7 +24,7 @@ const seen = await page.evaluate(async (url) => {
     text: "hello",
     "empty text": "",
     unicode: "€ é 漢字 😀 \u0000 \u007f \u2028 \u2029",
-    // No carriage return: forms change it, and the client does not know.
+    // No carriage return: forms change it, and the client does not account for that.
     "line feeds": "one\ntwo\\nthree\\\\nfour",
     markup: "</script><!-- \"quotes\" 'and' & %41",
     "large text": "0123456789abcdef".repeat(20_000),

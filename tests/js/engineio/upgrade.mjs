@@ -1,5 +1,5 @@
-// Many clients that begin by polling, upgrade, and send and receive numbered messages meanwhile.
-// The server counts on its own; "end" asks it how many it sent and got.
+// Many clients begin with polling and upgrade, and send and receive numbered messages meanwhile.
+// The server keeps its own counts; "end" asks it how many messages it sent and received.
 // usage: upgrade.mjs URL CLIENTS
 
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,4 +1,4 @@
-// What a script has in common with the test that runs it: reports out, orders in, JSON lines both.
+// How a script talks to the test that runs it: reports out, orders in, both as JSON lines.
 // Bytes travel as {"$bytes": [1, 2]}.
 
 import { createInterface } from "node:readline";
@@ -38,7 +38,7 @@ function mapped(value, map) {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, map(part)]));
 }
 
-// The test is gone when the input ends: then this process has no one to report to.
+// The test has ended when the input ends, and nobody reads reports any more.
 const lines = createInterface({ input: process.stdin });
 lines.on("close", () => process.exit(0));
 ignoreOrders();

@@ -1,10 +1,10 @@
-// Clients that join, leave and come back while events are appended; then the proof that each saw
-// every id exactly once and in order. The server may be killed and started again meanwhile.
+// Clients join, leave and come back while events are appended. Then the script proves that each saw
+// every id exactly once and in order. The server may be killed and restarted meanwhile.
 //
 // node history.mjs URL OPTIONS; OPTIONS as JSON: conversations (ids), and for each of them events,
 // clients and slow (clients that pause now and then); padding (more characters of a content); keys
 // (the first is the writer's, the clients take turns).
-// Reports `acked` as it goes, and at the end `proven` with the figures, or `refuted` with why.
+// Reports `acked` along the way, and at the end `proven` with the figures, or `refuted` with the reason.
 
 import { io } from "socket.io-client";
 import { report } from "../lib/reports.mjs";
@@ -20,7 +20,7 @@ const fail = (why) => {
 };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// The ways to bring a key, in turn.
+// The ways to send a key, in turn.
 const ways = [
   (options, key) => (options.query.session_api_key = key),
   (options, key) => (options.auth = { session_api_key: key }),
@@ -34,7 +34,7 @@ function dial(conversation, latest, transports, key) {
   dialled += 1;
   if (key) ways[dialled % ways.length](options, key);
   const socket = io(url, options);
-  // A server that is down is one thing, to be put out is another.
+  // A server that is down is expected; a refusal is not.
   socket.on("connect_error", ({ message }) => {
     if (/session_api_key|not allowed/.test(message)) fail(`${conversation}: ${message}`);
   });
@@ -106,7 +106,7 @@ async function prove(conversation) {
       const transports = kinds[(number + connections) % kinds.length];
       const socket = dial(conversation, last, transports, keys[number % keys.length]);
       await new Promise((resolve) => {
-        // Once the end is known nobody leaves before it has come.
+        // Once the last id is known, no client leaves before it has received it.
         const behind = () => done && (seen.at(-1)?.id ?? -1) < end;
         const leave = () => (behind() ? setTimeout(leave, 20) : resolve());
         socket.on("oh_event", (event) => {
@@ -124,13 +124,13 @@ async function prove(conversation) {
           }
           if (event.id >= end) resolve();
         });
-        // A slow one stays until all is written, to be as far behind as can be.
+        // A slow client stays until everything is written, to fall as far behind as possible.
         const stay = () => (isSlow && !done ? setTimeout(stay, 20) : leave());
         socket.on("connect", () => setTimeout(stay, 10 + Math.random() * 400));
         socket.on("connect_error", resolve);
         socket.on("disconnect", resolve);
       });
-      // Half of them go without a word.
+      // Half of them leave without closing.
       if (Math.random() < 0.5) socket.io.engine?.transport?.ws?.terminate?.();
       socket.close();
       await pause(Math.random() * 60);

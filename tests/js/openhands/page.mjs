@@ -1,17 +1,17 @@
-// A browser that does what it is told and says what it sees.
+// A browser that follows orders and reports what it sees.
 //
 // node page.mjs CHROMIUM
 // Orders: `goto URL`, `reload`, `forget` (what the tab keeps),
 // `click SELECTOR`, `fill SELECTOR TEXT`, `until SELECTOR COUNT` (as many and no
 // fewer), `text SELECTOR`, `all SELECTOR ATTRIBUTE`, `image URL` (the page tries to load one), `complaints`.
-// Each is answered by `done` and its value; `failed` says why not.
+// It answers each order with `done` and a value, or with `failed` and the reason.
 
 import { chromium } from "playwright-core";
 import { onOrder, report } from "../lib/reports.mjs";
 
 const browser = await chromium.launch({
   executablePath: process.argv[2],
-  // Nothing but this machine is there.
+  // Only this machine can be reached.
   args: ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-gpu"],
 });
 const page = await browser.newPage();

@@ -1,4 +1,4 @@
-// Sockets of socket.io-client that do as the test says and report all that happens to them.
+// Sockets of socket.io-client that follow the test's orders and report everything that happens to them.
 //
 // usage: client.mjs PACKAGE, the name by which a release of socket.io-client is installed
 
@@ -54,7 +54,7 @@ const orders = {
     report("all", ["cleared", null]);
   },
   end() {
-    // Not left to itself: a GET whose server is gone before it heard of the end is held for long.
+    // Exits at once: a GET whose server went before it announced the end stays open for long.
     process.exit(0);
   },
 };
@@ -73,7 +73,7 @@ function onEvent(socket, take) {
   });
 }
 
-// Orders may come before the release is there: each waits for what was before it.
+// Orders may arrive before the release is loaded, so each waits for the one before it.
 let before = import(process.argv[2]).then((release) => {
   io = release.io ?? release.default;
 });

@@ -1,4 +1,4 @@
-//! The `openhands` program, built beside the tests that start it.
+//! The `openhands` program, built together with the tests that start it.
 
 use std::process::ExitCode;
 

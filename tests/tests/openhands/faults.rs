@@ -1,5 +1,5 @@
-//! The disk is full, locked, read-only, or cut short: clients are told, nothing is lost, and all goes
-//! on by itself when the cause is gone.
+//! The disk is full, locked or read-only, or a file is cut short: clients are told, nothing is lost, and
+//! the server recovers by itself when the cause is gone.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use super::rest::{get, post};
 use super::tools::run;
 use super::{event, query, with_messages};
 
-/// Writes a message; the answer of its ack.
+/// Writes a message, and returns its ack.
 async fn said(client: &mut SocketIo, text: &str) -> Value {
     let action = json!({"action": "message", "args": {"content": text}});
     client.ask("writer", json!(["oh_user_action", action])).await;
@@ -37,7 +37,7 @@ fn refused(ack: &Value) {
     assert_eq!(why, "the action was not stored: the event log could not write", "{ack}");
 }
 
-/// Reads a conversation from its begin: the ids, and the messages of the user.
+/// Reads a conversation from its start. Returns the ids, and the user's messages.
 async fn replayed(client: &mut SocketIo, socket: &str, server: &OpenHands, events: usize) {
     client.open(socket, &server.url(), query("c", &[])).await;
     client.expect(socket, "connect").await;
@@ -67,7 +67,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
     let error = client.expect("new", "connect_error").await;
     let text = "Failed to access conversation events: the event log could not write";
     assert_eq!(error["message"], text);
-    // What is there can be read.
+    // Stored events can be read.
     replayed(&mut client, "reader", &server, 3).await;
     let log = server.said();
     assert!(log.contains("ERROR") && log.contains("the event log could not commit"), "{log}");

@@ -1,4 +1,4 @@
-//! Who asks too often, and what it is told.
+//! Clients that ask too often, and what they are told.
 
 use serde_json::{Value, json};
 use tests::{OpenHands, SocketIo};
@@ -58,7 +58,7 @@ async fn an_address_that_connects_too_often_is_refused_with_the_reason() {
     assert!(metric(&server, "", "too_many_connects").await);
 }
 
-/// Sends ten actions at once; how many were taken, and what the others were told.
+/// Sends ten actions at once. Returns how many were accepted, and what the others were told.
 async fn ten(client: &mut SocketIo, socket: &str) -> (usize, Vec<String>) {
     client.ask_at_once(socket, (0..10).map(|n| message(&n.to_string())).collect()).await;
     let (mut acks, mut told, mut taken, mut refused) = (0, 0, 0, Vec::new());
@@ -114,7 +114,7 @@ async fn a_user_that_acts_too_often_is_refused_on_every_way_in() {
         }
     }
     assert!(head.contains("\r\nretry-after: 1\r\n"), "{head}");
-    // Reading is no action, and others have their own.
+    // Reading is not an action, and other users have their own limit.
     assert_eq!(ask(&server, &alice, "GET", "/api/conversations/one/events", "").await.0, 200);
     conversation(&server, &bob).await;
     assert!(metric(&server, &root, "too_many_actions").await);

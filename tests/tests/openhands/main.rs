@@ -1,4 +1,4 @@
-//! The `openhands` server as a program, with the clients its users have.
+//! The `openhands` server as a program, with the clients that its users have.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

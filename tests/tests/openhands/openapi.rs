@@ -1,4 +1,4 @@
-//! The document of the API: what it says of each route is what the route answers.
+//! The document of the API: every route answers as the document says.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use tests::OpenHands;
 
 use super::rest::{form, get, send};
 
-/// The document, and what of it was held against an answer.
+/// The document, and the parts of it that were compared with an answer.
 struct Document {
     document: Value,
     seen: BTreeSet<String>,
 }
 
 impl Document {
-    /// Holds an answer against what is written about `METHOD /path/{id}`.
+    /// Compares an answer with what the document says about `METHOD /path/{id}`.
     fn hold(&mut self, operation: &str, (status, answer): &(u16, Value)) {
         let (method, path) = operation.split_once(' ').unwrap();
         let method = method.to_lowercase();
@@ -137,14 +137,14 @@ async fn every_route_answers_as_it_is_written() {
         let (method, path) = operation.split_once(' ').unwrap();
         let ask =
             |id: &str| format!("{}{query}", path.replace("{id}", id).replace("{name}", "name"));
-        // Of a conversation that there is, of one that there is not, and of one that there cannot be.
+        // For a conversation that exists, one that does not, and one that cannot exist.
         for id in [&*id, "missing", &*wrong_id].into_iter().take(if path.contains("{id}") {
             3
         } else {
             1
         }) {
             if operation == "DELETE /api/conversations/{id}" && id.len() == 32 {
-                // What an upload and its reading are needs a conversation: these come last.
+                // Uploads and reading them need a conversation, so these come last.
                 let parts: &[(&str, &str, &[u8])] =
                     &[("files", "f", b"text"), ("files", "..", b"")];
                 let sent =

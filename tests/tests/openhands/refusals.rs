@@ -1,4 +1,4 @@
-//! Who is not let in, and what it is told.
+//! Clients that are refused, and what they are told.
 
 use serde_json::{Value, json};
 use tests::{OpenHands, SocketIo};
@@ -34,7 +34,7 @@ async fn ids_that_are_none_are_refused_with_the_reason() {
     let known = query("c", &[("event_schema", "other")]);
     let error = refused(&mut client, &server, "schema", known).await;
     assert!(error["message"].as_str().unwrap().contains("\"guide\""), "{error}");
-    // Nothing of all that was created.
+    // None of these requests created a conversation.
     let list = super::rest::get(&server, "/api/conversations").await;
     assert_eq!(list.1["results"], json!([]));
 }

@@ -1,4 +1,4 @@
-//! What is old goes: by itself, by hand, and by a DELETE, each time with its files.
+//! Old conversations are deleted by the server, by hand and by a DELETE, each time with their files.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn workspaces(data: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// A data folder with an old conversation that has a workspace, and its key is 1.
+/// A data folder with an old conversation that has a workspace. The conversation's key is 1.
 async fn old() -> tempfile::TempDir {
     let (root, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     store(root.path(), "old");

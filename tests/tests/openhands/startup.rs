@@ -1,4 +1,4 @@
-//! Starting, and what keeps the server from it: one line, an exit code, nothing damaged.
+//! Starting, and failures to start: one line, an exit code, nothing damaged.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use tests::{OpenHands, within};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-/// Runs the program to its end: exit code and what it said on standard error.
+/// Runs the program to its end. Returns the exit code and what it printed on standard error.
 async fn ends(args: &[&str], data: &Path) -> (Option<i32>, String) {
     let mut command = OpenHands::command();
     command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data).args(args);
@@ -44,7 +44,7 @@ async fn what_an_agent_left_unanswered_is_answered_after_a_restart() {
     super::rest::post(&server, path, &json!({"initial_user_msg": "hello"})).await;
     let before = super::rest::get(&server, path).await.1["results"][0]["last_updated_at"].clone();
     let server = server.restart(&["--agent", "demo"]).await;
-    // The list does not load a conversation: nobody but the server itself wakes the agent.
+    // The list does not load a conversation, so only the server itself can wake the agent.
     let answered = async {
         let updated = |list: &serde_json::Value| list["results"][0]["last_updated_at"].clone();
         while updated(&super::rest::get(&server, path).await.1) == before {

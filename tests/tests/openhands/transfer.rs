@@ -23,7 +23,7 @@ fn message(id: u64) -> String {
     .to_string()
 }
 
-/// A store with one conversation: ids 0 to 9, of which 4 was burnt and 6 was written half.
+/// A store with one conversation: ids 0 to 9, of which 4 was assigned but not stored, and 6 was half written.
 pub(super) fn store(root: &Path, conversation: &str) {
     let folder = root.join("sessions").join(conversation);
     for id in [0, 1, 2, 3, 5, 7, 8, 9] {

@@ -57,7 +57,7 @@ async fn a_client_that_goes_away(way: Way, _: &mut SocketIo) {
     client.expect("it", "connect").await;
 
     drop(client);
-    // Which one depends on how its connection breaks, by its end or by a reset; and a client that
+    // The reason depends on whether the connection ends or is reset; and a client that
     // goes between two polls is only missed.
     let reason = reason(&mut reasons).await;
     let known = ["transport close", "transport error", "ping timeout"];

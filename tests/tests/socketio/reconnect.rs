@@ -34,7 +34,7 @@ fn server(way: Way) -> Server {
     server
 }
 
-/// The client is back under another id, and what it sent meanwhile arrives.
+/// Checks that the client is back under another id, and that what it sent meanwhile arrives.
 async fn comes_back(client: &mut SocketIo, first: Value) {
     let second = loop {
         match client.next("it").await {
@@ -73,7 +73,7 @@ async fn a_client_that_the_server_closed_is_told_and_stays_away(way: Way, client
     }
 
     client.emit("it", json!(["hang up"])).await;
-    // As after the reference's `disconnect(true)`: a client that was told does not come back.
+    // As after the reference's `disconnect(true)`: a client that was told does not reconnect.
     assert_eq!(client.expect("it", "disconnect").await, "io server disconnect");
     client.clear().await;
 }

@@ -1,4 +1,4 @@
-//! Ten thousand events to one client, at one word.
+//! Ten thousand events to one client, on one request.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::wire::{self, FIRST, TEXT, masked};
 pub(crate) fn serialised() -> Work {
     Work {
         rows: &[Row {
-            name: "emit 10,000 events of 1 KiB, serialised each",
+            name: "emit 10,000 events of 1 KiB, each serialised",
             unit: PER_MILLION,
             goal: Goal::Part(0.9 / 1.42),
         }],
@@ -36,7 +36,7 @@ pub(crate) fn encoded() -> Work {
 }
 
 fn run(kind: Kind, scale: Scale, name: &str) -> io::Result<Vec<f64>> {
-    // Some have nothing to wait for when a client's queue is full: theirs gets room for all.
+    // Some servers cannot wait when a client's queue is full, so their queue gets room for everything.
     let server = Server::start_as(kind, &[], Some(2 * EVENTS))?;
     let mut conn = server.target.websocket()?;
     let times = match scale {
@@ -55,7 +55,7 @@ fn burst(conn: &mut Conn, name: &str) -> io::Result<()> {
     let mut right = wire::event("oh_event", &event);
     for id in FIRST..FIRST + EVENTS as u64 {
         event.id = id;
-        // Only the id differs, and it stands in the same place.
+        // Only the id differs, and it is in the same place.
         right[HEAD.len()..HEAD.len() + 6].copy_from_slice(id.to_string().as_bytes());
         let frame = conn.next_frame()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         if conn.bytes(&frame) != right {
@@ -66,6 +66,6 @@ fn burst(conn: &mut Conn, name: &str) -> io::Result<()> {
 }
 
 /// The name of the row that a replay through `openhands` is compared with.
-pub(crate) const REPLAY: &str = "the same, encoded before";
+pub(crate) const REPLAY: &str = "the same, encoded beforehand";
 const EVENTS: usize = 10_000;
 const HEAD: &str = "42[\"oh_event\",{\"id\":";

@@ -1,4 +1,4 @@
-//! Coming and going.
+//! Short connections.
 
 use std::io;
 
@@ -9,8 +9,8 @@ use crate::servers::Kind;
 use crate::session::Target;
 
 /// Many at once, and one after the other. The goals were set on figures where the bound took 41 and 133
-/// microseconds, as it does with many at once; one at a time it takes twice that, most of it to sleep
-/// and to be woken.
+/// microseconds, as it does with many at once. One at a time it takes twice that, mostly for sleeping
+/// and being woken.
 pub(crate) fn all() -> [Work; 4] {
     [
         Work {
@@ -56,7 +56,7 @@ pub(crate) fn all() -> [Work; 4] {
     ]
 }
 
-/// Sessions are opened `at_once` side by side, and then closed.
+/// Opens sessions, `at_once` at a time, and closes them.
 fn run(
     kind: Kind,
     scale: Scale,
@@ -65,7 +65,7 @@ fn run(
 ) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
     let visit = |target: &Target| target.close(open(target, at_once)?);
-    // A pass is short, but for those that take their time to become warm.
+    // A pass is short, except for servers that need time to warm up.
     let visits = scale.of(if kind.is_foreign() { 1_000 } else { 1_200 }).div_ceil(at_once);
     (0..visits.div_ceil(2)).try_for_each(|_| visit(&server.target))?;
     let seconds = server.cpu(|target| (0..visits).try_for_each(|_| visit(target)))?;

@@ -22,7 +22,7 @@ pub(crate) fn all() -> Vec<Work> {
             run: |kind, scale| run(kind, "echo", (16, 16), scale.of(100_000)),
         },
         Work {
-            rows: const { &[row("the same by way of `serde_json::Value`", Goal::Less)] },
+            rows: const { &[row("the same through `serde_json::Value`", Goal::Less)] },
             kinds: &[Kind::Socketio, Kind::Socketioxide],
             often: Often::Round,
             run: |kind, scale| run(kind, "value", (16, 16), scale.of(60_000)),

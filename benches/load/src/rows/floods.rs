@@ -15,11 +15,7 @@ pub(crate) fn work() -> Work {
                 unit: "answers",
                 goal: Goal::Most(0.0),
             },
-            Row {
-                name: "of those that came, out of order",
-                unit: "answers",
-                goal: Goal::Most(0.0),
-            },
+            Row { name: "the same: answers out of order", unit: "answers", goal: Goal::Most(0.0) },
         ],
         kinds: Kind::ALL,
         often: Often::Round,
@@ -54,5 +50,5 @@ fn run(kind: Kind) -> io::Result<Vec<f64>> {
     Ok(vec![lost as f64, out_of_order as f64])
 }
 
-/// After so long nothing more comes.
+/// After this long, nothing more is expected.
 const SILENCE: Duration = Duration::from_secs(2);

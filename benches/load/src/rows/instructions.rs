@@ -16,11 +16,11 @@ pub(crate) fn work() -> Work {
         kinds: Kind::ALL,
         often: Often::Once,
         run: |kind, scale| {
-            // Of a machine that compiles while it runs the number says little.
+            // For a runtime that compiles while it runs, the number means little.
             if scale == Scale::Quick || kind.is_foreign() || !is_there() {
                 return Ok(vec![f64::NAN]);
             }
-            // The difference leaves out what a start, a handshake and an end take.
+            // The difference leaves out the cost of start, handshake and end.
             let (few, many) = (200, 1_200);
             let more = count(kind, many)?.saturating_sub(count(kind, few)?);
             Ok(vec![more as f64 / (many - few) as f64])
@@ -32,7 +32,7 @@ fn is_there() -> bool {
     std::process::Command::new("valgrind").arg("--version").output().is_ok()
 }
 
-/// Instructions of a server that is started, echoes so often, one at a time, and is stopped.
+/// Instructions of a server that starts, echoes that many times, one at a time, and stops.
 fn count(kind: Kind, echoes: usize) -> io::Result<u64> {
     let log = tempfile::NamedTempFile::new()?;
     let said = format!("--log-file={}", log.path().display());

@@ -1,4 +1,4 @@
-//! What is measured: the rows of the table, and how each figure comes about.
+//! What is measured: the rows of the table, and how each figure is made.
 
 mod bursts;
 mod connects;
@@ -23,7 +23,7 @@ use crate::session::Target;
 /// Figures that one piece of work gives, a row each.
 pub(crate) struct Work {
     pub(crate) rows: &'static [Row],
-    /// Who does it.
+    /// The servers that do it.
     pub(crate) kinds: &'static [Kind],
     pub(crate) often: Often,
     /// Does it, and gives a figure per row.
@@ -37,8 +37,8 @@ pub(crate) enum Often {
     Once,
     /// In every round.
     Round,
-    /// So many times in every round, all servers in turn but the foreign ones, which do it once: most
-    /// of it is the kernel's, which varies from one second to the next.
+    /// That many times in every round, all servers in turn; foreign servers do it once. For work that is
+    /// mostly done by the kernel, whose time varies from one second to the next.
     Passes(usize),
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Row {
     pub(crate) goal: Goal,
 }
 
-/// What a figure of `socketio` is to be.
+/// The goal for a figure of `socketio`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Goal {
     /// At most this part of socketioxide's.
@@ -66,7 +66,7 @@ pub(crate) enum Goal {
 pub(crate) enum Scale {
     /// Enough to measure.
     Full,
-    /// Enough to measure who takes ten times as long for each.
+    /// Enough to measure servers that take ten times as long for each.
     Part,
     /// Enough to see that it works.
     Quick,
@@ -136,7 +136,7 @@ impl Server {
     pub(crate) fn cpu(&self, work: impl FnOnce(&Target) -> io::Result<()>) -> io::Result<f64> {
         let before = self.process.cpu()?;
         work(&self.target)?;
-        // What it does behind its last answer counts too.
+        // What the server does after its last answer counts too.
         std::thread::sleep(Duration::from_millis(20));
         Ok(self.process.cpu()?.saturating_sub(before).as_secs_f64())
     }

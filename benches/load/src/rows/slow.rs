@@ -9,8 +9,8 @@ use crate::client::Conn;
 use crate::servers::Kind;
 use crate::wire::CLOSE;
 
-/// A slow one may fill its outbox, of 1 MiB, and the allocator rounds up: of the 40 MiB that are
-/// sent little more than that may stay.
+/// A slow client may fill its outbox of 1 MiB, and the allocator rounds up. Of the 40 MiB that are
+/// sent, little more than that may stay in memory.
 pub(crate) fn work() -> Work {
     Work {
         rows: &[
@@ -20,12 +20,12 @@ pub(crate) fn work() -> Work {
                 goal: Goal::Most(4.0),
             },
             Row {
-                name: "the others' time, of that without a slow one",
+                name: "time of the other seven, relative to a run without a slow client",
                 unit: "ratio of elapsed time",
                 goal: Goal::Most(1.25),
             },
             Row {
-                name: "events that the slow one missed while it stayed connected",
+                name: "events that the slow client missed while connected",
                 unit: "events",
                 goal: Goal::Most(0.0),
             },
@@ -38,7 +38,7 @@ pub(crate) fn work() -> Work {
 
 fn run(kind: Kind, scale: Scale) -> io::Result<Vec<f64>> {
     let server = Server::start(kind)?;
-    // What piles up is told by how much was sent: the same for all.
+    // What piles up depends on how much was sent, which is the same for all.
     let times = if scale == Scale::Quick { scale.of(FULL) } else { FULL };
     let mut others = server.target.many(7)?;
     cast(&mut others, 8, times / 8)?;
@@ -57,7 +57,7 @@ fn run(kind: Kind, scale: Scale) -> io::Result<Vec<f64>> {
     Ok(vec![grown, beside.as_secs_f64() / alone.as_secs_f64(), missed as f64])
 }
 
-/// The slow one reads at last: what it gets, and whether it is connected still.
+/// Lets the slow client read at last. Returns what it gets, and whether it is still connected.
 fn late(conn: &mut Conn) -> io::Result<(usize, bool)> {
     let mut got = 0;
     while conn.readable(SILENCE)? {
@@ -77,5 +77,5 @@ fn late(conn: &mut Conn) -> io::Result<(usize, bool)> {
 }
 
 const FULL: usize = 40_000;
-/// After so long nothing more comes.
+/// After this long, nothing more is expected.
 const SILENCE: Duration = Duration::from_millis(800);

@@ -1,7 +1,7 @@
-//! The floor of whoever serves on hyper: the requests of a connection that comes and goes, each
-//! answered by bytes made before, on the same host as all others.
+//! The floor for servers on hyper: it answers each request of a short connection with prepared bytes,
+//! on the same host as all others.
 //!
-//! No packet is read, no limit held, no timer set; what is kept of a session is the GET it holds.
+//! It reads no packet, holds no limit and sets no timer. Of a session it keeps only the held GET.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -36,9 +36,9 @@ struct Sessions {
 
 enum Polling {
     New,
-    /// Its next GET is told that it is in.
+    /// Its next GET is answered that it has joined.
     Joined,
-    /// Its next GET is held, until the websocket is there.
+    /// Its next GET is held until the websocket arrives.
     Told,
     Held(oneshot::Sender<()>),
 }

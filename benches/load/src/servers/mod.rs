@@ -1,15 +1,15 @@
-//! The servers: each does the same for the same bytes.
+//! The servers: all do the same work for the same bytes.
 //!
 //! | event | what is done |
 //! |---|---|
 //! | `echo`, with an ack id | the ack carries the arguments; in the form that costs the server least |
-//! | `value`, with an ack id | the same, by way of a `serde_json::Value` |
+//! | `value`, with an ack id | the same, through a `serde_json::Value` |
 //! | `bin` | it goes back, with its attachment |
 //! | `cast` | `news` with an event of 1 KiB goes to all |
 //! | `burst` | 10,000 numbered events are serialised and emitted |
-//! | `replay` | the same 10,000, encoded before |
+//! | `replay` | the same 10,000, encoded beforehand |
 //!
-//! Servers of one layer only send the same bytes back where Socket.IO would ack.
+//! Servers without Socket.IO only send the same bytes back where Socket.IO would ack.
 
 mod bound;
 mod engines;
@@ -41,7 +41,7 @@ use crate::wire::Answer;
 /// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Kind {
-    /// What those take who serve on hyper, whatever they do.
+    /// The least that a server on hyper takes, whatever it does.
     Floor,
     Bound,
     #[value(name = "tokio-tungstenite")]
@@ -70,7 +70,7 @@ impl Kind {
         Self::Python,
     ];
 
-    /// Those that do every work; the floor only comes and goes.
+    /// The servers that do all kinds of work; the floor only does short connections.
     pub(crate) const ALL: &'static [Self] = Self::COLUMNS.split_at(1).1;
 
     /// The head of its column.
@@ -103,7 +103,7 @@ impl Kind {
         !matches!(self, Self::Tungstenite | Self::Engineio | Self::Engineioxide)
     }
 
-    /// Whether it is a program of its own, in another language.
+    /// Whether it is a separate program in another language.
     pub(crate) fn is_foreign(self) -> bool {
         matches!(self, Self::Node | Self::Python)
     }
@@ -113,11 +113,11 @@ impl Kind {
     }
 }
 
-/// Runs a server until its input ends. `room` is how many packets may wait for a client, where
-/// that is a setting and what does not fit is lost.
+/// Runs a server until its input ends. `room` is how many packets may wait for a client, for servers
+/// that have such a setting and lose the packets that do not fit.
 ///
 /// # Errors
-/// When it cannot.
+/// If the server cannot start.
 pub(crate) fn serve(kind: Kind, room: Option<usize>) -> io::Result<()> {
     let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     println!("{}", listener.local_addr()?);
@@ -170,7 +170,7 @@ where
         let connection =
             http1::Builder::new().serve_connection(TokioIo::new(wrap(stream)), service.clone());
         tokio::spawn(async move {
-            // The client says what went wrong.
+            // The client reports what went wrong.
             let _ = connection.with_upgrades().await;
         });
     }

@@ -1,4 +1,4 @@
-//! Durable appends to a thousand conversations, in a process of its own on all cores: clients of
+//! Durable appends to a thousand conversations, in a separate process on all cores. The clients of
 //! the log are tasks of that process.
 
 use std::io::{self, Write as _};
@@ -34,21 +34,25 @@ pub(super) fn facts(scale: Scale) -> io::Result<Vec<Fact>> {
     };
     let asked = RATE as f64;
     Ok(vec![
-        Fact::new("appends asked for at 20,000 a second: done", "events per second", rate)
-            .beside(format!(
-                "{batch:.0} in a flush; plain fsynced writes of such batches: {plain_rate:.0}"
-            ))
-            .goal("20,000".to_owned(), rate >= asked * 0.99),
-        Fact::new("the same: from its time to its answer, p50", "ms", p50),
+        Fact::new(
+            "appends at a target rate of 20,000 a second: completed",
+            "events per second",
+            rate,
+        )
+        .beside(format!(
+            "{batch:.0} per flush; plain fsynced writes of such batches: {plain_rate:.0}"
+        ))
+        .goal("20,000".to_owned(), rate >= asked * 0.99),
+        Fact::new("the same: from due time to answer, p50", "ms", p50),
         Fact::new("the same: p99", "ms", p99).goal("50".to_owned(), p99 < 50.0),
         Fact::new("the same", "CPU s per million", cpu),
         Fact::new("appends as fast as they go", "events per second", flood).beside(format!(
-            "{flood_batch:.0} in a flush; plain fsynced writes of such batches: {plain_flood:.0}"
+            "{flood_batch:.0} per flush; plain fsynced writes of such batches: {plain_flood:.0}"
         )),
     ])
 }
 
-/// The process: prints the figures in the order in which they are read above.
+/// Runs in the separate process. Prints the figures in the order in which they are read above.
 ///
 /// # Errors
 /// When the log cannot be written.
@@ -108,7 +112,7 @@ impl Run {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Events in a flush.
+    /// Events per flush.
     fn batch(&self) -> f64 {
         (self.latencies.len() as f64 / self.commits.max(1) as f64).max(1.0)
     }
@@ -119,8 +123,8 @@ impl Run {
     }
 }
 
-/// Each conversation appends an event every `period`, counted from the time it was due, or at once
-/// when the last one is durable.
+/// Each conversation appends an event every `period`, timed from when it was due, or as soon as the
+/// previous one is durable.
 async fn run(
     log: &Arc<SqliteLog>,
     keys: &[ConversationKey],

@@ -1,5 +1,5 @@
-//! Ten thousand conversations with a client each that does nothing, then two thousand of them at
-//! work: each client sends a message and waits for its event before the next.
+//! Ten thousand conversations with one idle client each; then two thousand of the clients work: each
+//! sends a message and waits for its event before it sends the next.
 
 use std::io;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub(super) fn facts(scale: Scale) -> io::Result<Vec<Fact>> {
     let events = (busy * rounds) as f64;
     Ok(vec![
         Fact::new("10,000 conversations with an idle client each", "KiB each", each),
-        Fact::new("the same: a core while nothing happens", "% busy", rest * 100.0),
+        Fact::new("the same: one core while idle", "% busy", rest * 100.0),
         Fact::new("2,000 of them at work: durable messages", "events per second", events / elapsed),
         Fact::new("the same: from a message to its event, p50", "ms", part(0.50)),
         Fact::new("the same: p99", "ms", part(0.99)),
@@ -56,7 +56,7 @@ pub(super) fn facts(scale: Scale) -> io::Result<Vec<Fact>> {
     ])
 }
 
-/// Makes the conversations `c0`, `c1`, …: joining would make them one by one.
+/// Makes the conversations `c0`, `c1`, … at once; joining would make them one by one.
 fn conversations(folder: &Path, count: usize) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -74,8 +74,8 @@ fn conversations(folder: &Path, count: usize) -> io::Result<()> {
     })
 }
 
-/// Each of `conns` sends `rounds` messages and gets their events, ids in order and each once; how
-/// long each took, in milliseconds.
+/// Each of `conns` sends `rounds` messages and receives their events, once each and in order of ids.
+/// Returns how long each took, in milliseconds.
 fn talk(conns: &mut [Conn], rounds: usize) -> io::Result<Vec<f64>> {
     let message = br#"42["oh_user_action",{"action":"message","args":{"content":"hello"}}]"#;
     let message = masked(TEXT, message);

@@ -19,7 +19,7 @@ use crate::rows::{Scale, Server};
 use crate::servers::Kind;
 use crate::session::Target;
 
-/// One figure, and what it is to be read beside.
+/// One figure, and what to compare it with.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
     pub(crate) name: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Fact {
     pub(crate) value: f64,
     /// Empty where the value speaks for itself.
     pub(crate) beside: String,
-    /// Whether its goal is met, where it has one.
+    /// Its goal, if it has one, and whether it is met.
     pub(crate) met: Option<(String, bool)>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>
     Ok(facts)
 }
 
-/// The program on this data folder, with these flags too.
+/// Starts the program on this data folder, with additional flags.
 fn serve(folder: &Path, flags: &[&str]) -> io::Result<Server> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg0(OPENHANDS).env_clear();
@@ -69,7 +69,7 @@ fn serve(folder: &Path, flags: &[&str]) -> io::Result<Server> {
     Ok(Server { process, target: Target { address, kind: Kind::Socketio, query: String::new() } })
 }
 
-/// The name by which this program is `openhands`.
+/// The name under which this program acts as `openhands`.
 pub(crate) const OPENHANDS: &str = "openhands";
 
 /// A draft whose event has 1 KiB of JSON, give or take a digit of its id.
@@ -79,6 +79,6 @@ fn draft() -> Draft {
         draft.into_json(EventId(1_000), "2026-11-22T06:54:03.196084").len()
     };
     let (empty, ten) = (len(""), len("xxxxxxxxxx"));
-    // The content may stand in it more than once.
+    // The event may contain the content more than once.
     Draft::think(&"x".repeat((1024 - empty) * 10 / (ten - empty).max(1)))
 }

@@ -1,4 +1,4 @@
-//! What a disk and a file take by themselves.
+//! The cost of the disk and of a file alone.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -22,8 +22,8 @@ pub(super) fn cpu_of(work: impl FnOnce() -> io::Result<()>) -> io::Result<f64> {
     Ok((cpu()? - before).as_secs_f64())
 }
 
-/// Appends `batches` of `len` bytes to a file, each of them flushed to the disk before the next:
-/// how long all of it takes.
+/// Appends `batches` of `len` bytes to a file, each flushed to the disk before the next. Returns how
+/// long all of them took.
 pub(super) fn write(path: &Path, batches: usize, len: usize) -> io::Result<Duration> {
     let batch = vec![b'x'; len];
     let mut file = File::create(path)?;

@@ -1,6 +1,6 @@
 //! Ten thousand stored events of 1 KiB, to one client and to a hundred at once.
 //!
-//! The server keeps pages that it read lately: what it takes to read them is measured apart.
+//! The server keeps recently read pages, so reading them from the log is measured separately.
 
 use std::io;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(super) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>
     let many = server.cpu(|_| follow(&mut clients(&server, 0, crowd)?, frames))?;
     let many_elapsed = began.elapsed();
     let (_, most) = server.process.memory()?;
-    // Together more than is kept in memory: when the first comes again, it is gone.
+    // Together they exceed what is kept in memory: when the first is read again, it has been dropped.
     let cold = server.cpu(|_| {
         (0..times)
             .map(|time| time % all.len())
@@ -53,12 +53,12 @@ pub(super) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>
     let (floor, goal) = (read + bound, format!("2 x {bare:.2}"));
     Ok(vec![
         Fact::new(
-            "replay of 10,000 events of 1 KiB that were read lately, one client",
+            "replay of 10,000 recently read events of 1 KiB, one client",
             PER_MILLION,
             one,
         )
         .beside(format!(
-            "`socketio` alone, encoded before: {bare:.2}; a plain file read and the bound's \
+            "`socketio` alone, encoded beforehand: {bare:.2}; a plain file read and the bound's \
                  websocket write: {read:.2} + {bound:.2} = {floor:.2}"
         ))
         .goal(goal.clone(), one <= 2.0 * bare),
@@ -77,7 +77,7 @@ pub(super) fn facts(scale: Scale, bare: f64, bound: f64) -> io::Result<Vec<Fact>
     ])
 }
 
-/// Connections that have nothing of a conversation yet.
+/// Connections that have received nothing of a conversation yet.
 fn clients(server: &Server, number: usize, count: usize) -> io::Result<Vec<Conn>> {
     let query = format!("&conversation_id={}&latest_event_id=-1", name(number));
     let target = &server.target;
@@ -85,7 +85,7 @@ fn clients(server: &Server, number: usize, count: usize) -> io::Result<Vec<Conn>
     target.many(count)
 }
 
-/// Fills a log; for each conversation the frames that a client must get.
+/// Fills a log. Returns for each conversation the frames that a client must receive.
 fn store(folder: &Path, events: usize) -> io::Result<Vec<Vec<Vec<u8>>>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -110,7 +110,7 @@ fn store(folder: &Path, events: usize) -> io::Result<Vec<Vec<Vec<u8>>>> {
     })
 }
 
-/// CPU seconds that this thread takes to read a conversation out of the log, in pages as large as a
+/// CPU seconds that this thread takes to read a conversation from the log, in pages as large as a
 /// cursor's.
 fn read_all(folder: &Path, events: usize) -> io::Result<f64> {
     let snapshot = Snapshot::open(folder).map_err(io::Error::other)?;
@@ -137,11 +137,11 @@ fn name(number: usize) -> String {
     format!("replay-{number}")
 }
 
-/// Every one of `conns` gets all of `frames`, in their order, and nothing between.
+/// Checks that each of `conns` receives all of `frames` in order, and nothing in between.
 fn follow(conns: &mut [Conn], frames: &[Vec<u8>]) -> io::Result<()> {
     let mut ready = Ready::new(&*conns)?;
     let mut places = vec![0; conns.len()];
-    // What came right behind the CONNECT is in their buffers, and wakes nobody.
+    // Bytes that came right after the CONNECT are in the buffers already, and wake nobody.
     let mut todo: Vec<usize> = (0..conns.len()).collect();
     let mut left = conns.len();
     while left > 0 {
@@ -166,7 +166,7 @@ fn follow(conns: &mut [Conn], frames: &[Vec<u8>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Three are more than is kept in memory.
+/// Three conversations exceed what is kept in memory.
 const CONVERSATIONS: usize = 3;
 const EVENTS: usize = 10_000;
 const PER_MILLION: &str = "CPU s per million";

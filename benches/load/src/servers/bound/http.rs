@@ -97,7 +97,7 @@ impl Bound {
         }
     }
 
-    /// Ends the GET that is held, for its session goes on on a websocket.
+    /// Ends the held GET, because its session continues on a websocket.
     pub(super) fn release(&mut self, sid: &str) {
         if let Some(get) = self.sessions.get_mut(sid).and_then(|session| session.get.take()) {
             self.answer(get, b"6");

@@ -77,7 +77,7 @@ impl Bound {
     fn turn(&mut self, index: usize, scratch: &mut [u8]) {
         let Some(mut conn) = self.conns[index].take() else { return };
         let mut lives = self.pump(index, &mut conn).is_ok();
-        // Who does not read is not read from.
+        // A client that does not read is not read from.
         while lives && !conn.is_behind() {
             match conn.stream.read(scratch) {
                 Ok(0) => lives = false,
@@ -115,7 +115,7 @@ impl Bound {
         Ok(())
     }
 
-    /// Handles what is whole; how many bytes that was.
+    /// Handles what is complete. Returns how many bytes that was.
     fn handle(&mut self, index: usize, conn: &mut Conn, bytes: &mut [u8]) -> io::Result<usize> {
         let mut at = 0;
         let mut casts = 0;
@@ -146,7 +146,7 @@ impl Bound {
         Ok(at)
     }
 
-    /// One message on a websocket; how many broadcasts it asks for.
+    /// Handles one message on a websocket. Returns how many broadcasts it asks for.
     fn text(&mut self, conn: &mut Conn, text: &[u8]) -> usize {
         match text {
             b"40" => push_plain(&mut conn.out, TEXT, &[JOINED]),
@@ -209,5 +209,5 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 pub(super) const JOINED: &[u8] = b"40{\"sid\":\"00000000000000000000\"}";
-/// Most bytes that wait for a client.
+/// The most bytes that may wait for a client.
 const OUTBOX: usize = 1 << 20;
