@@ -16,6 +16,8 @@ pub enum Tool {
     Websocat,
     /// The browser.
     Chromium,
+    /// The profiler.
+    Valgrind,
 }
 
 impl Tool {
@@ -25,6 +27,7 @@ impl Tool {
             Self::Python => "python",
             Self::Websocat => "websocat",
             Self::Chromium => "chromium",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -34,6 +37,7 @@ impl Tool {
             Self::Python => target().join("tools/venv/bin/python"),
             Self::Websocat => target().join("tools/bin/websocat"),
             Self::Chromium => on_path("chromium"),
+            Self::Valgrind => on_path("valgrind"),
         }
     }
 }
@@ -44,7 +48,7 @@ impl Tool {
 /// # Panics
 /// With the one line of `tests/install` that says what this machine lacks.
 pub fn install(tool: Tool) -> PathBuf {
-    static DONE: [OnceLock<Result<(), String>>; 4] = [const { OnceLock::new() }; 4];
+    static DONE: [OnceLock<Result<(), String>>; 5] = [const { OnceLock::new() }; 5];
     match DONE[tool as usize].get_or_init(|| run_install(tool.name())) {
         Ok(()) => tool.program(),
         Err(why) => panic!("{why}"),

@@ -54,13 +54,36 @@ impl OpenHands {
         Self::start_with(Arc::new(data), environment, ANY_PORT, flags).await
     }
 
+    /// Starts a server with an empty data folder under another program, such as a profiler:
+    /// `wrapper` is that program and its own flags. It must become the server's process.
+    ///
+    /// # Panics
+    /// With what it printed when it does not come up.
+    pub async fn start_under(wrapper: &[String], flags: &[&str]) -> Self {
+        let data =
+            tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let [program, own @ ..] = wrapper else { panic!("the wrapper has no program") };
+        let mut command = Self::command_of(Path::new(program));
+        command.args(own).arg(self::program());
+        Self::start_as(command, Arc::new(data), Environment::new(), ANY_PORT, flags).await
+    }
+
     async fn start_with(
         data: Arc<TempDir>,
         environment: Environment,
         address: &str,
         flags: &[&str],
     ) -> Self {
-        let mut command = Self::command();
+        Self::start_as(Self::command(), data, environment, address, flags).await
+    }
+
+    async fn start_as(
+        mut command: Command,
+        data: Arc<TempDir>,
+        environment: Environment,
+        address: &str,
+        flags: &[&str],
+    ) -> Self {
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.args(["--listen", address, "--data-dir"]).arg(data.path()).args(flags);
         let mut child = match command.spawn() {
@@ -85,7 +108,11 @@ impl OpenHands {
     /// The program, for runs that are expected to fail at the start. Its output is piped, and settings
     /// in the environment of the tests do not reach it.
     pub fn command() -> Command {
-        let mut command = Command::new(program());
+        Self::command_of(&program())
+    }
+
+    fn command_of(program: &Path) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("OPENHANDS_") || text == "SESSION_API_KEY" {
