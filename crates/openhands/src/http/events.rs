@@ -16,8 +16,7 @@ use super::conversations::integer;
 use super::filter::{Conditions, Filter};
 use crate::auth::Caller;
 use crate::domain::{ConversationId, EventId, Position};
-use crate::hub::{Conversation, Create, Hub};
-use crate::log::{Direction, PageOf, StoredEvent};
+use crate::hub::{Conversation, Create, Direction, Hub, PageOf, StoredEvent};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Search {

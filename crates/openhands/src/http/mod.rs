@@ -47,6 +47,7 @@ mod secrets;
 mod settings;
 mod trajectory;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -71,9 +72,13 @@ use info::ServerInfo;
 use pages::Pages;
 use routes::Routes;
 
-/// What the routes work on.
+/// What the routes work on. axum clones it for each layer and route that a request passes: one `Arc`
+/// makes that one count.
 #[derive(Clone, Debug)]
-struct Rest {
+struct Rest(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     hub: Arc<Hub>,
     settings: Arc<UserSettings>,
     keys: Arc<Keys>,
@@ -106,16 +111,15 @@ pub fn router(
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
-    let files = Files::new(config.files);
-    let rest = Rest {
+    let rest = Rest(Arc::new(Parts {
         hub,
         settings: page_settings,
         keys,
         limits,
         metrics: metrics.clone(),
         info: ServerInfo::new(config.data_dir, metrics),
-        files,
-    };
+        files: Files::new(config.files),
+    }));
     let routes = routes(&rest).into_router().fallback(async || ApiError::NotFound);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| pages.serve(request)),
@@ -198,6 +202,14 @@ fn one(rest: &Rest) -> Routes {
         .route("/remember-prompt", get(absent::remember_prompt))
         .route("/submit-feedback", post(absent::submit_feedback))
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::guard)))
+}
+
+impl Deref for Rest {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<Rest> for Arc<Hub> {

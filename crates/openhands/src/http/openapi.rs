@@ -19,7 +19,7 @@ mod tests {
     use serde_json::Value;
     use tower_service::Service as _;
 
-    use super::super::{Files, HttpConfig, Rest, ServerInfo, router, routes};
+    use super::super::{Files, HttpConfig, Parts, Rest, ServerInfo, router, routes};
     use super::*;
     use crate::agent::NoAgent;
     use crate::auth::Keys;
@@ -49,7 +49,7 @@ mod tests {
             files: FileLimits::default(),
         };
         let metrics = Metrics::new();
-        let rest = Rest {
+        let rest = Rest(Arc::new(Parts {
             hub: Arc::clone(&hub),
             settings: Arc::clone(&settings),
             keys: Arc::clone(&keys),
@@ -57,7 +57,7 @@ mod tests {
             metrics: metrics.clone(),
             info: ServerInfo::new(folder.path().to_owned(), metrics.clone()),
             files: Files::new(FileLimits::default()),
-        };
+        }));
         let mut served = router(hub, settings, keys, limits, metrics, config);
         let mut real = BTreeSet::new();
         for path in routes(&rest).paths() {

@@ -29,11 +29,16 @@ use self::registry::Registry;
 use self::supervisor::Supervisor;
 use crate::agent::Agent;
 use crate::domain::{Access, ConversationId, Ephemeral, UserName, Viewer};
-use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
+use crate::log::{EventLog, Sort};
 
 pub use config::{Create, HubConfig, HubError};
 pub use conversation::{AccessChanges, Conversation, Stopped};
 pub use cursor::{Cursor, Next};
+// What the hub hands out: `http` and `live` ask the hub and never the log.
+pub use crate::log::{
+    ConversationKey, Direction, Envelope, Listing, LogError, Metadata, Oldest, Page, PageOf,
+    StoredEvent,
+};
 
 /// The conversations of one server.
 #[derive(Debug)]

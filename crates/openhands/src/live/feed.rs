@@ -16,8 +16,7 @@ use super::frame::{frames, status, text};
 use crate::domain::{
     ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
 };
-use crate::hub::{Conversation, Next};
-use crate::log::{LogError, StoredEvent};
+use crate::hub::{Conversation, LogError, Next, StoredEvent};
 
 /// Starts to feed a client; ready when it has what there was, or after [`REPLAY`]. The rest runs
 /// with the socket and ends with it.

@@ -8,7 +8,7 @@ use socketio::proto::{Encoded, Namespace, encode};
 use socketio::server::{EmitError, Socket};
 
 use crate::domain::{Ephemeral, EventId, Source};
-use crate::log::{Envelope, StoredEvent};
+use crate::hub::{Envelope, StoredEvent};
 
 /// What is around an event in its packet. A log that reads events into it saves their copies.
 pub fn envelope() -> Envelope {
