@@ -24,8 +24,8 @@ use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
 use crate::limits::Limits;
 use crate::live::{self, Door, LiveConfig};
-use crate::log::Metered;
 use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
+use crate::log::{AppendLimits, Checked};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{SettingsError, UserSettings};
@@ -79,19 +79,15 @@ async fn run(config: &Config) -> Result<(), StartError> {
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
     let redaction = Redaction::default();
-    let on_disk = SqliteConfig {
-        redaction: redaction.clone(),
-        envelope: live::envelope(),
-        ..SqliteConfig::default()
-    };
+    let on_disk = SqliteConfig { envelope: live::envelope(), ..SqliteConfig::default() };
     let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
     measure(&metrics, &log, &config.data_dir);
-    let log = Arc::new(Metered::new(log, metrics.clone()));
+    let log = Checked::new(log, AppendLimits::default(), redaction.clone(), metrics.clone());
     let settings = UserSettings::open_with(&config.data_dir, redaction)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(log, agent, HubConfig::new(config.workspaces()));
+    let hub = Hub::new(Arc::new(log), agent, HubConfig::new(config.workspaces()));
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
     let door = Door {

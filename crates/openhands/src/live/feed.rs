@@ -1,6 +1,5 @@
 //! Feeding a client: one cursor, from the first event it lacks to the live end.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +57,7 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
                         Schema::Guide => {
                             for event in events.iter().filter(|event| past.shows(event)) {
                                 let packet = guide(&socket, conversation, event).await;
-                                let frame = packet.map(|packet| (event.id, Cow::Owned(packet)));
+                                let frame = packet.map(|packet| (event.id, packet));
                                 send(&socket, &visit, frame.as_slice(), told).await?;
                             }
                         }
@@ -121,11 +120,11 @@ impl Past {
 async fn send(
     socket: &Socket,
     visit: &Visit,
-    mut frames: &[(EventId, Cow<'_, Encoded>)],
+    mut frames: &[(EventId, Encoded)],
     told: impl Fn(Position),
 ) -> Result<(), EmitError> {
     while !frames.is_empty() {
-        let sent = socket.send_some(frames.iter().map(|(_, packet)| &**packet))?;
+        let sent = socket.send_some(frames.iter().map(|(_, packet)| packet))?;
         let (done, left) = frames.split_at(sent);
         visit.door.metrics.sent(done.len());
         if let Some((id, _)) = done.last() {

@@ -3,21 +3,23 @@
 //! An append gives events their ids, dense from 0, and returns when they are durable. Everything
 //! else reads: by pages for those behind, by the feed for those at the head.
 
+mod checked;
 mod error;
-mod event;
-mod metered;
+mod row;
 pub mod sqlite;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
+use crate::domain::{
+    Access, ConversationId, Draft, EventId, Kind, Position, Source, UserName, Viewer,
+};
 
+pub use checked::{AppendLimits, Checked};
 pub use error::LogError;
-pub use event::{Envelope, StoredEvent};
-pub use metered::Metered;
 
 /// Stores conversations and their events.
 ///
@@ -202,6 +204,41 @@ pub struct Oldest {
     pub conversations: Vec<Metadata>,
     /// Bytes that all conversations take in the log.
     pub used: u64,
+}
+
+/// An event of the log: its JSON, and what one must know without parsing it.
+#[derive(Debug)]
+pub struct StoredEvent {
+    /// Its id.
+    pub id: EventId,
+    /// What it is.
+    pub kind: Kind,
+    /// Who it is from.
+    pub source: Source,
+    /// The event as JSON, id and timestamp included.
+    pub json: Bytes,
+    /// The same bytes inside the [`Envelope`] of the log, if they were read into one and are UTF-8.
+    pub enveloped: Option<Bytes>,
+    /// A form of the event that one reader made and all readers share. The log leaves it empty, and
+    /// does not know what it is.
+    pub form: OnceLock<Bytes>,
+}
+
+impl StoredEvent {
+    /// An event outside an envelope, of which nobody has made another form yet.
+    pub fn new(id: EventId, kind: Kind, source: Source, json: Bytes) -> Self {
+        Self { id, kind, source, json, enveloped: None, form: OnceLock::new() }
+    }
+}
+
+/// Bytes that a reader wants around each event of a page. The log reads events from the disk
+/// straight between them, so that the reader needs no copy of its own. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Before the JSON.
+    pub before: Bytes,
+    /// After it.
+    pub after: Bytes,
 }
 
 /// Which page to read.

@@ -8,8 +8,9 @@ use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Now;
-use super::readers::{METADATA, kind_text, metadata, row_of};
+use super::readers::{METADATA, metadata};
 use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
+use crate::log::row::{MAX_ID, MAX_KEY, kind_text, row_of};
 use crate::log::{Change, Commit, ConversationKey, Created, LogError, StoredEvent};
 
 /// One queued order and the room it takes in the queue.
@@ -317,7 +318,4 @@ fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// Ids have 32 bits in the row number.
-pub(super) const MAX_ID: u64 = u32::MAX as u64;
-const MAX_KEY: u32 = u32::MAX >> 1;
 const MAX_HEADS: usize = 4096;

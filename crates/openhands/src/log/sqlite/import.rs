@@ -7,10 +7,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::OpenError;
-use super::batch::MAX_ID;
 use super::open;
-use super::readers::{kind_text, row_of};
 use crate::domain::{ConversationId, Kind, Position, Source, UserName};
+use crate::log::row::{MAX_ID, kind_text, row_of};
 use crate::log::{ConversationKey, LogError};
 
 /// A log that is filled and serves nobody. Blocks on the disk.

@@ -6,6 +6,7 @@
 
 mod backup;
 mod batch;
+mod buffer;
 mod check;
 mod checkpoint;
 mod clock;
@@ -14,7 +15,6 @@ mod open;
 mod page;
 mod readers;
 mod schema;
-mod sheet;
 mod snapshot;
 mod writer;
 
@@ -30,13 +30,13 @@ use super::{
     ConversationKey, Created, Envelope, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest,
     Page, PageOf, Sort, StoredEvent,
 };
-use crate::domain::{Access, ConversationId, Draft, Position, Redaction, UserName, Viewer};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
 
 pub use backup::{BackupError, backup};
-pub use check::{Checked, check};
+pub use check::{Findings, check};
 pub use clock::Clock;
 pub(crate) use clock::utc_text;
 pub use import::{Filling, Importer, Past};
@@ -54,11 +54,6 @@ pub struct SqliteConfig {
     /// Most appends in one commit. Default 1024. More save disk flushes when the disk falls behind;
     /// a commit that fails fails for all of them.
     pub batch_commands: usize,
-    /// Most events in one append. Default 1000; more are refused with
-    /// [`LogError::TooManyEvents`].
-    pub append_events: usize,
-    /// Most bytes of one event. Default 16 MiB; more is refused with [`LogError::EventTooLarge`].
-    pub event_bytes: usize,
     /// Most bytes of the database file. Default none. When full, appends fail with
     /// [`LogError::Write`] until something is deleted.
     pub database_bytes: Option<u64>,
@@ -69,10 +64,8 @@ pub struct SqliteConfig {
     /// How long a write waits for another program that writes to the database, as a tool that copies
     /// or repairs it. Default 5 s; then it fails, and so do those behind it in one commit.
     pub busy: Duration,
-    /// Secrets that no event may hold. Default none. They are replaced before anything is stored.
-    pub redaction: Redaction,
-    /// What is put around each event of a page that is read. Default nothing. Costs its bytes for
-    /// each event in memory, and saves who sends them a copy.
+    /// Bytes to put around each event of a page. Default none. Costs them for each event in memory,
+    /// and saves whoever sends the events a copy.
     pub envelope: Envelope,
 }
 
@@ -82,13 +75,10 @@ impl Default for SqliteConfig {
             queue_commands: 1024,
             queue_bytes: 64 * 1024 * 1024,
             batch_commands: 1024,
-            append_events: 1000,
-            event_bytes: 16 * 1024 * 1024,
             database_bytes: None,
             readers: 4,
             clock: Clock::system(),
             busy: Duration::from_secs(5),
-            redaction: Redaction::default(),
             envelope: Envelope::default(),
         }
     }
@@ -100,8 +90,6 @@ impl fmt::Debug for SqliteConfig {
             .field("queue_commands", &self.queue_commands)
             .field("queue_bytes", &self.queue_bytes)
             .field("batch_commands", &self.batch_commands)
-            .field("append_events", &self.append_events)
-            .field("event_bytes", &self.event_bytes)
             .field("database_bytes", &self.database_bytes)
             .field("readers", &self.readers)
             .field("busy", &self.busy)
@@ -143,22 +131,6 @@ impl SqliteLog {
         self.writer.stats()
     }
 
-    fn redacted(&self, drafts: Vec<Draft>) -> Vec<Draft> {
-        drafts.into_iter().map(|draft| draft.without_secrets(&self.config.redaction)).collect()
-    }
-
-    fn check(&self, drafts: &[Draft]) -> Result<usize, LogError> {
-        let (len, max) = (drafts.len(), self.config.append_events);
-        if len > max {
-            return Err(LogError::TooManyEvents { len, max });
-        }
-        let max = self.config.event_bytes;
-        match drafts.iter().map(Draft::max_len).find(|&len| len > max) {
-            Some(len) => Err(LogError::EventTooLarge { len, max }),
-            None => Ok(drafts.iter().map(Draft::max_len).sum()),
-        }
-    }
-
     /// Queues an order and waits for its answer.
     async fn order<T>(
         &self,
@@ -181,8 +153,7 @@ impl EventLog for SqliteLog {
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
-            let first = self.redacted(first);
-            let bytes = self.check(&first)? + title.len();
+            let bytes = len(&first) + title.len();
             let (id, title, owner) = (id.clone(), title.to_owned(), owner.cloned());
             self.order(bytes, |reply| Order::Create { id, title, owner, first, reply }).await
         }
@@ -241,8 +212,7 @@ impl EventLog for SqliteLog {
         agent_cursor: Option<Position>,
     ) -> BoxFuture<'_, Result<Vec<Arc<StoredEvent>>, LogError>> {
         async move {
-            let drafts = self.redacted(drafts);
-            let bytes = self.check(&drafts)?;
+            let bytes = len(&drafts);
             if drafts.is_empty() && agent_cursor.is_none() {
                 return Ok(Vec::new());
             }
@@ -284,6 +254,11 @@ impl EventLog for SqliteLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.writer.close().boxed()
     }
+}
+
+/// Room that drafts take in the writer's queue.
+fn len(drafts: &[Draft]) -> usize {
+    drafts.iter().map(Draft::max_len).sum()
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
-use super::batch::MAX_ID;
-use super::readers::{Answer, Names, head_of, row_of};
-use super::sheet::Sheet;
+use super::buffer::PageBuffer;
+use super::readers::{Answer, head_of};
+use crate::log::row::{MAX_ID, Names, row_of};
 use crate::log::{ConversationKey, Direction, Envelope, Page, PageOf};
 
 pub(super) fn page(
@@ -73,7 +73,7 @@ impl Reading<'_> {
     /// The page; nothing where the rows are not those that they must be.
     fn rows(&self, mut rows: Rows<'_>) -> Answer<Option<Page>> {
         let PageOf { max_events, max_bytes, .. } = self.page;
-        let (mut sheet, mut bytes) = (Sheet::new(self.envelope), 0_usize);
+        let (mut buffer, mut bytes) = (PageBuffer::new(self.envelope), 0_usize);
         let (mut names, mut expected) = (Names::default(), self.dense);
         while let Some(row) = rows.next()? {
             let number = row.get(0)?;
@@ -89,14 +89,14 @@ impl Reading<'_> {
             };
             let json = row.get_ref(3)?.as_blob()?;
             bytes = bytes.saturating_add(json.len());
-            let is_first = sheet.len() == 0;
-            if sheet.len() >= max_events || (bytes > max_bytes && !is_first) {
-                return Ok(Ok(Some(Page { events: sheet.events(), more: true })));
+            let is_first = buffer.len() == 0;
+            if buffer.len() >= max_events || (bytes > max_bytes && !is_first) {
+                return Ok(Ok(Some(Page { events: buffer.events(), more: true })));
             }
-            let more = max_events - sheet.len() - 1;
-            sheet.push(head, json, more);
+            let more = max_events - buffer.len() - 1;
+            buffer.push(head, json, more);
         }
-        Ok(Ok(Some(Page { events: sheet.events(), more: false })))
+        Ok(Ok(Some(Page { events: buffer.events(), more: false })))
     }
 }
 
