@@ -1,5 +1,7 @@
 //! The arguments of an action: checked, completed and put into one sentence.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::field::fields;
@@ -86,60 +88,60 @@ impl Args {
     }
 
     /// The event's `message`, with OpenHands 0.62's sentences.
-    pub(super) fn message(&self, kind: ActionKind) -> String {
+    pub(super) fn message(&self, kind: ActionKind) -> Cow<'_, str> {
         match kind {
-            ActionKind::Message | ActionKind::System => self.text("content").to_owned(),
-            ActionKind::Run => format!("Running command: {}", self.text("command")),
+            ActionKind::Message | ActionKind::System => self.text("content").into(),
+            ActionKind::Run => format!("Running command: {}", self.text("command")).into(),
             ActionKind::RunIpython => {
-                format!("Running Python code interactively: {}", self.text("code"))
+                format!("Running Python code interactively: {}", self.text("code")).into()
             }
-            ActionKind::Read => format!("Reading file: {}", self.text("path")),
-            ActionKind::Write => format!("Writing file: {}", self.text("path")),
-            ActionKind::Edit | ActionKind::LoopRecovery => String::new(),
-            ActionKind::Browse => format!("I am browsing the URL: {}", self.text("url")),
+            ActionKind::Read => format!("Reading file: {}", self.text("path")).into(),
+            ActionKind::Write => format!("Writing file: {}", self.text("path")).into(),
+            ActionKind::Edit | ActionKind::LoopRecovery => Cow::Borrowed(""),
+            ActionKind::Browse => format!("I am browsing the URL: {}", self.text("url")).into(),
             ActionKind::BrowseInteractive => format!(
                 "I am interacting with the browser:\n```\n{}\n```",
                 self.text("browser_actions")
-            ),
+            ).into(),
             ActionKind::CallToolMcp => format!(
                 "I am interacting with the MCP server with name:\n```\n{}\n```\nand arguments:\n```\n{}\n```",
                 self.text("name"),
                 python::repr(self.get("arguments"))
-            ),
-            ActionKind::Think => format!("I am thinking...: {}", self.text("thought")),
+            ).into(),
+            ActionKind::Think => format!("I am thinking...: {}", self.text("thought")).into(),
             ActionKind::Finish => match self.text("thought") {
-                "" => "All done! What's next on the agenda?".to_owned(),
-                thought => thought.to_owned(),
+                "" => "All done! What's next on the agenda?".into(),
+                thought => thought.into(),
             },
             ActionKind::Reject => match self.get("outputs").get("reason").and_then(Value::as_str) {
-                Some(reason) => format!("Task is rejected by the agent. Reason: {reason}"),
-                None => "Task is rejected by the agent.".to_owned(),
+                Some(reason) => format!("Task is rejected by the agent. Reason: {reason}").into(),
+                None => "Task is rejected by the agent.".into(),
             },
             ActionKind::Delegate => {
-                format!("I'm asking {} for help with this task.", self.text("agent"))
+                format!("I'm asking {} for help with this task.", self.text("agent")).into()
             }
             ActionKind::Recall => {
                 let start: String = self.text("query").chars().take(50).collect();
-                format!("Retrieving content for: {start}")
+                format!("Retrieving content for: {start}").into()
             }
             ActionKind::ChangeAgentState => {
-                format!("Agent state changed to {}", self.text("agent_state"))
+                format!("Agent state changed to {}", self.text("agent_state")).into()
             }
             ActionKind::Condensation => match self.text("summary") {
-                "" => "Condenser is dropping events.".to_owned(),
-                summary => format!("Summary: {summary}"),
+                "" => "Condenser is dropping events.".into(),
+                summary => format!("Summary: {summary}").into(),
             },
             ActionKind::CondensationRequest => {
-                "Requesting a condensation of the conversation history.".to_owned()
+                "Requesting a condensation of the conversation history.".into()
             }
             ActionKind::TaskTracking => {
                 match self.get("task_list").as_array().map_or(0, Vec::len) {
-                    0 => "Clearing the task list.".to_owned(),
-                    1 => "Managing 1 task item.".to_owned(),
-                    n => format!("Managing {n} task items."),
+                    0 => "Clearing the task list.".into(),
+                    1 => "Managing 1 task item.".into(),
+                    n => format!("Managing {n} task items.").into(),
                 }
             }
-            ActionKind::Null => "No action".to_owned(),
+            ActionKind::Null => "No action".into(),
         }
     }
 }
