@@ -8,6 +8,7 @@
 //! ```
 
 pub mod agent;
+mod app;
 pub mod auth;
 mod build;
 pub mod config;
@@ -19,15 +20,12 @@ pub mod hub;
 pub mod limits;
 pub mod live;
 pub mod log;
-mod logging;
 pub mod metrics;
 pub mod origin;
 mod retention;
-mod run;
-mod serve;
 pub mod settings;
 mod tools;
 pub mod transfer;
 pub mod workspace;
 
-pub use run::main;
+pub use app::main;

@@ -8,11 +8,12 @@ mod seat;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::{AgentState, Draft};
-use crate::log::LogError;
+use crate::domain::{AgentState, ConversationId, Draft, UserName};
+use crate::log::{LogError, Metadata};
 
 pub use demo::DemoAgent;
 pub use none::NoAgent;
@@ -43,6 +44,44 @@ pub trait Agent: fmt::Debug + Send + Sync {
     /// `agent_state_changed` with state `error` and the error's text. After an error of the log's
     /// storage it is started again until the storage works.
     fn run(&self, seat: Seat) -> BoxFuture<'_, Result<(), AgentError>>;
+}
+
+/// Says which agent answers in which conversation.
+///
+/// The hub asks when a conversation is created and each time it is loaded.
+pub trait Agents: fmt::Debug + Send + Sync {
+    /// The agent of a conversation that is being created: its greeting becomes the first events.
+    fn of_new(&self, id: &ConversationId, owner: Option<&UserName>) -> Arc<dyn Agent>;
+
+    /// The agent of a conversation that exists.
+    fn of(&self, conversation: &Metadata) -> Arc<dyn Agent>;
+}
+
+/// One agent for all conversations.
+#[derive(Clone, Debug)]
+pub struct OneAgent(Arc<dyn Agent>);
+
+impl OneAgent {
+    /// `agent` answers everywhere.
+    pub fn new(agent: impl Agent + 'static) -> Self {
+        Self(Arc::new(agent))
+    }
+}
+
+impl From<Arc<dyn Agent>> for OneAgent {
+    fn from(agent: Arc<dyn Agent>) -> Self {
+        Self(agent)
+    }
+}
+
+impl Agents for OneAgent {
+    fn of_new(&self, _id: &ConversationId, _owner: Option<&UserName>) -> Arc<dyn Agent> {
+        Arc::clone(&self.0)
+    }
+
+    fn of(&self, _conversation: &Metadata) -> Arc<dyn Agent> {
+        Arc::clone(&self.0)
+    }
 }
 
 /// Why an agent stopped.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::type_name;
+use super::action::type_name;
 use super::inbound::{cause, object, shown, upstream};
 use super::{ActionError, AgentState, ArgsError, Draft, ObservationKind, Source};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::type_name;
+use super::action::type_name;
 use super::{ActionKind, ArgsError, Draft, EventId, Source};
 
 /// A user action that was refused. The text is for the client: it says what to send instead.

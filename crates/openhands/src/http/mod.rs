@@ -27,7 +27,6 @@
 //!
 //! A route that is not in `openapi.json` fails a test, and the reverse.
 
-mod absent;
 mod access;
 mod body;
 mod conversations;
@@ -46,6 +45,7 @@ mod routes;
 mod secrets;
 mod settings;
 mod trajectory;
+mod unsupported;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -159,16 +159,19 @@ fn api(rest: &Rest) -> Routes {
         .route("/api/secrets/{name}", put(secrets::rename).delete(secrets::remove))
         .route("/api/add-git-providers", post(secrets::add_git_providers))
         .route("/api/unset-provider-tokens", post(secrets::unset_git_providers))
-        .route("/api/user/info", get(absent::no_token))
-        .route("/api/user/installations", get(absent::no_token))
-        .route("/api/user/repositories", get(absent::no_token))
-        .route("/api/user/repository/branches", get(absent::no_token))
-        .route("/api/user/repository/{owner}/{name}/microagents", get(absent::no_token))
-        .route("/api/user/repository/{owner}/{name}/microagents/content", get(absent::no_token))
-        .route("/api/user/search/repositories", get(absent::no_token))
-        .route("/api/user/search/branches", get(absent::no_token))
-        .route("/api/user/suggested-tasks", get(absent::no_providers))
-        .route("/api/microagent-management/conversations", get(absent::microagent_management))
+        .route("/api/user/info", get(unsupported::no_token))
+        .route("/api/user/installations", get(unsupported::no_token))
+        .route("/api/user/repositories", get(unsupported::no_token))
+        .route("/api/user/repository/branches", get(unsupported::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents", get(unsupported::no_token))
+        .route(
+            "/api/user/repository/{owner}/{name}/microagents/content",
+            get(unsupported::no_token),
+        )
+        .route("/api/user/search/repositories", get(unsupported::no_token))
+        .route("/api/user/search/branches", get(unsupported::no_token))
+        .route("/api/user/suggested-tasks", get(unsupported::no_providers))
+        .route("/api/microagent-management/conversations", get(unsupported::microagent_management))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
         .nest("/api/conversations/{id}", one(rest))
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::identify)))
@@ -195,12 +198,12 @@ fn one(rest: &Rest) -> Routes {
         .route("/zip-directory", get(files::archive))
         .route("/git/changes", get(files::git_changes))
         .route("/git/diff", get(files::git_diff))
-        .route("/vscode-url", get(absent::vscode_url))
-        .route("/web-hosts", get(absent::web_hosts))
-        .route("/microagents", get(absent::microagents))
-        .route("/exp-config", post(absent::exp_config))
-        .route("/remember-prompt", get(absent::remember_prompt))
-        .route("/submit-feedback", post(absent::submit_feedback))
+        .route("/vscode-url", get(unsupported::vscode_url))
+        .route("/web-hosts", get(unsupported::web_hosts))
+        .route("/microagents", get(unsupported::microagents))
+        .route("/exp-config", post(unsupported::exp_config))
+        .route("/remember-prompt", get(unsupported::remember_prompt))
+        .route("/submit-feedback", post(unsupported::submit_feedback))
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::guard)))
 }
 

@@ -21,7 +21,7 @@ mod tests {
 
     use super::super::{Files, HttpConfig, Parts, Rest, ServerInfo, router, routes};
     use super::*;
-    use crate::agent::NoAgent;
+    use crate::agent::{NoAgent, OneAgent};
     use crate::auth::Keys;
     use crate::hub::{Hub, HubConfig};
     use crate::limits::{Limits, LimitsConfig};
@@ -38,7 +38,11 @@ mod tests {
     async fn the_document_has_every_route_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let log = SqliteLog::open(folder.path(), SqliteConfig::default()).unwrap();
-        let hub = Hub::new(Arc::new(log), Arc::new(NoAgent), HubConfig::new(folder.path()));
+        let hub = Hub::new(
+            Arc::new(log),
+            Arc::new(OneAgent::new(NoAgent)),
+            HubConfig::new(folder.path()),
+        );
         let settings = Arc::new(UserSettings::open(folder.path()).unwrap());
         let keys = Keys::open(folder.path(), None).unwrap();
         let limits = Arc::new(Limits::new(LimitsConfig::default()));

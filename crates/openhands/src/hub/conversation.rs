@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
+use super::cache::CachedPages;
 use super::core::{Behind, Core};
-use super::pages::Shelf;
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
+use crate::agent::Agent;
 use crate::domain::{
     Access, AgentState, ConversationId, Draft, Ephemeral, EventId, Position, Source,
 };
@@ -19,8 +20,9 @@ use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent}
 /// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
 pub struct Conversation {
     pub(super) core: Arc<Core>,
-    pub(super) shelf: Shelf,
+    pub(super) cached: CachedPages,
     pub(super) log: Arc<dyn EventLog>,
+    pub(super) agent: Arc<dyn Agent>,
     pub(super) supervisor: Supervisor,
     pub(super) config: Arc<HubConfig>,
     pub(super) _registration: Registration,
@@ -208,7 +210,7 @@ impl Conversation {
             max_events: self.config.page_events.max(1),
             max_bytes: self.config.page_bytes,
         };
-        self.shelf.page(from, async { Ok(self.page(page).await?.events) }).await
+        self.cached.page(from, async { Ok(self.page(page).await?.events) }).await
     }
 }
 

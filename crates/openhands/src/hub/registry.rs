@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::core::Core;
 use super::{Conversation, HubError};
 use crate::domain::ConversationId;
-use crate::log::{Change, Commit, ConversationKey};
+use crate::log::{Change, Commit, ConversationKey, EventLog};
 
 /// The loaded conversations, by id for those who ask and by key for the log's feed.
 ///
@@ -106,7 +106,16 @@ impl Registry {
         drop(idle);
     }
 
-    /// The log's feed.
+    /// Takes the log's feed from here on, as long as the registry lives.
+    pub(super) fn follow(self: &Arc<Self>, log: &dyn EventLog) {
+        let registry = Arc::downgrade(self);
+        log.follow(Box::new(move |commit| {
+            if let Some(registry) = registry.upgrade() {
+                registry.commit(commit);
+            }
+        }));
+    }
+
     pub(super) fn commit(&self, commit: &Commit) {
         let core = self.cores().get(&commit.key).cloned();
         if let Some(core) = core {

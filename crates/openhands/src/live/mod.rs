@@ -21,7 +21,7 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-use admit::{Visit, admit};
+use admit::{JoinedClient, admit};
 pub use frame::envelope;
 use inbound::{unknown, user_action};
 
@@ -34,7 +34,7 @@ pub struct LiveConfig {
 
 /// What a client is let in by, and to.
 #[derive(Debug)]
-pub struct Door {
+pub struct LiveContext {
     /// The conversations.
     pub hub: Arc<Hub>,
     /// Who may come in.
@@ -47,31 +47,31 @@ pub struct Door {
     pub config: LiveConfig,
 }
 
-/// Serves the conversations behind `door` in the namespace `/`.
+/// Serves the conversations behind `context` in the namespace `/`.
 ///
 /// # Errors
 /// Never for this namespace; the type is that of [`Server::of`].
-pub fn mount(server: &Server, door: Door) -> Result<(), Misuse> {
-    let door = Arc::new(door);
+pub fn mount(server: &Server, context: LiveContext) -> Result<(), Misuse> {
+    let context = Arc::new(context);
     server
         .of("/")?
         .with(move |socket: Socket| {
-            let door = Arc::clone(&door);
-            async move { admit(&door, &socket).await }
+            let context = Arc::clone(&context);
+            async move { admit(&context, &socket).await }
         })
         .on_connect(|socket: Socket| async move {
-            if let Some(visit) = socket.get::<Visit>() {
-                visit.door.metrics.connected();
-                let conversation = visit.conversation.id();
-                let user = visit.caller.user();
+            if let Some(client) = socket.get::<JoinedClient>() {
+                client.context.metrics.connected();
+                let conversation = client.conversation.id();
+                let user = client.caller.user();
                 tracing::info!(socket = %socket.id(), %conversation, ?user, "connected");
-                feed::start(socket, visit).await;
+                feed::start(socket, client).await;
             }
         })
         .on_disconnect(|socket: Socket, reason: DisconnectReason| async move {
-            if let Some(visit) = socket.get::<Visit>() {
-                visit.door.metrics.disconnected();
-                let conversation = visit.conversation.id();
+            if let Some(client) = socket.get::<JoinedClient>() {
+                client.context.metrics.disconnected();
+                let conversation = client.conversation.id();
                 tracing::info!(socket = %socket.id(), %conversation, %reason, "disconnected");
             }
         })

@@ -170,7 +170,7 @@ pub enum SettingsError {
 struct Field {
     key: &'static str,
     kind: Kind,
-    default: Default,
+    default: IfUnset,
 }
 
 enum Kind {
@@ -204,13 +204,14 @@ impl Kind {
     }
 }
 
-enum Default {
+/// The value of a setting that was never stored.
+enum IfUnset {
     Null,
     Bool(bool),
     Text(&'static str),
 }
 
-impl Default {
+impl IfUnset {
     fn value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -220,37 +221,37 @@ impl Default {
     }
 }
 
-const fn field(key: &'static str, kind: Kind, default: Default) -> Field {
+const fn field(key: &'static str, kind: Kind, default: IfUnset) -> Field {
     Field { key, kind, default }
 }
 
 /// In the order of OpenHands 0.62.
 const FIELDS: &[Field] = &[
-    field("language", Kind::Text, Default::Text("en")),
-    field("agent", Kind::Text, Default::Text("CodeActAgent")),
-    field("max_iterations", Kind::Integer, Default::Null),
-    field("security_analyzer", Kind::Text, Default::Null),
-    field("confirmation_mode", Kind::Bool, Default::Bool(false)),
-    field("llm_model", Kind::Text, Default::Null),
-    field("llm_api_key", Kind::Secret, Default::Null),
-    field("llm_base_url", Kind::Text, Default::Null),
-    field("enable_default_condenser", Kind::Bool, Default::Bool(true)),
-    field("enable_sound_notifications", Kind::Bool, Default::Bool(false)),
-    field("enable_proactive_conversation_starters", Kind::Bool, Default::Bool(true)),
-    field("enable_solvability_analysis", Kind::Bool, Default::Bool(true)),
+    field("language", Kind::Text, IfUnset::Text("en")),
+    field("agent", Kind::Text, IfUnset::Text("CodeActAgent")),
+    field("max_iterations", Kind::Integer, IfUnset::Null),
+    field("security_analyzer", Kind::Text, IfUnset::Null),
+    field("confirmation_mode", Kind::Bool, IfUnset::Bool(false)),
+    field("llm_model", Kind::Text, IfUnset::Null),
+    field("llm_api_key", Kind::Secret, IfUnset::Null),
+    field("llm_base_url", Kind::Text, IfUnset::Null),
+    field("enable_default_condenser", Kind::Bool, IfUnset::Bool(true)),
+    field("enable_sound_notifications", Kind::Bool, IfUnset::Bool(false)),
+    field("enable_proactive_conversation_starters", Kind::Bool, IfUnset::Bool(true)),
+    field("enable_solvability_analysis", Kind::Bool, IfUnset::Bool(true)),
     // The original asks the user; here nothing is ever sent anywhere.
-    field("user_consents_to_analytics", Kind::Bool, Default::Bool(false)),
-    field("sandbox_base_container_image", Kind::Text, Default::Null),
-    field("sandbox_runtime_container_image", Kind::Text, Default::Null),
-    field("mcp_config", Kind::Object, Default::Null),
-    field("search_api_key", Kind::Secret, Default::Null),
-    field("sandbox_api_key", Kind::Secret, Default::Null),
-    field("max_budget_per_task", Kind::Number, Default::Null),
-    field("condenser_max_size", Kind::Integer, Default::Null),
-    field("email", Kind::Text, Default::Null),
-    field("email_verified", Kind::Bool, Default::Null),
-    field("git_user_name", Kind::Text, Default::Null),
-    field("git_user_email", Kind::Text, Default::Null),
+    field("user_consents_to_analytics", Kind::Bool, IfUnset::Bool(false)),
+    field("sandbox_base_container_image", Kind::Text, IfUnset::Null),
+    field("sandbox_runtime_container_image", Kind::Text, IfUnset::Null),
+    field("mcp_config", Kind::Object, IfUnset::Null),
+    field("search_api_key", Kind::Secret, IfUnset::Null),
+    field("sandbox_api_key", Kind::Secret, IfUnset::Null),
+    field("max_budget_per_task", Kind::Number, IfUnset::Null),
+    field("condenser_max_size", Kind::Integer, IfUnset::Null),
+    field("email", Kind::Text, IfUnset::Null),
+    field("email_verified", Kind::Bool, IfUnset::Null),
+    field("git_user_name", Kind::Text, IfUnset::Null),
+    field("git_user_email", Kind::Text, IfUnset::Null),
 ];
 const FILE: &str = "settings.json";
 

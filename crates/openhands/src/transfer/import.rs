@@ -8,7 +8,7 @@ use super::event::{self, Fault, Original};
 use super::store::{self, Cache, Found};
 use crate::domain::{ConversationId, EventId, Redaction, RedactionError, UserName};
 use crate::log::LogError;
-use crate::log::sqlite::{Filling, Importer, OpenError, Past};
+use crate::log::sqlite::{ConversationImport, ImportedConversation, Importer, OpenError};
 
 /// Why an import ended early. Conversations that were told to be imported are.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +172,7 @@ impl Run<'_> {
     }
 
     fn conversation(&mut self, log: &mut Importer, found: &Found) -> Result<(), LogError> {
-        let past = Past {
+        let past = ImportedConversation {
             id: found.id.clone(),
             title: match found.title.as_deref() {
                 Some(title) if !title.is_empty() => title.to_owned(),
@@ -216,7 +216,7 @@ impl Run<'_> {
     /// Adds the event that has a file, and what is missing before it.
     fn event(
         &mut self,
-        filling: &mut Filling<'_>,
+        filling: &mut ConversationImport<'_>,
         cache: &mut Cache,
         folder: &Path,
         id: EventId,
@@ -260,7 +260,11 @@ impl Run<'_> {
         Some(original)
     }
 
-    fn push(&mut self, filling: &mut Filling<'_>, event: &Original) -> Result<(), LogError> {
+    fn push(
+        &mut self,
+        filling: &mut ConversationImport<'_>,
+        event: &Original,
+    ) -> Result<(), LogError> {
         let json = self.redaction.event(&event.json);
         filling.push(event.kind, event.source, &event.time, &json)?;
         self.sum.events += 1;
@@ -270,7 +274,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fill(&mut self, filling: &mut Filling<'_>, id: EventId, time: &str) -> Result<(), LogError> {
+    fn fill(
+        &mut self,
+        filling: &mut ConversationImport<'_>,
+        id: EventId,
+        time: &str,
+    ) -> Result<(), LogError> {
         // The placeholder is ours; that it can be read is tested.
         if let Ok(null) = event::placeholder(id, time) {
             filling.push(null.kind, null.source, &null.time, &null.json)?;

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::walk::{Found, walk};
+use super::walk::{WalkEntry, walk};
 use super::{FileError, FileLimits, Workspace};
 
 /// The bytes of an archive of `workspace`; of an empty one when there is none yet. A thread makes
@@ -54,7 +54,7 @@ pub fn zip(
     }))
 }
 
-fn write(workspace: Option<&Workspace>, found: &[Found], out: &mut Out) -> io::Result<()> {
+fn write(workspace: Option<&Workspace>, found: &[WalkEntry], out: &mut Out) -> io::Result<()> {
     let mut zip = ZipWriter::new_stream(out);
     let options = SimpleFileOptions::default();
     for entry in found {

@@ -1,15 +1,20 @@
-//! The keys a server knows now.
+//! The keys that a server knows now, and the caller that a key stands for.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::file::{self, Entry};
-use super::{Caller, KeyFileError, KeyId, Role};
-use crate::domain::UserName;
+use super::{KeyFileError, KeyId};
+use crate::domain::{
+    Access, ActionError, ConversationId, Draft, Right, UserName, Viewer, parse_agent_event,
+    parse_user_action,
+};
 
 /// The environment variable of OpenHands 0.62 that holds its one key. Here it is an admin's.
 pub const SERVER_KEY: &str = "SESSION_API_KEY";
@@ -164,6 +169,111 @@ impl KeysChanged {
 impl fmt::Debug for KeysChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeysChanged")
+    }
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A person: their own conversations, and those shared with them
+    User,
+    /// Runs the server: every conversation, and the metrics
+    Admin,
+    /// A program that works in conversations given to it: what it appends is the agent's
+    Agent,
+}
+
+impl Role {
+    /// Its name, as on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// Who asks. Holds no key, only whose it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Nobody in particular on a server without keys.
+    known: Option<Identity>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    user: UserName,
+    role: Role,
+    key: KeyId,
+}
+
+impl Caller {
+    /// Whoever reaches a server without keys: they may do everything.
+    pub fn anybody() -> Self {
+        Self { known: None }
+    }
+
+    /// A user with this key.
+    pub fn new(user: UserName, role: Role, key: KeyId) -> Self {
+        Self { known: Some(Identity { user, role, key }) }
+    }
+
+    /// Their name; `None` on a server without keys.
+    pub fn user(&self) -> Option<&UserName> {
+        self.known.as_ref().map(|known| &known.user)
+    }
+
+    /// Their role; anybody is an admin.
+    pub fn role(&self) -> Role {
+        self.known.as_ref().map_or(Role::Admin, |known| known.role)
+    }
+
+    /// The key they came with.
+    pub fn key(&self) -> Option<&KeyId> {
+        self.known.as_ref().map(|known| &known.key)
+    }
+
+    /// Whose eyes see less than everything; `None` for who sees all.
+    pub fn viewer(&self) -> Option<Viewer> {
+        let known = self.known.as_ref().filter(|known| known.role != Role::Admin)?;
+        Some(Viewer { user: known.user.clone(), is_agent: known.role == Role::Agent })
+    }
+
+    /// Whether they may do this with a conversation of this access. The one place that decides it.
+    pub fn may(&self, right: Right, access: &Access) -> bool {
+        self.viewer().is_none_or(|viewer| access.right_of(&viewer) >= Some(right))
+    }
+
+    /// What they append, from what they sent: an agent's events are the agent's, all others a user's.
+    ///
+    /// # Errors
+    /// [`ActionError`] tells what to send instead.
+    pub fn draft(&self, json: &[u8]) -> Result<Draft, ActionError> {
+        match self.role() {
+            Role::Agent => parse_agent_event(json),
+            Role::User | Role::Admin => parse_user_action(json),
+        }
+    }
+
+    /// A message of theirs.
+    pub fn message(&self, text: &str) -> Draft {
+        match self.role() {
+            Role::Agent => Draft::agent_message(text, false),
+            Role::User | Role::Admin => Draft::user_message(text),
+        }
+    }
+
+    /// What they are told when they may not, in the words of OpenHands' hosted server.
+    pub fn not_allowed(&self, conversation: &ConversationId) -> String {
+        let user = self.user().map_or("anybody", UserName::as_str);
+        format!("User {user} is not allowed to join conversation {conversation}")
+    }
+
+    /// Whether they may make conversations: an agent is given them.
+    pub fn may_create(&self) -> bool {
+        self.role() != Role::Agent
     }
 }
 

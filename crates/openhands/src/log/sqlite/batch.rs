@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::clock::Now;
+use super::Now;
 use super::readers::{METADATA, metadata};
 use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
 use crate::log::row::{MAX_ID, MAX_KEY, kind_text, row_of};

@@ -22,7 +22,7 @@ pub struct Importer {
 
 /// What a conversation was elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
+pub struct ImportedConversation {
     /// Its id.
     pub id: ConversationId,
     /// Its title.
@@ -45,12 +45,15 @@ impl Importer {
         Ok(Self { db: connection, _lock: lock })
     }
 
-    /// Begins a conversation that is stored wholly, by [`Filling::finish`], or not at all. `None`
+    /// Begins a conversation that is stored wholly, by [`ConversationImport::finish`], or not at all. `None`
     /// when there is one of this id: it stays as it is.
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn begin(&mut self, past: &Past) -> Result<Option<Filling<'_>>, LogError> {
+    pub fn begin(
+        &mut self,
+        past: &ImportedConversation,
+    ) -> Result<Option<ConversationImport<'_>>, LogError> {
         let db =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unwritten)?;
         let found = db
@@ -64,20 +67,25 @@ impl Importer {
         let owner = past.owner.as_ref().map(UserName::as_str);
         let row = params![past.id.as_str(), past.title, owner, past.created_at, past.updated_at];
         let key = db.query_row(insert, row, |row| row.get(0)).map_err(unwritten)?;
-        Ok(Some(Filling { db, key: ConversationKey(key), next: 0, last_time: String::new() }))
+        Ok(Some(ConversationImport {
+            db,
+            key: ConversationKey(key),
+            next: 0,
+            last_time: String::new(),
+        }))
     }
 }
 
 /// A conversation that is being written. Dropped without a finish, it was never there.
 #[derive(Debug)]
-pub struct Filling<'a> {
+pub struct ConversationImport<'a> {
     db: Transaction<'a>,
     key: ConversationKey,
     next: u64,
     last_time: String,
 }
 
-impl Filling<'_> {
+impl ConversationImport<'_> {
     /// The place of the next event.
     pub fn next(&self) -> Position {
         Position(self.next)
@@ -89,7 +97,7 @@ impl Filling<'_> {
     }
 
     /// Adds the next event. Its JSON must say the same as the other arguments, and that its id is
-    /// [`Filling::next`].
+    /// [`ConversationImport::next`].
     ///
     /// # Errors
     /// When the conversation is full or the log cannot be written.

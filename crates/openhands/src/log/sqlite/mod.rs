@@ -8,8 +8,6 @@ mod backup;
 mod batch;
 mod buffer;
 mod check;
-mod checkpoint;
-mod clock;
 mod import;
 mod open;
 mod page;
@@ -24,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use tokio::sync::oneshot;
 
 use super::{
@@ -37,9 +37,7 @@ use writer::Writer;
 
 pub use backup::{BackupError, backup};
 pub use check::{Findings, check};
-pub use clock::Clock;
-pub(crate) use clock::utc_text;
-pub use import::{Filling, Importer, Past};
+pub use import::{ConversationImport, ImportedConversation, Importer};
 pub use open::{OpenError, files};
 pub use snapshot::Snapshot;
 pub use writer::{Queue, Stats};
@@ -254,6 +252,52 @@ impl EventLog for SqliteLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.writer.close().boxed()
     }
+}
+
+/// A source of the current time and zone.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Zoned + Send + Sync>);
+
+impl Clock {
+    /// The system's clock and zone.
+    pub fn system() -> Self {
+        Self(Arc::new(Zoned::now))
+    }
+
+    /// Any other.
+    pub fn new(now: impl Fn() -> Zoned + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// Now, in both forms.
+    pub(super) fn now(&self) -> Now {
+        let now = (self.0)();
+        Now {
+            // Always 26 characters, so that later times are greater strings.
+            local: now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+            utc: utc_text(now.timestamp()),
+        }
+    }
+}
+
+/// A time as metadata shows it: later times are greater strings.
+pub(crate) fn utc_text(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// One moment.
+#[derive(Debug)]
+pub(super) struct Now {
+    /// For events: local time without a zone, as OpenHands 0.62 writes it.
+    pub(super) local: String,
+    /// For metadata: UTC with `Z`.
+    pub(super) utc: String,
 }
 
 /// Room that drafts take in the writer's queue.

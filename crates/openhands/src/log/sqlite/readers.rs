@@ -15,28 +15,28 @@ use crate::log::{ConversationKey, Head, Listing, LogError, Metadata, Oldest, Sor
 pub(super) struct Readers {
     file: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 pub(super) type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
 
 impl Readers {
     pub(super) fn new(file: PathBuf, count: usize) -> Self {
-        let turns = Arc::new(Semaphore::new(count.max(1)));
-        Self { file, idle: Mutex::default(), turns }
+        let permits = Arc::new(Semaphore::new(count.max(1)));
+        Self { file, idle: Mutex::default(), permits }
     }
 
-    /// Runs `query` on a connection, in turn with others.
+    /// Runs `query` on a connection, when one is free.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
     ) -> Result<T, LogError> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| LogError::Closed)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| LogError::Closed)?;
         let readers = self.clone();
         // All of it happens on the other thread, so that dropping this future loses no connection.
         let task = tokio::task::spawn_blocking(move || {
             let result = readers.on_connection(query);
-            drop(turn);
+            drop(permit);
             result
         });
         match task.await {

@@ -355,3 +355,12 @@ async fn the_write_ahead_log_is_written_back_beside_the_appends() {
     assert!(!folder.path().join("openhands.db-wal").exists(), "nothing is left in it");
     assert_eq!(check(folder.path(), |fault| panic!("{fault}")).unwrap().events, 2100);
 }
+
+#[test]
+fn events_show_local_time_and_metadata_utc_with_six_digits_each() {
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    let time = date(2026, 11, 22).at(6, 52, 24, 450_000_999).to_zoned(zone).unwrap();
+    let now = Clock::new(move || time.clone()).now();
+    assert_eq!(now.local, "2026-11-22T06:52:24.450000");
+    assert_eq!(now.utc, "2026-11-22T04:52:24.450000Z");
+}

@@ -1,4 +1,5 @@
-//! Deleting what nobody uses, behind the door by which everybody joins.
+//! Deleting conversations that nobody uses. It takes the same slot of the registry as a join does, so
+//! that nobody joins a conversation that is being deleted.
 
 use std::sync::Arc;
 

@@ -16,14 +16,14 @@ use engineio::server::Origins;
 use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::agent::{Agent, DemoAgent, NoAgent};
+use crate::agent::{Agent, DemoAgent, NoAgent, OneAgent};
 use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
 use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
 use crate::limits::Limits;
-use crate::live::{self, Door, LiveConfig};
+use crate::live::{self, LiveConfig, LiveContext};
 use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
 use crate::log::{AppendLimits, Checked};
 use crate::metrics::Metrics;
@@ -31,7 +31,9 @@ use crate::origin::{self, AllowedOrigins};
 use crate::settings::{SettingsError, UserSettings};
 use crate::tools::{self, ToolError};
 use crate::workspace::FileLimits;
-use crate::{build, http, logging, retention, serve};
+use crate::{build, http, retention};
+
+use super::{logging, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
@@ -87,17 +89,21 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let settings = UserSettings::open_with(&config.data_dir, redaction)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(Arc::new(log), agent, HubConfig::new(config.workspaces()));
+    let hub = Hub::new(
+        Arc::new(log),
+        Arc::new(OneAgent::from(agent)),
+        HubConfig::new(config.workspaces()),
+    );
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let door = Door {
+    let context = LiveContext {
         hub: Arc::clone(&hub),
         keys: Arc::clone(&keys),
         limits: Arc::clone(&limits),
         metrics: metrics.clone(),
         config: LiveConfig { create_on_join: config.create_on_join },
     };
-    let sockets = sockets(config, door, origins.clone())?;
+    let sockets = sockets(config, context, origins.clone())?;
     let stats = sockets.engine().clone();
     metrics.gauge("sessions", "Engine.IO sessions, joined or not", move || {
         let stats = stats.stats();
@@ -193,7 +199,11 @@ fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Server, StartError> {
+fn sockets(
+    config: &Config,
+    context: LiveContext,
+    origins: AllowedOrigins,
+) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -205,7 +215,7 @@ fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Serve
     // Clients come back by themselves after a restart; those that were told would not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    live::mount(&server, door).map_err(|error| StartError::Mount(error.to_string()))?;
+    live::mount(&server, context).map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
 
