@@ -11,10 +11,10 @@ mod file;
 mod key;
 mod keys;
 mod request;
-pub mod tool;
+pub(crate) mod tool;
 
 pub use file::KeyFileError;
-pub use key::KeyId;
-pub(crate) use key::hex;
-pub use keys::{Caller, Keys, KeysChanged, Refused, Role, SERVER_KEY};
+pub(crate) use key::{KeyId, hex};
+pub(crate) use keys::{Caller, Role};
+pub use keys::{Keys, SERVER_KEY};
 pub(crate) use request::{of_connect, of_request};

@@ -7,7 +7,7 @@ use super::{EventId, Position};
 ///
 /// A number beyond the end of the conversation stays what it is; the client gets nothing old, and
 /// live events from the head on: see [`Position`] and the hub, which caps it.
-pub fn parse_cursor(latest_event_id: Option<&str>) -> Position {
+pub(crate) fn parse_cursor(latest_event_id: Option<&str>) -> Position {
     latest_event_id.and_then(python_int).map_or(Position::START, |id| Position::after(EventId(id)))
 }
 

@@ -64,8 +64,8 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::settings::UserSettings;
-use crate::workspace::FileLimits;
 
+pub use crate::workspace::FileLimits;
 pub(crate) use error::ApiError;
 use files::Files;
 use info::ServerInfo;
@@ -90,16 +90,30 @@ struct Parts {
 
 /// Where the REST side finds what is on disk.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HttpConfig {
     /// The folder whose disk `/server_info` tells about.
     pub data_dir: PathBuf,
     /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
-    /// small page of our own, or a few lines of text for who asks for no page.
+    /// small page of our own, or a few lines of text for a client that asks for no page.
     pub static_dir: Option<PathBuf>,
     /// The agent's name, for that page.
     pub agent: String,
-    /// What is read from and written to workspaces.
+    /// Limits of what is read from and written to workspaces.
     pub files: FileLimits,
+}
+
+impl HttpConfig {
+    /// No built page and the default limits; the disk is that of `data_dir`, and `agent` is the name
+    /// that pages show.
+    pub fn new(data_dir: impl Into<PathBuf>, agent: impl Into<String>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            static_dir: None,
+            agent: agent.into(),
+            files: FileLimits::default(),
+        }
+    }
 }
 
 /// The routes over the conversations of `hub` and the settings of a page.

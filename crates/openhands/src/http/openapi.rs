@@ -46,12 +46,7 @@ mod tests {
         let settings = Arc::new(UserSettings::open(folder.path()).unwrap());
         let keys = Keys::open(folder.path(), None).unwrap();
         let limits = Arc::new(Limits::new(LimitsConfig::default()));
-        let config = HttpConfig {
-            data_dir: folder.path().to_owned(),
-            static_dir: None,
-            agent: String::new(),
-            files: FileLimits::default(),
-        };
+        let config = HttpConfig::new(folder.path(), "none");
         let metrics = Metrics::new();
         let rest = Rest(Arc::new(Parts {
             hub: Arc::clone(&hub),

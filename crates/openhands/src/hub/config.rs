@@ -8,6 +8,7 @@ use crate::log::LogError;
 
 /// Knobs of the [`super::Hub`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HubConfig {
     /// Where agents' workspace folders are made, one per conversation.
     pub workspaces: PathBuf,

@@ -19,6 +19,7 @@ pub(crate) use address::Peer;
 
 /// Knobs of [`Limits`]; 0 is no limit, and the default of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LimitsConfig {
     /// Most REST requests of one address in a second, and twice as many at once: 10 is what OpenHands
     /// 0.62 has. Over it: 429 with `Retry-After`.

@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::Redaction;
 use document::Document;
-pub use secrets::{Named, Secrets, SecretsError};
+pub(crate) use secrets::{Named, Secrets, SecretsError};
 pub use users::UserSettings;
 
 /// The settings in one folder, with the keys of OpenHands 0.62.
-pub struct Settings {
+pub(crate) struct Settings {
     document: Document,
     secrets: Secrets,
 }
@@ -26,25 +26,25 @@ impl Settings {
     ///
     /// # Errors
     /// When a file is there and cannot be read, or is no JSON object.
-    pub fn open(folder: &Path) -> Result<Self, SettingsError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, SettingsError> {
         let document = Document::open(folder.join(FILE), secrets_among)?;
         Ok(Self { document, secrets: Secrets::open(folder)? })
     }
 
     /// Tells `redaction` the secrets among them and beside them, now and after each change.
-    pub fn teach(mut self, redaction: &Redaction) -> Self {
+    pub(crate) fn teach(mut self, redaction: &Redaction) -> Self {
         self.document.teach(redaction);
         self.secrets.teach(redaction);
         self
     }
 
     /// The secrets beside them.
-    pub fn secrets(&self) -> &Secrets {
+    pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
     /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
-    pub fn shown(&self) -> Map<String, Value> {
+    pub(crate) fn shown(&self) -> Map<String, Value> {
         let stored = self.document.now();
         let is_set = |key| stored.get(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
         let mut shown = Map::new();
@@ -74,7 +74,7 @@ impl Settings {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the change may have reached the disk and be seen after a restart.
-    pub async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
+    pub(crate) async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
         self.document
             .change(|next| {
                 for (key, value) in changes {

@@ -48,7 +48,7 @@ impl UserSettings {
     ///
     /// # Errors
     /// As [`UserSettings::open`].
-    pub async fn of(&self, user: Option<&UserName>) -> Result<Arc<Settings>, SettingsError> {
+    pub(crate) async fn of(&self, user: Option<&UserName>) -> Result<Arc<Settings>, SettingsError> {
         let Some(user) = user else { return Ok(self.server.clone()) };
         let known = self.users().get(user).cloned();
         if let Some(settings) = known {

@@ -25,7 +25,7 @@ pub(super) struct Original {
 /// Why an event or a file of the original was not taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It cannot be read.
     #[error("unreadable: {0}")]
     Io(#[from] std::io::Error),

@@ -13,7 +13,7 @@ use crate::log::sqlite::{ConversationImport, ImportedConversation, Importer, Ope
 /// Why an import ended early. Conversations that were told to be imported are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The store cannot be read.
     #[error("cannot read the store {}: {source}", path.display())]
     Store {
@@ -40,7 +40,7 @@ pub enum ImportError {
 
 /// What an import came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// Conversations that are in the log now and were not before.
     pub conversations: u64,
     /// Conversations that were in the log before, and stayed as they were.
@@ -84,11 +84,9 @@ impl fmt::Display for Imported {
 /// What is told during an import.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Told<'a> {
-    /// There are so many conversations, with so many files of events in all.
+pub(crate) enum Told<'a> {
+    /// So many files of events were found.
     Found {
-        /// Conversations.
-        conversations: u64,
         /// Files of events.
         files: u64,
     },
@@ -115,7 +113,7 @@ pub enum Told<'a> {
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn import(
+pub(crate) fn import(
     root: &Path,
     data: &Path,
     redaction: Redaction,
@@ -134,8 +132,7 @@ pub fn import(
     }
     // The log lists conversations in the order in which they came to it.
     all.sort_by(|a, b| a.created_at.cmp(&b.created_at));
-    let (conversations, files) = (all.len() as u64, all.iter().map(|found| found.files).sum());
-    (run.tell)(Told::Found { conversations, files });
+    (run.tell)(Told::Found { files: all.iter().map(|found| found.files).sum() });
     for found in all {
         let id = found.id.clone();
         run.conversation(&mut log, &found).map_err(|error| ImportError::Write { id, error })?;

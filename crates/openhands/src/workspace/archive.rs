@@ -23,7 +23,7 @@ use super::{FileError, FileLimits, Workspace};
 ///
 /// # Errors
 /// When there is too much.
-pub fn zip(
+pub(crate) fn zip(
     workspace: Option<Workspace>,
     limits: &FileLimits,
     permit: OwnedSemaphorePermit,

@@ -15,7 +15,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When there are too many to be counted.
-    pub fn size(&self, limits: &FileLimits) -> Result<u64, FileError> {
+    pub(crate) fn size(&self, limits: &FileLimits) -> Result<u64, FileError> {
         Ok(walk(self, limits)?.iter().map(|entry| entry.bytes).sum())
     }
 
@@ -23,7 +23,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the system refuses.
-    pub async fn upload(self: &Arc<Self>, name: &str) -> Result<Upload, FileError> {
+    pub(crate) async fn upload(self: &Arc<Self>, name: &str) -> Result<Upload, FileError> {
         let mut entropy = [0; 8];
         getrandom::fill(&mut entropy)
             .map_err(|error| FileError::io(name, io::Error::other(error)))?;
@@ -45,7 +45,7 @@ impl Workspace {
 
 /// A file that is not whole yet. Dropped, it leaves nothing.
 #[derive(Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     workspace: Arc<Workspace>,
     name: String,
     beside: Beside,
@@ -64,7 +64,7 @@ impl Upload {
     ///
     /// # Errors
     /// When it is larger than `max`, or the disk refuses.
-    pub async fn write(&mut self, bytes: &Bytes, max: u64) -> Result<(), FileError> {
+    pub(crate) async fn write(&mut self, bytes: &Bytes, max: u64) -> Result<(), FileError> {
         self.len += bytes.len() as u64;
         if self.len > max {
             return Err(FileError::TooLarge { name: self.name.clone(), len: self.len, max });
@@ -77,7 +77,7 @@ impl Upload {
     ///
     /// # Errors
     /// When the disk refuses, or a folder has the name.
-    pub async fn finish(mut self) -> Result<u64, FileError> {
+    pub(crate) async fn finish(mut self) -> Result<u64, FileError> {
         let flushed = async {
             self.file.flush().await?;
             self.file.sync_all().await
@@ -109,7 +109,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The last part of a path that a browser gave as a file's name; `None` when it can be none.
-pub fn file_name(given: &str) -> Option<&str> {
+pub(crate) fn file_name(given: &str) -> Option<&str> {
     let name = given.rsplit(['/', '\\']).next()?.trim();
     let is_name = !name.is_empty()
         && name != "."

@@ -67,7 +67,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refused`] when it is nobody's, or there is none and one is needed.
-    pub fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
+    pub(crate) fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
         let known = self.known.borrow().clone();
         if known.is_open {
             return Ok(Caller::anybody());
@@ -83,7 +83,7 @@ impl Keys {
     }
 
     /// Whether somebody who was let in would be let in again, as the same user.
-    pub fn knows(&self, caller: &Caller) -> bool {
+    pub(crate) fn knows(&self, caller: &Caller) -> bool {
         let known = self.known.borrow();
         match (caller.user(), caller.key()) {
             (Some(user), Some(key)) => known.entries.iter().any(|entry| {
@@ -94,7 +94,7 @@ impl Keys {
     }
 
     /// Changes of the keys from now on.
-    pub fn changes(&self) -> KeysChanged {
+    pub(crate) fn changes(&self) -> KeysChanged {
         KeysChanged(self.known.subscribe())
     }
 
@@ -103,7 +103,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyFileError`].
-    pub fn reload(&self) -> Result<bool, KeyFileError> {
+    pub(crate) fn reload(&self) -> Result<bool, KeyFileError> {
         let now = stamp(&self.file);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if *seen == now {
@@ -152,14 +152,14 @@ impl fmt::Debug for Keys {
 
 /// A wait for other keys. [`Keys::changes`].
 #[derive(Clone)]
-pub struct KeysChanged(watch::Receiver<Arc<Known>>);
+pub(crate) struct KeysChanged(watch::Receiver<Arc<Known>>);
 
 impl KeysChanged {
     /// Ready when the keys were changed since the last time.
     ///
     /// # Cancel safety
     /// Holds nothing; may be dropped at any time.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }
@@ -197,7 +197,7 @@ impl Role {
 
 /// Who asks. Holds no key, only whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Nobody in particular on a server without keys.
     known: Option<Identity>,
 }
@@ -211,38 +211,38 @@ struct Identity {
 
 impl Caller {
     /// Whoever reaches a server without keys: they may do everything.
-    pub fn anybody() -> Self {
+    pub(crate) fn anybody() -> Self {
         Self { known: None }
     }
 
     /// A user with this key.
-    pub fn new(user: UserName, role: Role, key: KeyId) -> Self {
+    pub(crate) fn new(user: UserName, role: Role, key: KeyId) -> Self {
         Self { known: Some(Identity { user, role, key }) }
     }
 
     /// Their name; `None` on a server without keys.
-    pub fn user(&self) -> Option<&UserName> {
+    pub(crate) fn user(&self) -> Option<&UserName> {
         self.known.as_ref().map(|known| &known.user)
     }
 
     /// Their role; anybody is an admin.
-    pub fn role(&self) -> Role {
+    pub(crate) fn role(&self) -> Role {
         self.known.as_ref().map_or(Role::Admin, |known| known.role)
     }
 
     /// The key they came with.
-    pub fn key(&self) -> Option<&KeyId> {
+    pub(crate) fn key(&self) -> Option<&KeyId> {
         self.known.as_ref().map(|known| &known.key)
     }
 
     /// Whose eyes see less than everything; `None` for who sees all.
-    pub fn viewer(&self) -> Option<Viewer> {
+    pub(crate) fn viewer(&self) -> Option<Viewer> {
         let known = self.known.as_ref().filter(|known| known.role != Role::Admin)?;
         Some(Viewer { user: known.user.clone(), is_agent: known.role == Role::Agent })
     }
 
     /// Whether they may do this with a conversation of this access. The one place that decides it.
-    pub fn may(&self, right: Right, access: &Access) -> bool {
+    pub(crate) fn may(&self, right: Right, access: &Access) -> bool {
         self.viewer().is_none_or(|viewer| access.right_of(&viewer) >= Some(right))
     }
 
@@ -250,7 +250,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`ActionError`] tells what to send instead.
-    pub fn draft(&self, json: &[u8]) -> Result<Draft, ActionError> {
+    pub(crate) fn draft(&self, json: &[u8]) -> Result<Draft, ActionError> {
         match self.role() {
             Role::Agent => parse_agent_event(json),
             Role::User | Role::Admin => parse_user_action(json),
@@ -258,7 +258,7 @@ impl Caller {
     }
 
     /// A message of theirs.
-    pub fn message(&self, text: &str) -> Draft {
+    pub(crate) fn message(&self, text: &str) -> Draft {
         match self.role() {
             Role::Agent => Draft::agent_message(text, false),
             Role::User | Role::Admin => Draft::user_message(text),
@@ -266,13 +266,13 @@ impl Caller {
     }
 
     /// What they are told when they may not, in the words of OpenHands' hosted server.
-    pub fn not_allowed(&self, conversation: &ConversationId) -> String {
+    pub(crate) fn not_allowed(&self, conversation: &ConversationId) -> String {
         let user = self.user().map_or("anybody", UserName::as_str);
         format!("User {user} is not allowed to join conversation {conversation}")
     }
 
     /// Whether they may make conversations: an agent is given them.
-    pub fn may_create(&self) -> bool {
+    pub(crate) fn may_create(&self) -> bool {
         self.role() != Role::Agent
     }
 }
@@ -280,7 +280,7 @@ impl Caller {
 /// Why nobody is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub(crate) enum Refused {
     /// No key came.
     #[error("a key is needed, none came")]
     Missing,
@@ -291,7 +291,7 @@ pub enum Refused {
 
 impl Refused {
     /// In a word, for metrics and log.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Missing => "missing_key",
             Self::Invalid => "invalid_key",

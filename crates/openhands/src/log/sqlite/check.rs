@@ -13,7 +13,7 @@ use crate::log::row::{MAX_ID, id_of, kind_from, row_of};
 
 /// How much [`check`] has looked at, and what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Conversations.
     pub conversations: u64,
     /// Events.
@@ -28,7 +28,7 @@ pub struct Findings {
 ///
 /// # Errors
 /// [`OpenError`] when it cannot be looked at.
-pub fn check(folder: &Path, fault: impl FnMut(&str)) -> Result<Findings, OpenError> {
+pub(crate) fn check(folder: &Path, fault: impl FnMut(&str)) -> Result<Findings, OpenError> {
     let (file, db) = readable(folder)?;
     let mut check = Check { db: &db, fault, found: Findings::default() };
     match check.all() {

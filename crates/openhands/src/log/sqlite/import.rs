@@ -14,7 +14,7 @@ use crate::log::{ConversationKey, LogError};
 
 /// A log that is filled and serves nobody. Blocks on the disk.
 #[derive(Debug)]
-pub struct Importer {
+pub(crate) struct Importer {
     db: Connection,
     /// No server runs meanwhile.
     _lock: File,
@@ -22,7 +22,7 @@ pub struct Importer {
 
 /// What a conversation was elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportedConversation {
+pub(crate) struct ImportedConversation {
     /// Its id.
     pub id: ConversationId,
     /// Its title.
@@ -40,7 +40,7 @@ impl Importer {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let open::Opened { connection, lock, .. } = open::open(folder, None)?;
         Ok(Self { db: connection, _lock: lock })
     }
@@ -50,7 +50,7 @@ impl Importer {
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         past: &ImportedConversation,
     ) -> Result<Option<ConversationImport<'_>>, LogError> {
@@ -78,7 +78,7 @@ impl Importer {
 
 /// A conversation that is being written. Dropped without a finish, it was never there.
 #[derive(Debug)]
-pub struct ConversationImport<'a> {
+pub(crate) struct ConversationImport<'a> {
     db: Transaction<'a>,
     key: ConversationKey,
     next: u64,
@@ -87,12 +87,12 @@ pub struct ConversationImport<'a> {
 
 impl ConversationImport<'_> {
     /// The place of the next event.
-    pub fn next(&self) -> Position {
+    pub(crate) fn next(&self) -> Position {
         Position(self.next)
     }
 
     /// The latest time of its events so far; empty before the first.
-    pub fn last_time(&self) -> &str {
+    pub(crate) fn last_time(&self) -> &str {
         &self.last_time
     }
 
@@ -101,7 +101,7 @@ impl ConversationImport<'_> {
     ///
     /// # Errors
     /// When the conversation is full or the log cannot be written.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         kind: Kind,
         source: Source,
@@ -128,7 +128,7 @@ impl ConversationImport<'_> {
     ///
     /// # Errors
     /// Then it was never there.
-    pub fn finish(self) -> Result<(), LogError> {
+    pub(crate) fn finish(self) -> Result<(), LogError> {
         let next = i64::try_from(self.next).unwrap_or(i64::MAX);
         let update = "UPDATE conversations SET next_id = ?2, agent_cursor = ?2, last_time = ?3 \
                       WHERE key = ?1";

@@ -35,15 +35,17 @@ use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
 
-pub use backup::{BackupError, backup};
-pub use check::{Findings, check};
-pub use import::{ConversationImport, ImportedConversation, Importer};
-pub use open::{OpenError, files};
+pub(crate) use backup::{BackupError, backup};
+pub(crate) use check::check;
+pub(crate) use import::{ConversationImport, ImportedConversation, Importer};
+pub use open::OpenError;
+pub(crate) use open::files;
 pub use snapshot::Snapshot;
 pub use writer::{Queue, Stats};
 
 /// Knobs of [`SqliteLog`].
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SqliteConfig {
     /// Most appends waiting for the writer. Default 1024. When full, `append` waits.
     pub queue_commands: usize,

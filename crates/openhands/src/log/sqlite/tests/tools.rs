@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::log::sqlite::{BackupError, Findings, backup, check};
+use crate::log::sqlite::check::Findings;
+use crate::log::sqlite::{BackupError, backup, check};
 
 async fn filled(folder: &Path) -> SqliteLog {
     let log = SqliteLog::open(folder, SqliteConfig::default()).unwrap();
