@@ -1,4 +1,8 @@
-//! Agents: what answers users. The hub starts one per conversation and gives it a [`Seat`].
+//! Agents answer users. The hub starts one run per conversation and gives it a [`Seat`].
+//!
+//! In come the events of a conversation, by the seat; out go drafts, by the seat as well. An agent may
+//! be dropped at any await and is started again from its durable cursor, so it must find its way from
+//! the log. It never sees a client. Start with [`Agent`]; `demo/` is one to read, `seat.rs` is its place.
 
 mod command;
 mod demo;
@@ -46,7 +50,7 @@ pub trait Agent: fmt::Debug + Send + Sync {
     fn run(&self, seat: Seat) -> BoxFuture<'_, Result<(), AgentError>>;
 }
 
-/// Says which agent answers in which conversation.
+/// Says which agent a conversation has.
 ///
 /// The hub asks when a conversation is created and each time it is loaded.
 pub trait Agents: fmt::Debug + Send + Sync {

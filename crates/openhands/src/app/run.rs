@@ -144,7 +144,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
             Err(error) => tracing::error!(%error, "agents not resumed"),
         }
     }
-    // Behind the agents that go on: what runs is never deleted.
+    // After the agents were resumed: a running conversation is never deleted.
     let keeper = keeper.map(tokio::spawn);
     let stop = async {
         stop.await;
@@ -184,7 +184,7 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     }
 }
 
-/// Shows what waits for the disk, and how large the log is.
+/// Registers gauges for the queue to the disk and the size of the log.
 fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
     let (commands, bytes, files) = (log.queue(), log.queue(), sqlite::files(folder));
     metrics.gauge("append_queue_commands", "Writes that wait for the disk", move || {
@@ -210,9 +210,9 @@ fn sockets(
     server.engine.origins = Origins::Matching(Arc::new(move |origin, _| origins.allow(origin)));
     // The guide's second example for websocat sends an event without a CONNECT.
     server.connection.implicit_connect = true;
-    // Its first one closes right behind the CONNECT, and is to print what there is.
+    // Its first one closes right after the CONNECT, and shall still print the events.
     server.connect_before_read = true;
-    // Clients come back by themselves after a restart; those that were told would not.
+    // Clients reconnect by themselves after a restart; one that gets a DISCONNECT does not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
     live::mount(&server, context).map_err(|error| StartError::Mount(error.to_string()))?;
@@ -247,12 +247,12 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
         version = env!("CARGO_PKG_VERSION"),
         data = data_dir.display(),
     );
-    // Nobody may be reading: a closed pipe is no reason not to serve.
+    // Perhaps nobody reads: serve in spite of a closed pipe.
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Over a limit of file sizes a write fails like any other, instead of ending the process.
+/// A write over the limit of file sizes then fails like any other, instead of ending the process.
 #[cfg(unix)]
 fn survive_size_limits() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -285,7 +285,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Why the server does not run.
+/// Why the server does not start.
 #[derive(Debug)]
 enum StartError {
     Config(ConfigError),

@@ -1,11 +1,13 @@
-//! Who asks: keys, the users they belong to, and what those may do.
+//! Keys, the users they belong to, and what a caller may do.
 //!
 //! ```text
 //! request -> request (the key it brings) -> Keys (whose it is) -> Caller -> may(right, access)
 //! ```
 //!
-//! A server without keys lets everybody do everything. With keys, only [`Role::Admin`] may do what
-//! nobody has shared with it.
+//! In come requests and connects; out goes a `Caller`, which `http` and `live` ask before they do
+//! anything. A server without keys lets everybody do everything. With keys, only an admin may
+//! use conversations that are neither its own nor shared with it. No key is kept in memory or on disk,
+//! only its digest. Start with [`Keys`].
 
 mod file;
 mod key;

@@ -3,7 +3,7 @@
 use super::{EventId, Position};
 
 /// Where a client with this `latest_event_id` stands, read as OpenHands 0.62 reads it: Python's
-/// `int`, and everything that is no number or negative means "from the start".
+/// `int`, and everything that is negative or not a number means "from the start".
 ///
 /// A number beyond the end of the conversation stays what it is; the client gets nothing old, and
 /// live events from the head on: see [`Position`] and the hub, which caps it.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{ActionKind, EventId, ObservationKind};
 
-/// The event whose action [`guide_event`] wants to see beside `stored`.
+/// The event whose action [`guide_event`] needs together with `stored`.
 pub(crate) fn guide_cause(stored: &Value) -> Option<EventId> {
     stored.get("observation")?;
     stored.get("cause").and_then(Value::as_u64).map(EventId)

@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for ConversationId {
     }
 }
 
-/// A text that is no conversation id. The client's fault; nothing was created.
+/// A text that is not a conversation id. The client's fault; nothing was created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidConversationId {

@@ -1,4 +1,8 @@
-//! Events, conversations and their ids: pure types, no runtime and no storage.
+//! Events, conversations and their ids: pure types.
+//!
+//! In come JSON of clients and agents; out go a [`Draft`] or the reason why not, and forms of stored
+//! events. No clock, no runtime, no storage and no packet. Start with [`Draft`]; `inbound.rs` reads what
+//! users send, `action.rs` is the table of arguments.
 
 mod access;
 mod action;

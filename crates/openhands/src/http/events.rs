@@ -138,7 +138,7 @@ pub(super) async fn append(
     Ok(Json(json!({"success": true})))
 }
 
-/// Appends a message of whoever asks.
+/// Appends a message of the caller.
 pub(super) async fn message(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,

@@ -25,7 +25,10 @@
 //! | `GET /server_info` | time and resources |
 //! | `GET /openapi.json` | all of these, for programs |
 //!
-//! A route that is not in `openapi.json` fails a test, and the reverse.
+//! In come requests, from the listener of `app`; out go answers. It asks the hub for everything that
+//! concerns conversations and never the log, and knows nothing of Socket.IO. No route below `/api` may
+//! run before `guard.rs` has let the caller in. Start with [`router`]. A route that is not in
+//! `openapi.json` fails a test, and the reverse.
 
 mod access;
 mod body;
@@ -161,7 +164,7 @@ fn routes(rest: &Rest) -> Routes {
         .merge(api(rest))
 }
 
-/// Everything below `/api`: for those who have a key.
+/// Everything below `/api`: for callers with a key.
 fn api(rest: &Rest) -> Routes {
     Routes::new()
         .route("/api/options/config", get(options::config))
@@ -191,7 +194,7 @@ fn api(rest: &Rest) -> Routes {
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::identify)))
 }
 
-/// Of one conversation: all of them stand behind the guard.
+/// The routes of one conversation, all of them guarded.
 fn one(rest: &Rest) -> Routes {
     let appends = Routes::new()
         .route("/events", get(events::search).post(events::append))

@@ -49,7 +49,7 @@ struct Export {
 }
 
 impl Export {
-    /// The next piece of the document; `None` behind its end.
+    /// The next piece of the document; `None` after its end.
     async fn part(&mut self) -> Result<Option<Bytes>, LogError> {
         if self.over {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! PageCache that were read from the log lately, kept for others who read the same.
+//! Pages that were read from the log lately, kept for others who read the same.
 //!
 //! Clients that come together, as after a restart, read each page once. Events never change, so
 //! what is kept is never wrong; it goes when others need the room, or with its conversation.
@@ -150,7 +150,7 @@ fn size(event: &StoredEvent) -> usize {
     copies * event.json.len() + EVENT_BYTES
 }
 
-/// Bytes that an event takes beside its JSON, about.
+/// Bytes that an event takes in addition to its JSON, about.
 const EVENT_BYTES: usize = 256;
 
 #[cfg(test)]

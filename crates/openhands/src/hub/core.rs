@@ -17,10 +17,10 @@ pub(super) struct Core {
     pub(super) id: ConversationId,
     pub(super) key: ConversationKey,
     state: Mutex<State>,
-    /// Wakes whoever waits at the head. Behind `state` for a moment, never before it.
+    /// Wakes the cursors that wait at the head. It may lag `state` for a moment and never leads it.
     head: watch::Sender<Head>,
     pub(super) statuses: broadcast::Sender<Ephemeral>,
-    /// Who may do what; nothing until it was read or told.
+    /// The owner and the shares; `None` until they were read or told.
     access: watch::Sender<Option<Arc<Access>>>,
     /// The seat of the agent that runs now.
     seat: Mutex<Option<Arc<SeatState>>>,
@@ -28,7 +28,7 @@ pub(super) struct Core {
     pub(super) retries: AtomicBool,
     /// Whether it was stopped, and nobody has started, joined or written since.
     stopped: AtomicBool,
-    /// How often it was stopped: whoever was connected before a change leaves.
+    /// How often it was stopped: a client that was connected before a change leaves.
     stops: watch::Sender<u64>,
     page_events: usize,
     page_bytes: usize,
@@ -42,7 +42,7 @@ struct State {
     tail: Tail,
 }
 
-/// What lies behind a place.
+/// What follows a place.
 pub(super) enum Behind {
     /// These events.
     Tail(Vec<Arc<StoredEvent>>),
@@ -135,7 +135,7 @@ impl Core {
         self.head.subscribe()
     }
 
-    /// Who may do what now, and a change of it later. There is a value once it is loaded.
+    /// The owner and the shares now, and their changes later. There is a value once it is loaded.
     pub(super) fn access(&self) -> watch::Receiver<Option<Arc<Access>>> {
         self.access.subscribe()
     }
@@ -178,7 +178,7 @@ impl Core {
         }
     }
 
-    /// Marks it as stopped and tells those who are connected. `false` when it was already.
+    /// Marks it as stopped and tells its clients. `false` when it was already.
     pub(super) fn stop(&self) -> bool {
         let was_running = !self.stopped.swap(true, Ordering::SeqCst);
         if was_running {

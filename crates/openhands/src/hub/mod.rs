@@ -1,7 +1,10 @@
-//! Conversations in memory: who reads them, who writes them, who answers.
+//! Conversations in memory: their hot tails, their readers and their agents.
 //!
-//! The log is the truth; here are only its hot end and those who wait for more. Everyone who
-//! listens is a [`Cursor`].
+//! In come commands of `http` and `live`, and the log's feed of commits; out go pages of events, to
+//! every [`Cursor`]. The log is the truth: nothing is shown that it has not committed, and everything
+//! here can be read from it again. No lock is held across an await, and a slow reader costs nobody
+//! else. Start with [`Hub`] and `conversation.rs`; `cursor.rs` is how everybody reads, `core.rs` what the
+//! feed changes, `supervisor.rs` how agents run.
 
 mod cache;
 mod config;
@@ -52,8 +55,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub over `log`, whose feed it takes; `agents` says who answers in which conversation. Needs a
-    /// tokio runtime.
+    /// A hub over `log`, whose feed it takes; `agents` says which agent a conversation has. Needs
+    /// a tokio runtime.
     pub fn new(log: Arc<dyn EventLog>, agents: Arc<dyn Agents>, config: HubConfig) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
         registry.follow(&*log);
@@ -114,7 +117,7 @@ impl Hub {
         self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
     }
 
-    /// Creates a conversation with a title, or finds the one that is there, whosever that is; says
+    /// Creates a conversation with a title, or finds the one that exists, whoever owns it; says
     /// whether it is new.
     ///
     /// # Errors
@@ -148,7 +151,7 @@ impl Hub {
         Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
     }
 
-    /// Whose a conversation is, and whom it is shared with; `None` when there is none of this id.
+    /// The owner and the shares of a conversation; `None` when there is none of this id.
     ///
     /// # Errors
     /// [`HubError`].
@@ -182,7 +185,7 @@ impl Hub {
         Ok(self.log.list(viewer, before, limit).await?)
     }
 
-    /// Gives a conversation another title and tells who is connected. `false` when there is none.
+    /// Gives a conversation another title and tells its clients. `false` when there is none.
     ///
     /// # Errors
     /// [`HubError`].
@@ -285,7 +288,7 @@ impl Hub {
             }
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
-        // From here on commits reach it; what was committed before is read behind this line.
+        // From here on commits reach it; what was committed before is read after this line.
         let registration = self.registry.register(core.clone());
         let metadata = self.log.conversation(id).await?.filter(|now| now.key == core.key);
         let metadata = metadata.ok_or(HubError::NoConversation)?;

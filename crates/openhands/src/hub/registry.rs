@@ -12,7 +12,7 @@ use super::{Conversation, HubError};
 use crate::domain::ConversationId;
 use crate::log::{Change, Commit, ConversationKey, EventLog};
 
-/// The loaded conversations, by id for those who ask and by key for the log's feed.
+/// The loaded conversations: by id for callers, by key for the log's feed.
 ///
 /// The two locks are never held together, and no conversation is dropped under one of them.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) struct Registry {
 #[derive(Default)]
 pub(super) struct Slot {
     pub(super) conversation: OnceCell<Arc<Conversation>>,
-    /// Set by a sweep that found it idle, cleared by whoever uses it.
+    /// Set by a sweep that found it idle, cleared by every use.
     pub(super) was_idle: AtomicBool,
 }
 

@@ -1,4 +1,7 @@
-//! How much one client may ask in a while, and whose address it has.
+//! Rate limits: how much one address, connection and user may ask for.
+//!
+//! In come requests, connects and actions, from `http` and `live`; out goes leave or a refusal with the
+//! time to wait. What is counted is bounded: `bucket.rs` forgets full buckets. Start with [`Limits`].
 
 mod address;
 mod bucket;
@@ -36,7 +39,7 @@ pub struct LimitsConfig {
     pub behind_proxy: bool,
 }
 
-/// What everybody has left.
+/// What each address, connection and user has left.
 #[derive(Debug)]
 pub struct Limits {
     config: LimitsConfig,

@@ -1,4 +1,4 @@
-//! Who may join which conversation, and from where it is read.
+//! Admission: which conversation a client joins, whether it may, and from where it reads.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::limits::{Client, Sent};
 #[derive(Debug)]
 pub(super) struct JoinedClient {
     pub(super) conversation: Arc<Conversation>,
-    /// Behind the last event it has.
+    /// The place after the last event it has.
     pub(super) position: Position,
     pub(super) schema: Schema,
     /// A stop from the admission on ends it.
@@ -69,7 +69,7 @@ pub(super) enum Schema {
     Guide,
 }
 
-/// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
+/// Lets a client in, or says why not. Unknown providers are not refused: nothing here uses them.
 pub(super) async fn admit(context: &Arc<LiveContext>, socket: &Socket) -> Result<(), ConnectError> {
     match join(context, socket).await {
         Ok(client) => {

@@ -30,7 +30,7 @@ pub(super) async fn start(socket: Socket, client: Arc<JoinedClient>) {
     socket.spawn(feed);
 }
 
-/// Sends everything behind the client's position, until it is gone.
+/// Sends everything after the client's position, until the client is gone.
 async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sender<()>) {
     let conversation = &client.conversation;
     // Before the head is read: whatever is told from here on is heard.
@@ -85,7 +85,7 @@ async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sen
         why = client.barred() => {
             client.context.metrics.refused("not_allowed");
             tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
-            // One who reads too slowly for it sees the disconnect alone.
+            // A client that reads too slowly for it sees the disconnect alone.
             let _ = status(&socket, &Ephemeral::refusal(&why));
             socket.disconnect();
             return;
@@ -96,7 +96,7 @@ async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sen
     }
 }
 
-/// What of the past a client that joins now is spared.
+/// Which events from before the join a client is sent.
 struct ReplayFilter {
     head: Position,
     newest_state: Option<EventId>,

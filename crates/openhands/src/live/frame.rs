@@ -76,7 +76,7 @@ pub(super) fn status(socket: &Socket, message: &Ephemeral) -> Result<(), EmitErr
 }
 
 /// OpenHands 0.62 shows the environment as the agent on its socket. Events are written with their
-/// source right behind id and timestamp, so the first match is the event's own.
+/// source right after id and timestamp, so the first match is the event's own.
 fn as_agent(json: &[u8]) -> Vec<u8> {
     let at = json.windows(ENVIRONMENT.len()).take(WITHIN).position(|part| part == ENVIRONMENT);
     match at {

@@ -1,7 +1,7 @@
 //! What stands in front of every log: secrets are hidden, caps hold, appends are counted and timed.
 //!
-//! A log behind it stores what it is given. So each kind of log (SQLite, later others) is free of
-//! these rules, and no way of appending misses them.
+//! The log itself stores what it is given. So no kind of log (SQLite, later others) repeats these rules,
+//! and no way of appending misses them.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,7 +1,10 @@
 //! The event log: the only truth about a conversation.
 //!
-//! An append gives events their ids, dense from 0, and returns when they are durable. Everything
-//! else reads: by pages for those behind, by the feed for those at the head.
+//! In come drafts, from the hub and from agents; out go events, by pages and by the feed of commits. An
+//! append gives events their ids, dense from 0, and returns when they are durable. Readers that lag
+//! read pages, readers at the head follow the feed. Nobody may see an event before it is durable, and
+//! nothing here knows how events are sent. Start with [`EventLog`]; `checked.rs` stands in front of
+//! every log, `row.rs` is what any database stores, `sqlite/` is the log that we have.
 
 mod checked;
 mod error;
@@ -26,8 +29,8 @@ pub use error::LogError;
 /// Object-safe. An append happens wholly or not at all; a future dropped before it is ready may
 /// leave the append done.
 pub trait EventLog: fmt::Debug + Send + Sync {
-    /// Creates a conversation with its first events, or finds the one that is there, whosever that
-    /// is.
+    /// Creates a conversation with its first events, or finds the one that exists,
+    /// whoever owns it.
     fn create<'a>(
         &'a self,
         id: &'a ConversationId,
@@ -43,7 +46,7 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Metadata>, LogError>>;
 
     /// At most `limit` conversations, newest first, created before `before`: those that `viewer`
-    /// may read, without one all.
+    /// may read, or all without a viewer.
     fn list<'a>(
         &'a self,
         viewer: Option<&'a Viewer>,
@@ -98,7 +101,7 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>>;
 
-    /// At most `limit` conversations, those first to which nothing was written for longest.
+    /// At most `limit` conversations, the ones with the oldest change first.
     fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>>;
 
     /// About how many bytes deleting a conversation gives back.
@@ -154,9 +157,9 @@ pub enum Change {
 /// Where a conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Head {
-    /// Behind the last event.
+    /// The place after the last event.
     pub position: Position,
-    /// Behind the last event that the agent has dealt with.
+    /// The place after the last event that the agent has dealt with.
     pub agent_cursor: Position,
 }
 
@@ -175,7 +178,7 @@ pub struct Metadata {
     pub updated_at: String,
     /// Where it stood when this was read.
     pub head: Head,
-    /// Whose it was, and whom it was shared with.
+    /// Its owner and its shares at that time.
     pub access: Access,
 }
 
@@ -213,7 +216,7 @@ pub struct StoredEvent {
     pub id: EventId,
     /// What it is.
     pub kind: Kind,
-    /// Who it is from.
+    /// Its source.
     pub source: Source,
     /// The event as JSON, id and timestamp included.
     pub json: Bytes,
@@ -257,7 +260,7 @@ pub struct PageOf {
 /// Which way to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Events behind the place, ids rising.
+    /// Events after the place, ids rising.
     Forward,
     /// Events before the place, ids falling.
     Backward,

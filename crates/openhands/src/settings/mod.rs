@@ -1,4 +1,4 @@
-//! Settings that a page keeps on the server: one JSON file, secrets never shown again.
+//! Settings that a page keeps on the server: JSON files of each user; secrets are never shown again.
 
 mod document;
 mod secrets;
@@ -25,20 +25,20 @@ impl Settings {
     /// Reads `settings.json` and `secrets.json` in `folder`; what was never stored has its default.
     ///
     /// # Errors
-    /// When a file is there and cannot be read, or is no JSON object.
+    /// When a file is there and cannot be read, or is not a JSON object.
     pub(crate) fn open(folder: &Path) -> Result<Self, SettingsError> {
         let document = Document::open(folder.join(FILE), secrets_among)?;
         Ok(Self { document, secrets: Secrets::open(folder)? })
     }
 
-    /// Tells `redaction` the secrets among them and beside them, now and after each change.
+    /// Tells `redaction` the secrets of these settings, now and after each change.
     pub(crate) fn teach(mut self, redaction: &Redaction) -> Self {
         self.document.teach(redaction);
         self.secrets.teach(redaction);
         self
     }
 
-    /// The secrets beside them.
+    /// The secrets that are kept with them.
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
@@ -147,7 +147,7 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
-    /// The file is no JSON object.
+    /// The file is not a JSON object.
     #[error("the settings in {} are damaged at line {line}, column {column}", path.display())]
     Damaged {
         /// The file.

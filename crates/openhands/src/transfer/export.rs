@@ -12,7 +12,7 @@ use crate::domain::{ConversationId, Position};
 use crate::log::sqlite::{OpenError, Snapshot};
 use crate::log::{Direction, LogError, Metadata, PageOf, StoredEvent};
 
-/// Why there is no export.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ExportError {
@@ -42,7 +42,7 @@ pub(crate) enum ExportError {
         /// Why.
         source: io::Error,
     },
-    /// The log holds what is no JSON.
+    /// The log holds something that is not JSON.
     #[error("event {id} of the log is damaged: {source}")]
     Damaged {
         /// The event.

@@ -65,7 +65,7 @@ fn mend(quoted: &str) -> String {
                 continue;
             }
             (Some(_), _) => 6,
-            // A backslash and the one ASCII character behind it.
+            // A backslash and the one ASCII character after it.
             (None, _) => 2,
         };
         out.push_str(&rest[..taken]);
@@ -79,7 +79,7 @@ fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-/// Compact JSON as Python's `json.dumps` writes it: a blank behind each comma and colon, and nothing
+/// Compact JSON as Python's `json.dumps` writes it: a blank after each comma and colon, and nothing
 /// beyond ASCII.
 pub(super) fn pythonic(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 8);

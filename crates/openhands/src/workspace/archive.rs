@@ -15,7 +15,7 @@ use super::walk::{WalkEntry, walk};
 use super::{FileError, FileLimits, Workspace};
 
 /// The bytes of an archive of `workspace`; of an empty one when there is none yet. A thread makes
-/// them, a few pieces ahead of who takes them, and holds `permit` as long. Blocks while it counts.
+/// them, a few pieces ahead of the reader, and holds `permit` as long. Blocks while it counts.
 ///
 /// What an agent changes meanwhile may be missing; a file that grew ends where it ended when it was
 /// counted. When reading fails, or nobody takes the pieces, the stream ends with an error. Needs a

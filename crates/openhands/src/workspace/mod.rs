@@ -56,7 +56,7 @@ impl Workspace {
             .map_err(|error| FileError::io("workspace", error))
     }
 
-    /// The names in a folder, folders first and with a `/` behind, each with the folder's path in
+    /// The names in a folder, folders first and with a `/` at the end, each with the folder's path in
     /// front. What no user looks for is left out, and what the workspace's `.gitignore` names.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Workspace {
         for entry in entries.map_err(|error| FileError::of(path, error))? {
             let entry = entry.map_err(|error| FileError::of(path, error))?;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            // What is no UTF-8 could not be asked for again.
+            // A name that is not UTF-8 could not be asked for again.
             let Ok(name) = entry.file_name().into_string() else { continue };
             found.push((!is_folder, name));
             if found.len() > limits.list_entries {
@@ -98,7 +98,7 @@ impl Workspace {
     /// The text of a file.
     ///
     /// # Errors
-    /// When there is no such file, it is too large, or no UTF-8.
+    /// When there is no such file, it is too large, or not UTF-8.
     pub(crate) fn read(&self, path: &str, limits: &FileLimits) -> Result<String, FileError> {
         let bytes = self.bytes(&relative(path)?, path, limits.read_bytes)?;
         String::from_utf8(bytes).map_err(|_| FileError::Binary(path.to_owned()))

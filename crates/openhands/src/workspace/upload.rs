@@ -1,4 +1,4 @@
-//! One file on its way into a workspace: beside its place until it is whole.
+//! One file on its way into a workspace: it has a temporary name until it is whole.
 
 use std::io;
 use std::sync::Arc;

@@ -63,10 +63,10 @@ impl Keys {
         self.known.borrow().is_open
     }
 
-    /// Whose key this is.
+    /// The caller that a key stands for.
     ///
     /// # Errors
-    /// [`Refused`] when it is nobody's, or there is none and one is needed.
+    /// [`Refused`] when no user has the key, or no key came and one is needed.
     pub(crate) fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
         let known = self.known.borrow().clone();
         if known.is_open {
@@ -82,7 +82,7 @@ impl Keys {
         Ok(Caller::new(entry.user.clone(), entry.role, id))
     }
 
-    /// Whether somebody who was let in would be let in again, as the same user.
+    /// Whether a caller that was let in would be let in again, as the same user.
     pub(crate) fn knows(&self, caller: &Caller) -> bool {
         let known = self.known.borrow();
         match (caller.user(), caller.key()) {
@@ -195,7 +195,7 @@ impl Role {
     }
 }
 
-/// Who asks. Holds no key, only whose it was.
+/// The user of a request, or of a socket. Holds the digest of the key and not the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// Nobody in particular on a server without keys.
@@ -210,7 +210,7 @@ struct Identity {
 }
 
 impl Caller {
-    /// Whoever reaches a server without keys: they may do everything.
+    /// The caller on a server without keys: may do everything.
     pub(crate) fn anybody() -> Self {
         Self { known: None }
     }
@@ -235,7 +235,7 @@ impl Caller {
         self.known.as_ref().map(|known| &known.key)
     }
 
-    /// Whose eyes see less than everything; `None` for who sees all.
+    /// The viewer that lists are filtered for; `None` for a caller that sees everything.
     pub(crate) fn viewer(&self) -> Option<Viewer> {
         let known = self.known.as_ref().filter(|known| known.role != Role::Admin)?;
         Some(Viewer { user: known.user.clone(), is_agent: known.role == Role::Agent })
@@ -277,14 +277,14 @@ impl Caller {
     }
 }
 
-/// Why nobody is let in.
+/// Why a caller is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Refused {
     /// No key came.
     #[error("a key is needed, none came")]
     Missing,
-    /// The key is nobody's.
+    /// No user has this key.
     #[error("the key is nobody's")]
     Invalid,
 }

@@ -208,7 +208,7 @@ impl Draft {
         Self::observed(ObservationKind::Error, content, value!({"error_id": error_id}), cause)
     }
 
-    /// Who it is from.
+    /// Its source.
     pub fn source(&self) -> Source {
         self.source
     }

@@ -48,8 +48,7 @@ impl Redaction {
     /// Most bytes of all secrets, in all their forms.
     pub const MAX_BYTES: usize = 8 << 20;
 
-    /// Knows exactly these secrets from `origin` from here on, beside those of other origins. Short
-    /// ones are left out.
+    /// Replaces the secrets of `origin` by these; those of other origins stay. Short ones are left out.
     ///
     /// # Errors
     /// [`RedactionError`].

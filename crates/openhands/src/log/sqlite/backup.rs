@@ -10,7 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use super::OpenError;
 use super::open::{existing, named};
 
-/// Why there is no backup. Nothing was left behind.
+/// Why there is no backup. No part of it is left on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum BackupError {

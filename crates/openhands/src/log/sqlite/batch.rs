@@ -57,7 +57,7 @@ pub(super) enum Order {
 impl Order {
     /// Refuses the order without touching anything.
     pub(super) fn fail(self, error: LogError) {
-        // Whoever waited may be gone; that is no error here or below.
+        // The waiting task may be gone; that is not an error, here or below.
         match self {
             Self::Create { reply, .. } => drop(reply.send(Err(error))),
             Self::SetTitle { reply, .. }
@@ -75,7 +75,7 @@ pub(super) struct Done {
     pub(super) answer: Answer,
 }
 
-/// Answers whoever waits: with the result when the transaction was committed, else with the error.
+/// Answers the waiting caller: with the result once the transaction is committed, else with the error.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), LogError>) + Send>;
 
 /// What an order came to: the answer, and what the feed must know. The outer error is SQLite's and

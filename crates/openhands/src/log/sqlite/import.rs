@@ -1,4 +1,4 @@
-//! Writing conversations that happened elsewhere: whole, with the times they had there.
+//! Writing conversations of another server: each as a whole, with its own times.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,22 +12,22 @@ use crate::domain::{ConversationId, Kind, Position, Source, UserName};
 use crate::log::row::{MAX_ID, kind_text, row_of};
 use crate::log::{ConversationKey, LogError};
 
-/// A log that is filled and serves nobody. Blocks on the disk.
+/// A log that is filled while no server runs. Blocks on the disk.
 #[derive(Debug)]
 pub(crate) struct Importer {
     db: Connection,
-    /// No server runs meanwhile.
+    /// Keeps servers out meanwhile.
     _lock: File,
 }
 
-/// What a conversation was elsewhere.
+/// A conversation of another server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImportedConversation {
     /// Its id.
     pub id: ConversationId,
     /// Its title.
     pub title: String,
-    /// Whose it is; nobody's without one.
+    /// Its owner, if it has one.
     pub owner: Option<UserName>,
     /// When it was created: UTC, ISO 8601 with microseconds and `Z`.
     pub created_at: String,

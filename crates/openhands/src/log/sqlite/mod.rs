@@ -1,8 +1,10 @@
 //! The event log in one SQLite file.
 //!
-//! One thread writes: it takes what is queued, commits it as one, tells the feed and then answers
-//! the appenders. Another writes back what the write-ahead log holds. A few read-only connections
-//! serve pages beside them.
+//! In come orders and queries by [`EventLog`]; out go events, answers and the feed. One thread writes: it
+//! takes what is queued, commits it as one, tells the feed and then answers the appenders. Another
+//! writes back what the write-ahead log holds. A few read-only connections serve pages meanwhile. No
+//! answer may come before its commit is on the disk, and no id may be used twice. Start with
+//! `writer.rs` for an append and `page.rs` for a page.
 
 mod backup;
 mod batch;
@@ -51,7 +53,7 @@ pub struct SqliteConfig {
     pub queue_commands: usize,
     /// Most bytes of drafts waiting for the writer. Default 64 MiB. When full, `append` waits.
     pub queue_bytes: usize,
-    /// Most appends in one commit. Default 1024. More save disk flushes when the disk falls behind;
+    /// Most appends in one commit. Default 1024. Larger batches save flushes when the disk is slow;
     /// a commit that fails fails for all of them.
     pub batch_commands: usize,
     /// Most bytes of the database file. Default none. When full, appends fail with
@@ -62,7 +64,7 @@ pub struct SqliteConfig {
     /// What time it is.
     pub clock: Clock,
     /// How long a write waits for another program that writes to the database, as a tool that copies
-    /// or repairs it. Default 5 s; then it fails, and so do those behind it in one commit.
+    /// or repairs it. Default 5 s; then it fails, and so do the others of its commit.
     pub busy: Duration,
     /// Bytes to put around each event of a page. Default none. Costs them for each event in memory,
     /// and saves whoever sends the events a copy.

@@ -41,7 +41,7 @@ pub(super) fn page(
     Ok(read.rows(query.query([from, to])?)?.map(Option::unwrap_or_default))
 }
 
-/// The first and the last arrival of the rows that a page begins with, and the one behind it, where
+/// The first and the last arrival of the rows that a page begins with, and the one after it, where
 /// nothing else seems to have arrived between them. They are then found once, not each by the index.
 fn piece(
     db: &Connection,
@@ -56,8 +56,8 @@ fn piece(
     };
     let Some((first, _)) = end(from, from)? else { return Ok(None) };
     let Some((last, row)) = end(from, behind.min(to))? else { return Ok(None) };
-    // Both rise together: as many arrivals as rows are most likely the same ones. Whoever reads
-    // them looks.
+    // Both rise together: as many arrivals as rows are most likely the same ones. The reader
+    // of the rows checks it.
     Ok((last - first == row - from).then_some([first, last]))
 }
 
@@ -65,12 +65,12 @@ fn piece(
 struct Reading<'a> {
     page: PageOf,
     envelope: &'a Envelope,
-    /// The first row, where each must be the one behind the last.
+    /// The first row, where each must be the one after the last.
     dense: Option<i64>,
 }
 
 impl Reading<'_> {
-    /// The page; nothing where the rows are not those that they must be.
+    /// The page; `None` when a row is not the one that must come next.
     fn rows(&self, mut rows: Rows<'_>) -> Answer<Option<Page>> {
         let PageOf { max_events, max_bytes, .. } = self.page;
         let (mut buffer, mut bytes) = (PageBuffer::new(self.envelope), 0_usize);

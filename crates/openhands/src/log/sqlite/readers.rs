@@ -199,7 +199,7 @@ pub(super) fn newest(
 /// KiB of pages of the database that a connection keeps. Those of a replay are read once: what is
 /// above them is kept, and less than a processor's own cache holds is written faster.
 const CACHE_KIB: u32 = 512;
-/// Bytes of an event's row beside its JSON, about.
+/// Bytes of an event's row in addition to its JSON, about.
 const ROW_BYTES: i64 = 40;
 
 pub(super) const METADATA: &str = "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor, owner, \

@@ -2,7 +2,7 @@
 //!
 //! Group commit: the writer takes all orders that wait and commits them in one transaction, so that
 //! many appends share one flush of the disk. While it flushes, the next ones queue up. Then it tells the
-//! feed and only then the appenders: whoever has an answer can read the event.
+//! feed and only then the appenders: a client that has an answer can read the event.
 //!
 //! Another thread copies what the write-ahead log holds into the database. Inside a commit this would
 //! keep all appenders waiting for a second flush.
@@ -174,7 +174,7 @@ impl Thread {
             }
         }
         let Self { db, checkpoints, queue, lock, .. } = self;
-        // First: the last connection that is closed leaves no write-ahead log behind.
+        // First: the last connection that is closed removes the write-ahead log.
         checkpoints.end();
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the event log did not close cleanly");
