@@ -1,6 +1,6 @@
 //! Facts of this build, from `build.rs` of the crate.
 
-/// What `--version` prints behind the name.
+/// What `--version` prints after the name.
 pub(crate) const FACTS: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\ncommit   ",

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Writes beside and renames: either the old or the new content is there, whenever the power goes.
-/// The folder is created when it is missing. One writer at a time.
+/// Writes a second file and renames it: after a power cut either the old or the new content is there.
+/// Creates the folder when it is missing. One writer at a time.
 pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

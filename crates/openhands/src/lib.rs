@@ -1,13 +1,19 @@
 //! The server for the documented OpenHands WebSocket API.
 //!
-//! Every conversation is a log of events with dense ids; every client is a cursor over it. What
-//! is behind the cursor is replayed, what comes is live, and both are one loop.
+//! Every conversation is a log of events with dense ids; every client is a cursor over it. Events
+//! after the cursor are replayed, new ones follow live, and both are one loop.
 //!
 //! ```text
-//! main -> {http, live, console} -> {auth, limits, hub, workspace} -> {log, agent} -> domain
+//! app -> {http, live, console, tools} -> {auth, limits, workspace} -> hub -> {log, agent} -> domain
 //! ```
+//!
+//! The program is [`main`]. To embed the server, put its parts together as `app/run.rs` does: an
+//! [`EventLog`](log::EventLog), for example a [`SqliteLog`](log::sqlite::SqliteLog) behind
+//! [`Checked`](log::Checked); a [`Hub`](hub::Hub) over it, with your own [`Agent`](agent::Agent);
+//! then [`live::mount`] for Socket.IO and [`http::router`] for REST.
 
 pub mod agent;
+mod app;
 pub mod auth;
 mod build;
 pub mod config;
@@ -19,15 +25,12 @@ pub mod hub;
 pub mod limits;
 pub mod live;
 pub mod log;
-mod logging;
 pub mod metrics;
 pub mod origin;
 mod retention;
-mod run;
-mod serve;
 pub mod settings;
 mod tools;
-pub mod transfer;
-pub mod workspace;
+mod transfer;
+mod workspace;
 
-pub use run::main;
+pub use app::main;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A choice of who builds the program; the crates have none.
+/// Chosen by a feature when the program is built; the library sets no allocator.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

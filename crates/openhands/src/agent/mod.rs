@@ -1,4 +1,8 @@
-//! Agents: what answers users. The hub starts one per conversation and gives it a [`Seat`].
+//! Agents answer users. The hub starts one run per conversation and gives it a [`Seat`].
+//!
+//! In come the events of a conversation, by the seat; out go drafts, by the seat as well. An agent may
+//! be dropped at any await and is started again from its durable cursor, so it must find its way from
+//! the log. It never sees a client. Start with [`Agent`]; `demo/` is one to read, `seat.rs` is its place.
 
 mod command;
 mod demo;
@@ -8,11 +12,12 @@ mod seat;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::{AgentState, Draft};
-use crate::log::LogError;
+use crate::domain::{AgentState, ConversationId, Draft, UserName};
+use crate::log::{LogError, Metadata};
 
 pub use demo::DemoAgent;
 pub use none::NoAgent;
@@ -43,6 +48,44 @@ pub trait Agent: fmt::Debug + Send + Sync {
     /// `agent_state_changed` with state `error` and the error's text. After an error of the log's
     /// storage it is started again until the storage works.
     fn run(&self, seat: Seat) -> BoxFuture<'_, Result<(), AgentError>>;
+}
+
+/// Says which agent a conversation has.
+///
+/// The hub asks when a conversation is created and each time it is loaded.
+pub trait Agents: fmt::Debug + Send + Sync {
+    /// The agent of a conversation that is being created: its greeting becomes the first events.
+    fn of_new(&self, id: &ConversationId, owner: Option<&UserName>) -> Arc<dyn Agent>;
+
+    /// The agent of a conversation that exists.
+    fn of(&self, conversation: &Metadata) -> Arc<dyn Agent>;
+}
+
+/// One agent for all conversations.
+#[derive(Clone, Debug)]
+pub struct OneAgent(Arc<dyn Agent>);
+
+impl OneAgent {
+    /// `agent` answers everywhere.
+    pub fn new(agent: impl Agent + 'static) -> Self {
+        Self(Arc::new(agent))
+    }
+}
+
+impl From<Arc<dyn Agent>> for OneAgent {
+    fn from(agent: Arc<dyn Agent>) -> Self {
+        Self(agent)
+    }
+}
+
+impl Agents for OneAgent {
+    fn of_new(&self, _id: &ConversationId, _owner: Option<&UserName>) -> Arc<dyn Agent> {
+        Arc::clone(&self.0)
+    }
+
+    fn of(&self, _conversation: &Metadata) -> Arc<dyn Agent> {
+        Arc::clone(&self.0)
+    }
 }
 
 /// Why an agent stopped.

@@ -14,7 +14,7 @@ use crate::log::{ConversationKey, Direction, EventLog, Head, LogError, PageOf, S
 
 /// One agent's place in one conversation.
 ///
-/// The agent has two places in the log. What it has *taken* is behind the last event that
+/// The agent has two places in the log. What it has *taken* ends after the last event that
 /// [`Seat::next`] gave. The *agent cursor* is durable and moves only by [`Seat::append`]; after a
 /// restart, events are given again from there. So a turn of several appends uses [`Seat::step`] for
 /// all but the last: killed in between, the agent gets the user's event again, and then its own.
@@ -46,7 +46,7 @@ pub(crate) struct SeatState {
 }
 
 impl SeatState {
-    /// Behind the last event the agent has taken.
+    /// The place after the last event that the agent has taken.
     pub(crate) fn taken(&self) -> Position {
         Position(self.taken.load(Ordering::SeqCst))
     }
@@ -121,7 +121,7 @@ impl Seat {
         let _ = self.parts.stop.clone().wait_for(|&stop| stop).await;
     }
 
-    /// Some events behind `from`, at most a page of them, without taking them. Empty at the head.
+    /// Some events after `from`, at most a page of them, without taking them. Empty at the head.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -146,12 +146,12 @@ impl Seat {
         matches!(self.parts.log.head(self.parts.key).await, Err(LogError::NoConversation))
     }
 
-    /// Behind the last event of the conversation.
+    /// The place after the last event of the conversation.
     pub fn head(&self) -> Position {
         self.parts.head.borrow().position
     }
 
-    /// Behind the last event taken.
+    /// The place after the last event taken.
     pub fn taken(&self) -> Position {
         self.taken
     }
@@ -178,9 +178,9 @@ impl Seat {
         Ok(self.parts.log.append(self.parts.key, drafts, None).await?)
     }
 
-    /// Tells everyone who is connected now something that is not stored.
+    /// Sends a message that is not stored to all clients that are connected now.
     pub fn status(&self, status: Ephemeral) {
-        // Nobody connected is no error.
+        // It is fine if no client is connected.
         let _ = self.parts.statuses.send(status);
     }
 

@@ -9,16 +9,16 @@ use subtle::ConstantTimeEq as _;
 /// A key's SHA-256, by which the server knows it. Our keys are 32 random bytes: there is nothing to
 /// guess, so a fast digest without salt is right, and a slow one would only make each request slow.
 #[derive(Clone, Copy)]
-pub struct KeyId([u8; 32]);
+pub(crate) struct KeyId([u8; 32]);
 
 impl KeyId {
     /// That of a key.
-    pub fn of(key: &str) -> Self {
+    pub(crate) fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
     /// Its first eight characters: enough for people to tell keys apart.
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         hex(&self.0[..4])
     }
 }

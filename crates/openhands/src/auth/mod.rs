@@ -1,22 +1,22 @@
-//! Who asks: keys, the users they belong to, and what those may do.
+//! Keys, the users they belong to, and what a caller may do.
 //!
 //! ```text
-//! request -> brought (the key it brings) -> Keys (whose it is) -> Caller -> may(right, access)
+//! request -> request (the key it brings) -> Keys (whose it is) -> Caller -> may(right, access)
 //! ```
 //!
-//! A server without keys lets everybody do everything. With keys, only [`Role::Admin`] may do what
-//! nobody has shared with it.
+//! In come requests and connects; out goes a `Caller`, which `http` and `live` ask before they do
+//! anything. A server without keys lets everybody do everything. With keys, only an admin may
+//! use conversations that are neither its own nor shared with it. No key is kept in memory or on disk,
+//! only its digest. Start with [`Keys`].
 
-mod brought;
-mod caller;
 mod file;
 mod key;
 mod keys;
-pub mod tool;
+mod request;
+pub(crate) mod tool;
 
-pub(crate) use brought::{of_connect, of_request};
-pub use caller::{Caller, Role};
 pub use file::KeyFileError;
-pub use key::KeyId;
-pub(crate) use key::hex;
-pub use keys::{Keys, KeysChanged, Refused, SERVER_KEY};
+pub(crate) use key::{KeyId, hex};
+pub(crate) use keys::{Caller, Role};
+pub use keys::{Keys, SERVER_KEY};
+pub(crate) use request::{of_connect, of_request};

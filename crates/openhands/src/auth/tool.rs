@@ -33,7 +33,7 @@ pub enum KeyCommand {
 /// Why a command did nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// The file.
     #[error(transparent)]
     File(#[from] KeyFileError),

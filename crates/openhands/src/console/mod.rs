@@ -36,7 +36,7 @@ impl Console {
         })
     }
 
-    /// The page for browsers; text for who takes anything, as curl.
+    /// The page for browsers; text for a client that takes anything, for example curl.
     fn answer(&self, request: &Request) -> Response {
         let accept = request.headers().get_all(header::ACCEPT);
         let is_browser = accept.iter().any(|value| {

@@ -1,4 +1,4 @@
-//! Whose a conversation is, and who else may do what with it.
+//! The owner of a conversation, and what others may do with it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,7 +77,7 @@ impl fmt::Debug for UserName {
     }
 }
 
-/// A text that is no user name.
+/// A text that is not a user name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidUserName {
@@ -167,7 +167,7 @@ pub struct Share {
     pub right: Right,
 }
 
-/// Whose a conversation is, and whom it is shared with.
+/// The owner of a conversation and its shares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// Who created it; nobody when it was created while the server had no keys.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::type_name;
+use super::action::type_name;
 use super::inbound::{cause, object, shown, upstream};
 use super::{ActionError, AgentState, ArgsError, Draft, ObservationKind, Source};
 
@@ -18,7 +18,7 @@ use super::{ActionError, AgentState, ArgsError, Draft, ObservationKind, Source};
 ///
 /// # Errors
 /// [`ActionError`]; its text tells the agent what to do.
-pub fn parse_agent_event(json: &[u8]) -> Result<Draft, ActionError> {
+pub(crate) fn parse_agent_event(json: &[u8]) -> Result<Draft, ActionError> {
     let mut data = object(json)?;
     let source = match data.get("source").map(|source| (source.as_str(), source)) {
         None | Some((Some("agent"), _) | (_, Value::Null)) => Source::Agent,

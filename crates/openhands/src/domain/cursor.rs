@@ -1,45 +1,13 @@
-//! Places in a conversation: `latest_event_id` and what it means.
+//! `latest_event_id`, as clients send it.
 
-use super::EventId;
-
-/// A place between two events: the id of the first event behind it.
-///
-/// A client that has seen nothing stands at [`Position::START`]; one that has event 4 stands at 5.
-/// The head of a conversation is a position too: the id the next event will get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position(pub u64);
-
-impl Position {
-    /// Before event 0.
-    pub const START: Self = Self(0);
-
-    /// Right behind `id`.
-    pub fn after(id: EventId) -> Self {
-        Self(id.0.saturating_add(1))
-    }
-
-    /// Right before `id`.
-    pub fn before(id: EventId) -> Self {
-        Self(id.0)
-    }
-
-    /// The id of the first event behind this place.
-    pub fn next(self) -> EventId {
-        EventId(self.0)
-    }
-
-    /// The id of the last event before this place; `None` at the start.
-    pub fn last(self) -> Option<EventId> {
-        self.0.checked_sub(1).map(EventId)
-    }
-}
+use super::{EventId, Position};
 
 /// Where a client with this `latest_event_id` stands, read as OpenHands 0.62 reads it: Python's
-/// `int`, and everything that is no number or negative means "from the start".
+/// `int`, and everything that is negative or not a number means "from the start".
 ///
 /// A number beyond the end of the conversation stays what it is; the client gets nothing old, and
 /// live events from the head on: see [`Position`] and the hub, which caps it.
-pub fn parse_cursor(latest_event_id: Option<&str>) -> Position {
+pub(crate) fn parse_cursor(latest_event_id: Option<&str>) -> Position {
     latest_event_id.and_then(python_int).map_or(Position::START, |id| Position::after(EventId(id)))
 }
 

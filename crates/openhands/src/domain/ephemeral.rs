@@ -1,4 +1,4 @@
-//! Messages on `oh_event` that are no events: no id, not stored, not replayed, may be dropped.
+//! Messages on `oh_event` that are not events: without id, not stored, not replayed; may be dropped.
 
 use std::sync::Arc;
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{ActionKind, EventId, ObservationKind};
 
-/// The event whose action [`guide_event`] wants to see beside `stored`.
-pub fn guide_cause(stored: &Value) -> Option<EventId> {
+/// The event whose action [`guide_event`] needs together with `stored`.
+pub(crate) fn guide_cause(stored: &Value) -> Option<EventId> {
     stored.get("observation")?;
     stored.get("cause").and_then(Value::as_u64).map(EventId)
 }
@@ -19,7 +19,7 @@ pub fn guide_cause(stored: &Value) -> Option<EventId> {
 ///
 /// `cause` is the event that [`guide_cause`] names; without it the arguments come from the
 /// observation itself. `None` for an action whose observation is still to come.
-pub fn guide_event(stored: &Value, cause: Option<&Value>) -> Option<Value> {
+pub(crate) fn guide_event(stored: &Value, cause: Option<&Value>) -> Option<Value> {
     let mut event = Map::new();
     event.insert("id".into(), Value::String(stored.get("id")?.as_u64()?.to_string()));
     let source = match stored.get("source").and_then(Value::as_str) {

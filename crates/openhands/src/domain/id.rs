@@ -1,4 +1,4 @@
-//! Ids of conversations and events.
+//! Ids of conversations and events, and places between events.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for ConversationId {
     }
 }
 
-/// A text that is no conversation id. The client's fault; nothing was created.
+/// A text that is not a conversation id. The client's fault; nothing was created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidConversationId {
@@ -137,6 +137,38 @@ pub struct EventId(pub u64);
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A place between two events: the id of the first event after it.
+///
+/// A client that has seen nothing stands at [`Position::START`]; one that has event 4 stands at 5.
+/// The head of a conversation is a position too: the id the next event will get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before event 0.
+    pub const START: Self = Self(0);
+
+    /// Right after `id`.
+    pub fn after(id: EventId) -> Self {
+        Self(id.0.saturating_add(1))
+    }
+
+    /// Right before `id`.
+    pub fn before(id: EventId) -> Self {
+        Self(id.0)
+    }
+
+    /// The id of the first event after this place.
+    pub fn next(self) -> EventId {
+        EventId(self.0)
+    }
+
+    /// The id of the last event before this place; `None` at the start.
+    pub fn last(self) -> Option<EventId> {
+        self.0.checked_sub(1).map(EventId)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::field::type_name;
+use super::action::type_name;
 use super::{ActionKind, ArgsError, Draft, EventId, Source, surrogates};
 
 /// A user action that was refused. The text is for the client: it says what to send instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ActionError {
+pub(crate) enum ActionError {
     /// Not JSON.
     #[error("the action is not JSON: {0}")]
     NotJson(String),
@@ -91,7 +91,7 @@ pub enum ActionError {
 ///
 /// # Errors
 /// [`ActionError`]; its text tells the client what to do.
-pub fn parse_user_action(json: &[u8]) -> Result<Draft, ActionError> {
+pub(crate) fn parse_user_action(json: &[u8]) -> Result<Draft, ActionError> {
     let mut data = object(json)?;
     match (data.remove("action"), data.remove("type")) {
         (Some(action), _) => upstream(Source::User, &action, data),

@@ -1,8 +1,8 @@
-//! Names on the wire: sources, states, actions and observations of OpenHands 0.62.
+//! The names of sources, states, actions and observations of OpenHands 0.62.
 
 use std::fmt;
 
-/// Declares an enum whose variants have one name each on the wire.
+/// Declares an enum whose variants have one name each in JSON.
 macro_rules! names {
     ($(#[$doc:meta])* $Type:ident { $($(#[$vdoc:meta])* $Variant:ident = $name:literal,)+ }) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! names {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$Variant),+];
 
-            /// The name on the wire.
+            /// The name in JSON.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $name,)+
@@ -41,7 +41,7 @@ macro_rules! names {
 }
 
 names! {
-    /// Who an event is from.
+    /// The source of an event.
     Source {
         Agent = "agent",
         User = "user",

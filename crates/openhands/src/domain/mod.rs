@@ -1,4 +1,8 @@
-//! Events, conversations and their ids: pure types, no runtime and no storage.
+//! Events, conversations and their ids: pure types.
+//!
+//! In come JSON of clients and agents; out go a [`Draft`] or the reason why not, and forms of stored
+//! events. No clock, no runtime, no storage and no packet. Start with [`Draft`]; `inbound.rs` reads what
+//! users send, `action.rs` is the table of arguments.
 
 mod access;
 mod action;
@@ -6,7 +10,6 @@ mod agent_event;
 mod cursor;
 mod draft;
 mod ephemeral;
-mod field;
 mod guide;
 mod id;
 mod inbound;
@@ -16,17 +19,17 @@ mod older;
 pub(crate) mod python;
 mod redaction;
 pub(crate) mod surrogates;
-pub mod trajectory;
+pub(crate) mod trajectory;
 
 pub use access::{Access, Audience, InvalidUserName, Right, Share, UserName, Viewer};
 pub use action::ArgsError;
-pub use agent_event::parse_agent_event;
-pub use cursor::{Position, parse_cursor};
+pub(crate) use agent_event::parse_agent_event;
+pub(crate) use cursor::parse_cursor;
 pub use draft::Draft;
 pub use ephemeral::Ephemeral;
-pub use guide::{guide_cause, guide_event};
-pub use id::{ConversationId, EventId, InvalidConversationId};
-pub use inbound::{ActionError, parse_user_action};
+pub(crate) use guide::{guide_cause, guide_event};
+pub use id::{ConversationId, EventId, InvalidConversationId, Position};
+pub(crate) use inbound::{ActionError, parse_user_action};
 pub use kind::{ActionKind, AgentState, Kind, ObservationKind, Source};
 pub use observation::{EditResult, RunResult};
 pub(crate) use redaction::end_of_string;

@@ -1,5 +1,7 @@
 //! What observations say about themselves, and the forms agents fill in.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::ObservationKind;
@@ -37,37 +39,41 @@ pub struct EditResult<'a> {
 }
 
 /// The event's `message`, with OpenHands 0.62's sentences.
-pub(super) fn message(kind: ObservationKind, content: &str, extras: &Map<String, Value>) -> String {
+pub(super) fn message<'a>(
+    kind: ObservationKind,
+    content: &'a str,
+    extras: &Map<String, Value>,
+) -> Cow<'a, str> {
     let text = |name| extras.get(name).and_then(Value::as_str).unwrap_or_default();
     match kind {
         ObservationKind::Run => {
             let exit_code = extras.get("metadata").and_then(|m| m.get("exit_code"));
             let exit_code = exit_code.and_then(Value::as_i64).unwrap_or(-1);
-            format!("Command `{}` executed with exit code {exit_code}.", text("command"))
+            format!("Command `{}` executed with exit code {exit_code}.", text("command")).into()
         }
-        ObservationKind::RunIpython => "Code executed in IPython cell.".to_owned(),
-        ObservationKind::Read => format!("I read the file {}.", text("path")),
-        ObservationKind::Write => format!("I wrote to the file {}.", text("path")),
-        ObservationKind::Edit => format!("I edited the file {}.", text("path")),
-        ObservationKind::Browse => format!("Visited {}", text("url")),
+        ObservationKind::RunIpython => "Code executed in IPython cell.".into(),
+        ObservationKind::Read => format!("I read the file {}.", text("path")).into(),
+        ObservationKind::Write => format!("I wrote to the file {}.", text("path")).into(),
+        ObservationKind::Edit => format!("I edited the file {}.", text("path")).into(),
+        ObservationKind::Browse => format!("Visited {}", text("url")).into(),
         ObservationKind::Error
         | ObservationKind::UserRejected
         | ObservationKind::Think
         | ObservationKind::Success
         | ObservationKind::Condense
         | ObservationKind::Mcp
-        | ObservationKind::TaskTracking => content.to_owned(),
+        | ObservationKind::TaskTracking => content.into(),
         ObservationKind::AgentStateChanged
         | ObservationKind::LoopDetection
-        | ObservationKind::Delegate => String::new(),
+        | ObservationKind::Delegate => Cow::Borrowed(""),
         ObservationKind::Download => {
-            format!("Downloaded the file at location: {}", text("file_path"))
+            format!("Downloaded the file at location: {}", text("file_path")).into()
         }
         ObservationKind::Recall => match text("recall_type") {
-            "workspace_context" => "Added workspace context".to_owned(),
-            _ => "Added microagent knowledge".to_owned(),
+            "workspace_context" => "Added workspace context".into(),
+            _ => "Added microagent knowledge".into(),
         },
-        ObservationKind::Null => "No observation".to_owned(),
+        ObservationKind::Null => "No observation".into(),
     }
 }
 

@@ -20,7 +20,7 @@ struct Hidden {
 }
 
 /// Whether an event is a command that the agent ran for itself, or its result.
-pub fn is_hidden(kind: Kind, json: &[u8]) -> bool {
+pub(crate) fn is_hidden(kind: Kind, json: &[u8]) -> bool {
     let run =
         matches!(kind, Kind::Action(ActionKind::Run) | Kind::Observation(ObservationKind::Run));
     run && {
@@ -31,7 +31,7 @@ pub fn is_hidden(kind: Kind, json: &[u8]) -> bool {
 
 /// The event without what only a browser needs; `None` when it has nothing of it. Pages a browser
 /// agent saw are large and of no use to a reader.
-pub fn without_blobs(kind: Kind, json: &[u8]) -> Option<String> {
+pub(crate) fn without_blobs(kind: Kind, json: &[u8]) -> Option<String> {
     if kind != Kind::Observation(ObservationKind::Browse) {
         return None;
     }

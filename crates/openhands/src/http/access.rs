@@ -1,4 +1,4 @@
-//! Whose a conversation is, and whom it is shared with.
+//! The owner of a conversation and its shares.
 
 use std::sync::Arc;
 

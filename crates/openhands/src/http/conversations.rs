@@ -13,8 +13,7 @@ use super::ApiError;
 use super::body::{Fields, Raw};
 use crate::auth::{Caller, hex};
 use crate::domain::{ConversationId, Draft};
-use crate::hub::{Create, Hub};
-use crate::log::{ConversationKey, Metadata};
+use crate::hub::{ConversationKey, Create, Hub, Metadata};
 
 pub(super) async fn create(
     State(hub): State<Arc<Hub>>,

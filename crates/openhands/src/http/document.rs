@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use http::header;
 
 use super::ApiError;
-use crate::log::LogError;
+use crate::hub::LogError;
 
 /// Makes a document.
 pub(super) trait Document: Send + 'static {

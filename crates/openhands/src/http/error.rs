@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use crate::auth::Caller;
 use crate::domain::{ActionError, ConversationId, InvalidConversationId};
-use crate::hub::HubError;
+use crate::hub::{HubError, LogError};
 use crate::limits::TooMany;
-use crate::log::LogError;
 use crate::workspace::FileError;
 
 /// What a request is answered instead.

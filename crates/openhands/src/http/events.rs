@@ -17,8 +17,7 @@ use super::document::{self, Document, PART_BYTES};
 use super::filter::{Conditions, Filter};
 use crate::auth::Caller;
 use crate::domain::{ConversationId, EventId, Position};
-use crate::hub::{Conversation, Create, Hub};
-use crate::log::{Direction, LogError, PageOf, StoredEvent};
+use crate::hub::{Conversation, Create, Direction, Hub, LogError, PageOf, StoredEvent};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Search {
@@ -165,7 +164,7 @@ pub(super) async fn append(
     Ok(Json(json!({"success": true})))
 }
 
-/// Appends a message of whoever asks.
+/// Appends a message of the caller.
 pub(super) async fn message(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::ApiError;
 use super::body::Fields;
 use crate::domain::trajectory::is_hidden;
-use crate::log::StoredEvent;
+use crate::hub::StoredEvent;
 
 /// Conditions that all must hold; one that is not set always does.
 #[derive(Debug, Default)]

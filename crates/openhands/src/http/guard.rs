@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: before any route under `/api` is asked.
+//! Lets a caller in, or refuses it, before any route below `/api` runs.
 
 use axum::Extension;
 use axum::extract::{Path, Request, State};
@@ -44,7 +44,7 @@ fn too_many(rest: &Rest, error: TooMany) -> ApiError {
     ApiError::TooMany(error)
 }
 
-/// Lets in who has a key, and tells the routes who it is: each may take an
+/// Lets in a caller with a key, and tells the routes who it is: each may take an
 /// `Extension<Caller>`.
 pub(super) async fn identify(
     State(rest): State<Rest>,

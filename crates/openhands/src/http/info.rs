@@ -84,7 +84,7 @@ fn resources(uptime: f64, data: &std::path::Path) -> Value {
     })
 }
 
-/// The number behind a word.
+/// The number after a word.
 fn number(text: &str, word: &str) -> u64 {
     let rest = text.split_once(word).map_or("", |(_, rest)| rest);
     rest.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)

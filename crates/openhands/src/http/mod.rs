@@ -25,9 +25,11 @@
 //! | `GET /server_info` | time and resources |
 //! | `GET /openapi.json` | all of these, for programs |
 //!
-//! A route that is not in `openapi.json` fails a test, and the reverse.
+//! In come requests, from the listener of `app`; out go answers. It asks the hub for everything that
+//! concerns conversations and never the log, and knows nothing of Socket.IO. No route below `/api` may
+//! run before `guard.rs` has let the caller in. Start with [`router`]. A route that is not in
+//! `openapi.json` fails a test, and the reverse.
 
-mod absent;
 mod access;
 mod body;
 mod conversations;
@@ -47,7 +49,9 @@ mod routes;
 mod secrets;
 mod settings;
 mod trajectory;
+mod unsupported;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,17 +68,21 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::settings::UserSettings;
-use crate::workspace::FileLimits;
 
+pub use crate::workspace::FileLimits;
 pub(crate) use error::ApiError;
 use files::Files;
 use info::ServerInfo;
 use pages::Pages;
 use routes::Routes;
 
-/// What the routes work on.
+/// What the routes work on. axum clones it for each layer and route that a request passes: one `Arc`
+/// makes that one count.
 #[derive(Clone, Debug)]
-struct Rest {
+struct Rest(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     hub: Arc<Hub>,
     settings: Arc<UserSettings>,
     keys: Arc<Keys>,
@@ -86,16 +94,30 @@ struct Rest {
 
 /// Where the REST side finds what is on disk.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HttpConfig {
     /// The folder whose disk `/server_info` tells about.
     pub data_dir: PathBuf,
     /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
-    /// small page of our own, or a few lines of text for who asks for no page.
+    /// small page of our own, or a few lines of text for a client that asks for no page.
     pub static_dir: Option<PathBuf>,
     /// The agent's name, for that page.
     pub agent: String,
-    /// What is read from and written to workspaces.
+    /// Limits of what is read from and written to workspaces.
     pub files: FileLimits,
+}
+
+impl HttpConfig {
+    /// No built page and the default limits; the disk is that of `data_dir`, and `agent` is the name
+    /// that pages show.
+    pub fn new(data_dir: impl Into<PathBuf>, agent: impl Into<String>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            static_dir: None,
+            agent: agent.into(),
+            files: FileLimits::default(),
+        }
+    }
 }
 
 /// The routes over the conversations of `hub` and the settings of a page.
@@ -107,16 +129,15 @@ pub fn router(
     metrics: Metrics,
     config: HttpConfig,
 ) -> Router {
-    let files = Files::new(config.files);
-    let rest = Rest {
+    let rest = Rest(Arc::new(Parts {
         hub,
         settings: page_settings,
         keys,
         limits,
         metrics: metrics.clone(),
         info: ServerInfo::new(config.data_dir, metrics),
-        files,
-    };
+        files: Files::new(config.files),
+    }));
     let routes = routes(&rest).into_router().fallback(not_found);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| {
@@ -153,7 +174,7 @@ fn routes(rest: &Rest) -> Routes {
         .merge(api(rest))
 }
 
-/// Everything below `/api`: for those who have a key.
+/// Everything below `/api`: for callers with a key.
 fn api(rest: &Rest) -> Routes {
     Routes::new()
         .route("/api/options/config", get(options::config))
@@ -165,22 +186,25 @@ fn api(rest: &Rest) -> Routes {
         .route("/api/secrets/{name}", put(secrets::rename).delete(secrets::remove))
         .route("/api/add-git-providers", post(secrets::add_git_providers))
         .route("/api/unset-provider-tokens", post(secrets::unset_git_providers))
-        .route("/api/user/info", get(absent::no_token))
-        .route("/api/user/installations", get(absent::no_token))
-        .route("/api/user/repositories", get(absent::no_token))
-        .route("/api/user/repository/branches", get(absent::no_token))
-        .route("/api/user/repository/{owner}/{name}/microagents", get(absent::no_token))
-        .route("/api/user/repository/{owner}/{name}/microagents/content", get(absent::no_token))
-        .route("/api/user/search/repositories", get(absent::no_token))
-        .route("/api/user/search/branches", get(absent::no_token))
-        .route("/api/user/suggested-tasks", get(absent::no_providers))
-        .route("/api/microagent-management/conversations", get(absent::microagent_management))
+        .route("/api/user/info", get(unsupported::no_token))
+        .route("/api/user/installations", get(unsupported::no_token))
+        .route("/api/user/repositories", get(unsupported::no_token))
+        .route("/api/user/repository/branches", get(unsupported::no_token))
+        .route("/api/user/repository/{owner}/{name}/microagents", get(unsupported::no_token))
+        .route(
+            "/api/user/repository/{owner}/{name}/microagents/content",
+            get(unsupported::no_token),
+        )
+        .route("/api/user/search/repositories", get(unsupported::no_token))
+        .route("/api/user/search/branches", get(unsupported::no_token))
+        .route("/api/user/suggested-tasks", get(unsupported::no_providers))
+        .route("/api/microagent-management/conversations", get(unsupported::microagent_management))
         .route("/api/conversations", get(conversations::list).post(conversations::create))
         .nest("/api/conversations/{id}", one(rest))
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::identify)))
 }
 
-/// Of one conversation: all of them stand behind the guard.
+/// The routes of one conversation, all of them guarded.
 fn one(rest: &Rest) -> Routes {
     let appends = Routes::new()
         .route("/events", get(events::search).post(events::append))
@@ -201,13 +225,21 @@ fn one(rest: &Rest) -> Routes {
         .route("/zip-directory", get(files::archive))
         .route("/git/changes", get(files::git_changes))
         .route("/git/diff", get(files::git_diff))
-        .route("/vscode-url", get(absent::vscode_url))
-        .route("/web-hosts", get(absent::web_hosts))
-        .route("/microagents", get(absent::microagents))
-        .route("/exp-config", post(absent::exp_config))
-        .route("/remember-prompt", get(absent::remember_prompt))
-        .route("/submit-feedback", post(absent::submit_feedback))
+        .route("/vscode-url", get(unsupported::vscode_url))
+        .route("/web-hosts", get(unsupported::web_hosts))
+        .route("/microagents", get(unsupported::microagents))
+        .route("/exp-config", post(unsupported::exp_config))
+        .route("/remember-prompt", get(unsupported::remember_prompt))
+        .route("/submit-feedback", post(unsupported::submit_feedback))
         .with(|routes| routes.route_layer(from_fn_with_state(rest.clone(), guard::guard)))
+}
+
+impl Deref for Rest {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<Rest> for Arc<Hub> {

@@ -19,9 +19,9 @@ mod tests {
     use serde_json::Value;
     use tower_service::Service as _;
 
-    use super::super::{Files, HttpConfig, Rest, ServerInfo, router, routes};
+    use super::super::{Files, HttpConfig, Parts, Rest, ServerInfo, router, routes};
     use super::*;
-    use crate::agent::NoAgent;
+    use crate::agent::{NoAgent, OneAgent};
     use crate::auth::Keys;
     use crate::hub::{Hub, HubConfig};
     use crate::limits::{Limits, LimitsConfig};
@@ -38,18 +38,17 @@ mod tests {
     async fn the_document_has_every_route_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let log = SqliteLog::open(folder.path(), SqliteConfig::default()).unwrap();
-        let hub = Hub::new(Arc::new(log), Arc::new(NoAgent), HubConfig::new(folder.path()));
+        let hub = Hub::new(
+            Arc::new(log),
+            Arc::new(OneAgent::new(NoAgent)),
+            HubConfig::new(folder.path()),
+        );
         let settings = Arc::new(UserSettings::open(folder.path()).unwrap());
         let keys = Keys::open(folder.path(), None).unwrap();
         let limits = Arc::new(Limits::new(LimitsConfig::default()));
-        let config = HttpConfig {
-            data_dir: folder.path().to_owned(),
-            static_dir: None,
-            agent: String::new(),
-            files: FileLimits::default(),
-        };
+        let config = HttpConfig::new(folder.path(), "none");
         let metrics = Metrics::new();
-        let rest = Rest {
+        let rest = Rest(Arc::new(Parts {
             hub: Arc::clone(&hub),
             settings: Arc::clone(&settings),
             keys: Arc::clone(&keys),
@@ -57,7 +56,7 @@ mod tests {
             metrics: metrics.clone(),
             info: ServerInfo::new(folder.path().to_owned(), metrics.clone()),
             files: Files::new(FileLimits::default()),
-        };
+        }));
         let mut served = router(hub, settings, keys, limits, metrics, config);
         let mut real = BTreeSet::new();
         for path in routes(&rest).paths() {

@@ -12,8 +12,7 @@ use super::events::existing;
 use super::filter::Filter;
 use crate::domain::Position;
 use crate::domain::trajectory::without_blobs;
-use crate::hub::{Conversation, Hub};
-use crate::log::{Direction, LogError, PageOf};
+use crate::hub::{Conversation, Direction, Hub, LogError, PageOf};
 
 /// `{"trajectory":[…]}`: without hidden commands, and without what only a browser needs.
 pub(super) async fn trajectory(

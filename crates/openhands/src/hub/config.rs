@@ -8,22 +8,22 @@ use crate::log::LogError;
 
 /// Knobs of the [`super::Hub`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HubConfig {
     /// Where agents' workspace folders are made, one per conversation.
     pub workspaces: PathBuf,
-    /// Most events kept in memory per conversation. Default 256. Readers further behind read the
+    /// Most events kept in memory per conversation. Default 256. Readers that lag more read the
     /// log.
     pub tail_events: usize,
-    /// Most bytes of JSON kept in memory per conversation. Default 1 MiB; once sent, the forms on
-    /// the wire about double it.
+    /// Most bytes of JSON kept in memory per conversation. Default 1 MiB; once sent, the packets
+    /// about double it.
     pub tail_bytes: usize,
     /// Most events a cursor gives at once. Default 256.
     pub page_events: usize,
     /// Most bytes a cursor gives at once, more only for a single event. Default 256 KiB.
     pub page_bytes: usize,
-    /// Most bytes of pages that were read lately and are kept for others who read the same, of all
-    /// conversations together. Default 16 MiB; 0 keeps none. When full, those go that were not used
-    /// for longest.
+    /// Most bytes of the page cache, of all conversations together: pages that were read lately are kept
+    /// for other readers. Default 16 MiB; 0 keeps none. When full, the least recently used pages go.
     pub kept_bytes: usize,
     /// Most statuses that wait for a slow reader of them. Default 64; then it misses the oldest.
     pub statuses: usize,

@@ -6,21 +6,23 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
+use super::cache::CachedPages;
 use super::core::{Behind, Core};
-use super::pages::Shelf;
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
+use crate::agent::Agent;
 use crate::domain::{
     Access, AgentState, ConversationId, Draft, Ephemeral, EventId, Position, Source,
 };
 use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
 
-/// A conversation in memory. Whoever holds one, or a [`Cursor`] of it, keeps it loaded.
+/// A conversation in memory. It stays loaded as long as somebody holds this or a [`Cursor`] of it.
 pub struct Conversation {
     pub(super) core: Arc<Core>,
-    pub(super) shelf: Shelf,
+    pub(super) cached: CachedPages,
     pub(super) log: Arc<dyn EventLog>,
+    pub(super) agent: Arc<dyn Agent>,
     pub(super) supervisor: Supervisor,
     pub(super) config: Arc<HubConfig>,
     pub(super) _registration: Registration,
@@ -32,17 +34,17 @@ impl Conversation {
         &self.core.id
     }
 
-    /// Behind its last event.
+    /// The place after its last event.
     pub fn head(&self) -> Position {
         self.core.head().position
     }
 
-    /// Whose it is, and whom it is shared with.
+    /// Its owner and its shares.
     pub fn access(&self) -> Arc<Access> {
         self.access_changes().current()
     }
 
-    /// The same, and its changes from now on.
+    /// The owner and the shares, and their changes from now on.
     pub fn access_changes(&self) -> AccessChanges {
         AccessChanges(self.core.access())
     }
@@ -74,7 +76,7 @@ impl Conversation {
         self.log.append(self.core.key, drafts, None).await
     }
 
-    /// A reader of the events behind `from`, old and new. Beyond the head it starts at the head.
+    /// A reader of the events after `from`, old and new. Beyond the head it starts at the head.
     pub fn subscribe(self: &Arc<Self>, from: Position) -> Cursor {
         Cursor::new(self.clone(), from)
     }
@@ -122,9 +124,9 @@ impl Conversation {
         self.log.newest(self.core.key, Sort::AgentState, before).await
     }
 
-    /// Tells everyone who is connected now something that is not stored.
+    /// Sends a message that is not stored to all clients that are connected now.
     pub fn status(&self, status: Ephemeral) {
-        // Nobody connected is no error.
+        // It is fine if no client is connected.
         let _ = self.core.statuses.send(status);
     }
 
@@ -178,7 +180,7 @@ impl Conversation {
         Ok(was_running)
     }
 
-    /// Takes a stop back, as whoever joins or writes does. `false` when it was not stopped.
+    /// Takes a stop back, as a join or an append by a user does. `false` when it was not stopped.
     pub fn resume(&self) -> bool {
         self.core.resume()
     }
@@ -208,7 +210,7 @@ impl Conversation {
             max_events: self.config.page_events.max(1),
             max_bytes: self.config.page_bytes,
         };
-        self.shelf.page(from, async { Ok(self.page(page).await?.events) }).await
+        self.cached.page(from, async { Ok(self.page(page).await?.events) }).await
     }
 }
 
@@ -229,7 +231,7 @@ impl Stopped {
     }
 }
 
-/// Whose a conversation is, as it changes. [`Conversation::access_changes`].
+/// The owner and the shares of a conversation, as they change. [`Conversation::access_changes`].
 #[derive(Clone, Debug)]
 pub struct AccessChanges(watch::Receiver<Option<Arc<Access>>>);
 

@@ -1,12 +1,12 @@
 //! What is known in memory about one conversation: its head, its tail, its listeners.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, watch};
 
 use super::HubConfig;
-use super::tail::Tail;
 use crate::agent::SeatState;
 use crate::domain::{Access, ConversationId, Ephemeral, EventId, Position, Source};
 use crate::log::{Change, ConversationKey, Head, StoredEvent};
@@ -17,10 +17,10 @@ pub(super) struct Core {
     pub(super) id: ConversationId,
     pub(super) key: ConversationKey,
     state: Mutex<State>,
-    /// Wakes whoever waits at the head. Behind `state` for a moment, never before it.
+    /// Wakes the cursors that wait at the head. It may lag `state` for a moment and never leads it.
     head: watch::Sender<Head>,
     pub(super) statuses: broadcast::Sender<Ephemeral>,
-    /// Who may do what; nothing until it was read or told.
+    /// The owner and the shares; `None` until they were read or told.
     access: watch::Sender<Option<Arc<Access>>>,
     /// The seat of the agent that runs now.
     seat: Mutex<Option<Arc<SeatState>>>,
@@ -28,7 +28,7 @@ pub(super) struct Core {
     pub(super) retries: AtomicBool,
     /// Whether it was stopped, and nobody has started, joined or written since.
     stopped: AtomicBool,
-    /// How often it was stopped: whoever was connected before a change leaves.
+    /// How often it was stopped: a client that was connected before a change leaves.
     stops: watch::Sender<u64>,
     page_events: usize,
     page_bytes: usize,
@@ -42,7 +42,7 @@ struct State {
     tail: Tail,
 }
 
-/// What lies behind a place.
+/// What follows a place.
 pub(super) enum Behind {
     /// These events.
     Tail(Vec<Arc<StoredEvent>>),
@@ -135,7 +135,7 @@ impl Core {
         self.head.subscribe()
     }
 
-    /// Who may do what now, and a change of it later. There is a value once it is loaded.
+    /// The owner and the shares now, and their changes later. There is a value once it is loaded.
     pub(super) fn access(&self) -> watch::Receiver<Option<Arc<Access>>> {
         self.access.subscribe()
     }
@@ -178,7 +178,7 @@ impl Core {
         }
     }
 
-    /// Marks it as stopped and tells those who are connected. `false` when it was already.
+    /// Marks it as stopped and tells its clients. `false` when it was already.
     pub(super) fn stop(&self) -> bool {
         let was_running = !self.stopped.swap(true, Ordering::SeqCst);
         if was_running {
@@ -258,5 +258,114 @@ impl State {
             self.tail.clear();
         }
         self.head.agent_cursor = self.head.agent_cursor.max(head.agent_cursor);
+    }
+}
+
+/// The hot tail: the last events, without a gap, up to the head. All cursors share it.
+#[derive(Debug)]
+struct Tail {
+    events: VecDeque<Arc<StoredEvent>>,
+    bytes: usize,
+    max_events: usize,
+    max_bytes: usize,
+}
+
+impl Tail {
+    fn new(max_events: usize, max_bytes: usize) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, max_events, max_bytes }
+    }
+
+    /// Adds the event after the last one and drops old ones beyond the limits.
+    fn push(&mut self, event: Arc<StoredEvent>) {
+        debug_assert!(self.events.back().is_none_or(|last| last.id.0 + 1 == event.id.0));
+        self.bytes += event.json.len();
+        self.events.push_back(event);
+        while self.events.len() > self.max_events || self.bytes > self.max_bytes {
+            match self.events.pop_front() {
+                Some(old) => self.bytes -= old.json.len(),
+                None => break,
+            }
+        }
+    }
+
+    /// For when events are missing between the tail and the head.
+    fn clear(&mut self) {
+        self.events.clear();
+        self.bytes = 0;
+    }
+
+    /// A page of events after `from`; `None` when the first of them is not in the tail.
+    fn page(
+        &self,
+        from: Position,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> Option<Vec<Arc<StoredEvent>>> {
+        let first = self.events.front()?.id.0;
+        let skip = usize::try_from(from.0.checked_sub(first)?).ok()?;
+        let mut bytes = 0_usize;
+        let page: Vec<_> = self
+            .events
+            .iter()
+            .skip(skip)
+            .take(max_events.max(1))
+            .enumerate()
+            .take_while(|(i, event)| {
+                bytes = bytes.saturating_add(event.json.len());
+                *i == 0 || bytes <= max_bytes
+            })
+            .map(|(_, event)| event.clone())
+            .collect();
+        (!page.is_empty()).then_some(page)
+    }
+
+    /// The events, newest first.
+    fn newest_first(&self) -> impl Iterator<Item = &Arc<StoredEvent>> {
+        self.events.iter().rev()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ActionKind, EventId, Kind, Source};
+
+    fn event(id: u64, len: usize) -> Arc<StoredEvent> {
+        let kind = Kind::Action(ActionKind::Think);
+        Arc::new(StoredEvent::new(EventId(id), kind, Source::Agent, vec![b'x'; len].into()))
+    }
+
+    fn ids(tail: &Tail, from: u64, max_events: usize, max_bytes: usize) -> Option<Vec<u64>> {
+        let page = tail.page(Position(from), max_events, max_bytes)?;
+        Some(page.iter().map(|event| event.id.0).collect())
+    }
+
+    #[test]
+    fn it_holds_the_last_events_within_both_limits() {
+        let mut tail = Tail::new(3, 100);
+        for id in 10..15 {
+            tail.push(event(id, 10));
+        }
+        assert_eq!(ids(&tail, 11, 9, 99), None);
+        assert_eq!(ids(&tail, 12, 9, 99), Some(vec![12, 13, 14]));
+        assert_eq!(ids(&tail, 15, 9, 99), None);
+        tail.push(event(15, 95));
+        assert_eq!(ids(&tail, 14, 9, 99), None);
+        assert_eq!(ids(&tail, 15, 9, 99), Some(vec![15]));
+        tail.push(event(16, 101));
+        assert_eq!(ids(&tail, 16, 9, 99), None);
+        tail.push(event(17, 1));
+        assert_eq!(ids(&tail, 17, 9, 99), Some(vec![17]));
+    }
+
+    #[test]
+    fn pages_end_at_their_limits_and_have_one_event_at_least() {
+        let mut tail = Tail::new(10, 1000);
+        for id in 0..4 {
+            tail.push(event(id, 10));
+        }
+        assert_eq!(ids(&tail, 0, 2, 99), Some(vec![0, 1]));
+        assert_eq!(ids(&tail, 1, 9, 20), Some(vec![1, 2]));
+        assert_eq!(ids(&tail, 1, 9, 1), Some(vec![1]));
     }
 }

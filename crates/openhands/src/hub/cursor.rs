@@ -1,4 +1,4 @@
-//! Cursors: how everyone who listens reads a conversation.
+//! Cursors: how every client reads a conversation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use crate::log::{Head, LogError, StoredEvent};
 /// A reader's place in a conversation. Replay and live are one loop:
 ///
 /// ```text
-/// events behind the place?   in the tail: take a page of it     not in it: read a page of the log
+/// events after the place?    in the tail: take a page of it     not in it: read a page of the log
 /// none:                      wait until the head moves
 /// ```
 ///
-/// So there is no gap, no duplicate and no moment of joining, and a slow reader costs one page.
+/// So there is no gap and no duplicate, no moment at which replay turns into live, and a slow reader
+/// costs one page.
 pub struct Cursor {
     conversation: Arc<Conversation>,
     place: Position,
@@ -27,7 +28,7 @@ pub struct Cursor {
 /// What [`Cursor::next_page`] gives.
 #[derive(Clone, Debug)]
 pub enum Next {
-    /// The events behind the last page: at least one, ids rising by one.
+    /// The events after the last page: at least one, ids rising by one.
     Events(Vec<Arc<StoredEvent>>),
     /// The conversation was deleted; nothing follows.
     Deleted,
@@ -75,7 +76,7 @@ impl Cursor {
         }
     }
 
-    /// Behind the last event given.
+    /// The place after the last event given.
     pub fn place(&self) -> Position {
         self.place
     }

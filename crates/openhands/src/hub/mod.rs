@@ -1,17 +1,19 @@
-//! Conversations in memory: who reads them, who writes them, who answers.
+//! Conversations in memory: their hot tails, their readers and their agents.
 //!
-//! The log is the truth; here are only its hot end and those who wait for more. Everyone who
-//! listens is a [`Cursor`].
+//! In come commands of `http` and `live`, and the log's feed of commits; out go pages of events, to
+//! every [`Cursor`]. The log is the truth: nothing is shown that it has not committed, and everything
+//! here can be read from it again. No lock is held across an await, and a slow reader costs nobody
+//! else. Start with [`Hub`] and `conversation.rs`; `cursor.rs` is how everybody reads, `core.rs` what the
+//! feed changes, `supervisor.rs` how agents run.
 
+mod cache;
 mod config;
 mod conversation;
 mod core;
 mod cursor;
-mod pages;
 mod registry;
+mod retention;
 mod supervisor;
-mod tail;
-mod unused;
 
 use std::fmt::Write as _;
 use std::io;
@@ -23,44 +25,45 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
+use self::cache::{CachedPages, PageCache};
 use self::core::Core;
-use self::pages::{Pages, Shelf};
 use self::registry::Registry;
 use self::supervisor::Supervisor;
-use crate::agent::Agent;
+use crate::agent::Agents;
 use crate::domain::{Access, ConversationId, Ephemeral, UserName, Viewer};
-use crate::log::{ConversationKey, EventLog, Listing, Metadata, Sort};
+use crate::log::{EventLog, Sort};
 
 pub use config::{Create, HubConfig, HubError};
 pub use conversation::{AccessChanges, Conversation, Stopped};
 pub use cursor::{Cursor, Next};
+// What the hub hands out: `http` and `live` ask the hub and never the log.
+pub use crate::log::{
+    ConversationKey, Direction, Envelope, Listing, LogError, Metadata, Oldest, Page, PageOf,
+    StoredEvent,
+};
 
 /// The conversations of one server.
 #[derive(Debug)]
 pub struct Hub {
     log: Arc<dyn EventLog>,
-    agent: Arc<dyn Agent>,
+    agents: Arc<dyn Agents>,
     config: Arc<HubConfig>,
-    pages: Arc<Pages>,
+    cache: Arc<PageCache>,
     registry: Arc<Registry>,
     sweeper: JoinHandle<()>,
     closed: AtomicBool,
 }
 
 impl Hub {
-    /// A hub over `log`, whose feed it takes. Needs a tokio runtime.
-    pub fn new(log: Arc<dyn EventLog>, agent: Arc<dyn Agent>, config: HubConfig) -> Arc<Self> {
+    /// A hub over `log`, whose feed it takes; `agents` says which agent a conversation has. Needs
+    /// a tokio runtime.
+    pub fn new(log: Arc<dyn EventLog>, agents: Arc<dyn Agents>, config: HubConfig) -> Arc<Self> {
         let registry = Arc::new(Registry::default());
-        let feed = Arc::downgrade(&registry);
-        log.follow(Box::new(move |commit| {
-            if let Some(registry) = feed.upgrade() {
-                registry.commit(commit);
-            }
-        }));
+        registry.follow(&*log);
         let sweeper = tokio::spawn(sweep(Arc::downgrade(&registry), config.idle));
-        let pages = Pages::new(config.kept_bytes);
+        let cache = PageCache::new(config.kept_bytes);
         let (config, closed) = (Arc::new(config), AtomicBool::new(false));
-        Arc::new(Self { log, agent, config, pages, registry, sweeper, closed })
+        Arc::new(Self { log, agents, config, cache, registry, sweeper, closed })
     }
 
     /// The conversation of this id, loaded when it is not in memory.
@@ -114,7 +117,7 @@ impl Hub {
         self.registry.loaded(id).filter(|conversation| !conversation.is_deleted())
     }
 
-    /// Creates a conversation with a title, or finds the one that is there, whosever that is; says
+    /// Creates a conversation with a title, or finds the one that exists, whoever owns it; says
     /// whether it is new.
     ///
     /// # Errors
@@ -125,7 +128,8 @@ impl Hub {
         title: &str,
         owner: Option<&UserName>,
     ) -> Result<(Metadata, bool), HubError> {
-        let created = self.log.create(id, title, owner, self.agent.greeting()).await?;
+        let greeting = self.agents.of_new(id, owner).greeting();
+        let created = self.log.create(id, title, owner, greeting).await?;
         Ok((created.metadata, created.is_new))
     }
 
@@ -147,7 +151,7 @@ impl Hub {
         Ok(metadata.map(|metadata| workspace(&self.config.workspaces, metadata.key, id)))
     }
 
-    /// Whose a conversation is, and whom it is shared with; `None` when there is none of this id.
+    /// The owner and the shares of a conversation; `None` when there is none of this id.
     ///
     /// # Errors
     /// [`HubError`].
@@ -181,7 +185,7 @@ impl Hub {
         Ok(self.log.list(viewer, before, limit).await?)
     }
 
-    /// Gives a conversation another title and tells who is connected. `false` when there is none.
+    /// Gives a conversation another title and tells its clients. `false` when there is none.
     ///
     /// # Errors
     /// [`HubError`].
@@ -202,7 +206,7 @@ impl Hub {
         let was_loaded = self.loaded(id).is_some();
         let conversation = self.conversation(id, Create::No).await?;
         let was_stopped = conversation.resume();
-        let greeting = self.agent.greeting();
+        let greeting = conversation.agent.greeting();
         if !greeting.is_empty() && conversation.is_agent_stopped().await? {
             conversation.append(greeting).await?;
         }
@@ -284,24 +288,27 @@ impl Hub {
             }
         };
         let core = Arc::new(Core::new(id.clone(), metadata.key, &self.config));
-        // From here on commits reach it; what was committed before is read behind this line.
+        // From here on commits reach it; what was committed before is read after this line.
         let registration = self.registry.register(core.clone());
         let metadata = self.log.conversation(id).await?.filter(|now| now.key == core.key);
-        let Metadata { head, access, .. } = metadata.ok_or(HubError::NoConversation)?;
+        let metadata = metadata.ok_or(HubError::NoConversation)?;
+        let agent = self.agents.of(&metadata);
+        let Metadata { head, access, .. } = metadata;
         let newest_user = self.log.newest(core.key, Sort::FromUser, head.position).await?;
         core.merge(head, access, newest_user.map(|event| event.id));
         let supervisor = Supervisor::start(
             core.clone(),
             self.log.clone(),
-            self.agent.clone(),
+            agent.clone(),
             self.config.clone(),
             workspace(&self.config.workspaces, core.key, id),
         );
-        let shelf = Shelf::new(Arc::clone(&self.pages), core.key);
+        let cached = CachedPages::new(Arc::clone(&self.cache), core.key);
         Ok(Arc::new(Conversation {
             core,
-            shelf,
+            cached,
             log: self.log.clone(),
+            agent,
             supervisor,
             config: self.config.clone(),
             _registration: registration,

@@ -10,9 +10,9 @@ use tokio::sync::OnceCell;
 use super::core::Core;
 use super::{Conversation, HubError};
 use crate::domain::ConversationId;
-use crate::log::{Change, Commit, ConversationKey};
+use crate::log::{Change, Commit, ConversationKey, EventLog};
 
-/// The loaded conversations, by id for those who ask and by key for the log's feed.
+/// The loaded conversations: by id for callers, by key for the log's feed.
 ///
 /// The two locks are never held together, and no conversation is dropped under one of them.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) struct Registry {
 #[derive(Default)]
 pub(super) struct Slot {
     pub(super) conversation: OnceCell<Arc<Conversation>>,
-    /// Set by a sweep that found it idle, cleared by whoever uses it.
+    /// Set by a sweep that found it idle, cleared by every use.
     pub(super) was_idle: AtomicBool,
 }
 
@@ -106,7 +106,16 @@ impl Registry {
         drop(idle);
     }
 
-    /// The log's feed.
+    /// Takes the log's feed from here on, as long as the registry lives.
+    pub(super) fn follow(self: &Arc<Self>, log: &dyn EventLog) {
+        let registry = Arc::downgrade(self);
+        log.follow(Box::new(move |commit| {
+            if let Some(registry) = registry.upgrade() {
+                registry.commit(commit);
+            }
+        }));
+    }
+
     pub(super) fn commit(&self, commit: &Commit) {
         let core = self.cores().get(&commit.key).cloned();
         if let Some(core) = core {

@@ -132,7 +132,7 @@ impl Supervised {
                 Ended::Stopped(reply) => {
                     ignored = self.core.head().position;
                     let stopped = self.append_state(AgentState::Stopped, "", &seat).await;
-                    // Whoever asked may be gone.
+                    // The caller may be gone.
                     let _ = reply.send(stopped.map(|()| true));
                 }
                 Ended::Over => return,
@@ -140,7 +140,7 @@ impl Supervised {
         }
     }
 
-    /// Waits until the user wrote something behind `ignored` that the agent has not dealt with.
+    /// Waits until the user wrote something after `ignored` that the agent has not dealt with.
     /// `false` when the supervisor is over.
     async fn wait_for_unread(&mut self, ignored: Position) -> bool {
         let mut head = self.core.watch();
@@ -155,7 +155,7 @@ impl Supervised {
             tokio::select! {
                 moved = head.changed() => if moved.is_err() { return false },
                 control = self.controls.recv() => match control {
-                    // Nothing runs; whoever asked may be gone.
+                    // Nothing runs; the caller may be gone.
                     Some(Control::Stop(reply)) => drop(reply.send(Ok(false))),
                     Some(Control::End) | None => return false,
                 },
@@ -218,7 +218,7 @@ impl Supervised {
     /// Waits before the next try. Something when it came to another end meanwhile.
     async fn back_off(&mut self, failures: u32, reason: &str) -> Option<Ended> {
         let status = Ephemeral::error("STATUS$ERROR", reason);
-        // Nobody connected is no error.
+        // It is fine if no client is connected.
         let _ = self.core.statuses.send(status);
         self.core.retries.store(true, Ordering::SeqCst);
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);

@@ -1,4 +1,7 @@
-//! How much one client may ask in a while, and whose address it has.
+//! Rate limits: how much one address, connection and user may ask for.
+//!
+//! In come requests, connects and actions, from `http` and `live`; out goes leave or a refusal with the
+//! time to wait. What is counted is bounded: `bucket.rs` forgets full buckets. Start with [`Limits`].
 
 mod address;
 mod bucket;
@@ -19,6 +22,7 @@ pub(crate) use address::Peer;
 
 /// Knobs of [`Limits`]; 0 is no limit, and the default of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LimitsConfig {
     /// Most REST requests of one address in a second, and twice as many at once: 10 is what OpenHands
     /// 0.62 has. Over it: 429 with `Retry-After`.
@@ -35,7 +39,7 @@ pub struct LimitsConfig {
     pub behind_proxy: bool,
 }
 
-/// What everybody has left.
+/// What each address, connection and user has left.
 #[derive(Debug)]
 pub struct Limits {
     config: LimitsConfig,

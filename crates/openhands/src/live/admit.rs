@@ -1,4 +1,4 @@
-//! Who may join which conversation, and from where it is read.
+//! Admission: which conversation a client joins, whether it may, and from where it reads.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use socketio::server::{ConnectError, Socket};
 
-use super::Door;
+use super::LiveContext;
 use crate::auth::{self, Caller};
 use crate::domain::{ConversationId, Position, Right, parse_cursor};
 use crate::hub::{Conversation, Create, HubError, Stopped};
@@ -14,23 +14,23 @@ use crate::limits::{Client, Sent};
 
 /// What a client asked for when it connected.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct JoinedClient {
     pub(super) conversation: Arc<Conversation>,
-    /// Behind the last event it has.
+    /// The place after the last event it has.
     pub(super) position: Position,
     pub(super) schema: Schema,
-    /// A stop from the admission on ends the visit.
+    /// A stop from the admission on ends it.
     pub(super) stopped: Stopped,
     pub(super) caller: Caller,
     pub(super) sent: Sent,
-    pub(super) door: Arc<Door>,
+    pub(super) context: Arc<LiveContext>,
 }
 
-impl Visit {
+impl JoinedClient {
     /// Whether the client may still do this, or what it is told: its key may be gone, the
     /// conversation no longer shared.
     pub(super) fn allow(&self, right: Right) -> Result<(), String> {
-        if !self.door.keys.knows(&self.caller) {
+        if !self.context.keys.knows(&self.caller) {
             return Err(INVALID_KEY.to_owned());
         }
         let access = self.conversation.access();
@@ -45,7 +45,8 @@ impl Visit {
 
     /// Ready when the client may no longer read, with what it is told.
     pub(super) async fn barred(&self) -> String {
-        let (mut keys, mut access) = (self.door.keys.changes(), self.conversation.access_changes());
+        let (mut keys, mut access) =
+            (self.context.keys.changes(), self.conversation.access_changes());
         loop {
             access.current();
             if let Err(why) = self.allow(Right::Read) {
@@ -68,15 +69,15 @@ pub(super) enum Schema {
     Guide,
 }
 
-/// Lets a client in, or says why not. Unknown providers are no reason: nothing here uses them.
-pub(super) async fn admit(door: &Arc<Door>, socket: &Socket) -> Result<(), ConnectError> {
-    match visit(door, socket).await {
-        Ok(visit) => {
-            socket.insert(visit);
+/// Lets a client in, or says why not. Unknown providers are not refused: nothing here uses them.
+pub(super) async fn admit(context: &Arc<LiveContext>, socket: &Socket) -> Result<(), ConnectError> {
+    match join(context, socket).await {
+        Ok(client) => {
+            socket.insert(client);
             Ok(())
         }
         Err(Refusal { reason, error }) => {
-            door.metrics.refused(reason);
+            context.metrics.refused(reason);
             tracing::info!(socket = %socket.id(), reason, "connect refused");
             Err(error)
         }
@@ -95,10 +96,10 @@ impl Refusal {
     }
 }
 
-async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
+async fn join(context: &Arc<LiveContext>, socket: &Socket) -> Result<JoinedClient, Refusal> {
     let request = socket.request();
     let client = Client { headers: &request.headers, extensions: &request.extensions };
-    door.limits.connect(&client).map_err(|error| {
+    context.limits.connect(&client).map_err(|error| {
         let refused = ConnectError::new(error.to_string());
         let refused = refused.clone().with_data(&error.data()).unwrap_or(refused);
         Refusal { reason: error.reason(), error: refused }
@@ -109,7 +110,7 @@ async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
         .first("conversation_id")
         .ok_or_else(|| Refusal::new("no_conversation_id", "No conversation_id in query params"))?;
     let key = auth::of_connect(request, socket.auth());
-    let caller = door
+    let caller = context
         .keys
         .caller(key.as_deref())
         .map_err(|refused| Refusal::new(refused.reason(), INVALID_KEY))?;
@@ -129,17 +130,17 @@ async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
     let position = parse_cursor(query.first("latest_event_id").as_deref());
     let not_allowed = || Refusal::new("not_allowed", caller.not_allowed(&id));
     // Before it is loaded, which may start its agent.
-    let known = door.hub.access(&id).await.map_err(|error| refusal(&id, &error))?;
+    let known = context.hub.access(&id).await.map_err(|error| refusal(&id, &error))?;
     if known.is_some_and(|access| !caller.may(Right::Read, &access)) {
         return Err(not_allowed());
     }
     let create = match caller.user() {
-        _ if !door.config.create_on_join || !caller.may_create() => Create::No,
+        _ if !context.config.create_on_join || !caller.may_create() => Create::No,
         Some(user) => Create::For(user.clone()),
         None => Create::Yes,
     };
     let conversation =
-        door.hub.conversation(&id, create).await.map_err(|error| refusal(&id, &error))?;
+        context.hub.conversation(&id, create).await.map_err(|error| refusal(&id, &error))?;
     // Somebody else may have been faster to create it.
     if !caller.may(Right::Read, &conversation.access()) {
         return Err(not_allowed());
@@ -148,8 +149,8 @@ async fn visit(door: &Arc<Door>, socket: &Socket) -> Result<Visit, Refusal> {
     if caller.may(Right::Write, &conversation.access()) {
         conversation.resume();
     }
-    let (sent, door) = (Sent::default(), Arc::clone(door));
-    Ok(Visit { conversation, position, schema, stopped, caller, sent, door })
+    let (sent, context) = (Sent::default(), Arc::clone(context));
+    Ok(JoinedClient { conversation, position, schema, stopped, caller, sent, context })
 }
 
 fn refusal(id: &ConversationId, error: &HubError) -> Refusal {

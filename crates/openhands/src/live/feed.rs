@@ -1,6 +1,5 @@
 //! Feeding a client: one cursor, from the first event it lacks to the live end.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +10,18 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::admit::{Schema, Visit};
+use super::admit::{JoinedClient, Schema};
 use super::frame::{frames, status, text};
 use crate::domain::{
     ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
 };
-use crate::hub::{Conversation, Next};
-use crate::log::{LogError, StoredEvent};
+use crate::hub::{Conversation, LogError, Next, StoredEvent};
 
 /// Starts to feed a client; ready when it has what there was, or after [`REPLAY`]. The rest runs
 /// with the socket and ends with it.
-pub(super) async fn start(socket: Socket, visit: Arc<Visit>) {
+pub(super) async fn start(socket: Socket, client: Arc<JoinedClient>) {
     let (caught_up, replayed) = oneshot::channel();
-    let mut feed = Box::pin(feed(socket.clone(), visit, caught_up));
+    let mut feed = Box::pin(feed(socket.clone(), client, caught_up));
     tokio::select! {
         () = &mut feed => return,
         _ = replayed => {}
@@ -32,18 +30,19 @@ pub(super) async fn start(socket: Socket, visit: Arc<Visit>) {
     socket.spawn(feed);
 }
 
-/// Sends everything behind the client's position, until it is gone.
-async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>) {
-    let conversation = &visit.conversation;
+/// Sends everything after the client's position, until the client is gone.
+async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sender<()>) {
+    let conversation = &client.conversation;
     // Before the head is read: whatever is told from here on is heard.
     let statuses = conversation.statuses();
     let head = conversation.head();
-    let past = Past { head, newest_state: newest_state(&socket, conversation, head).await };
+    let filter =
+        ReplayFilter { head, newest_state: newest_state(&socket, conversation, head).await };
     let sending = async {
-        let mut cursor = conversation.subscribe(visit.position);
+        let mut cursor = conversation.subscribe(client.position);
         let mut caught_up = Some(caught_up);
         let measured = Arc::clone(conversation);
-        let lag = visit.door.metrics.lag(cursor.place().0, move || measured.head().0);
+        let lag = client.context.metrics.lag(cursor.place().0, move || measured.head().0);
         loop {
             if cursor.place() >= head {
                 caught_up.take();
@@ -51,16 +50,16 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             match cursor.next_page().await {
                 Ok(Next::Events(events)) => {
                     let told = |place: Position| lag.moved(place.0);
-                    match visit.schema {
+                    match client.schema {
                         Schema::Upstream => {
-                            let frames = frames(&events, |event| past.shows(event));
-                            send(&socket, &visit, &frames, told).await?;
+                            let frames = frames(&events, |event| filter.shows(event));
+                            send(&socket, &client, &frames, told).await?;
                         }
                         Schema::Guide => {
-                            for event in events.iter().filter(|event| past.shows(event)) {
+                            for event in events.iter().filter(|event| filter.shows(event)) {
                                 let packet = guide(&socket, conversation, event).await;
-                                let frame = packet.map(|packet| (event.id, Cow::Owned(packet)));
-                                send(&socket, &visit, frame.as_slice(), told).await?;
+                                let frame = packet.map(|packet| (event.id, packet));
+                                send(&socket, &client, frame.as_slice(), told).await?;
                             }
                         }
                     }
@@ -74,19 +73,19 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
             }
         }
     };
-    let told = tell(&socket, statuses, visit.schema);
+    let told = tell(&socket, statuses, client.schema);
     // The first two end only when the client is gone.
     let ended = tokio::select! {
         end = sending => end,
         end = told => end,
-        () = visit.stopped.clone().wait() => {
+        () = client.stopped.clone().wait() => {
             socket.disconnect();
             return;
         }
-        why = visit.barred() => {
-            visit.door.metrics.refused("not_allowed");
+        why = client.barred() => {
+            client.context.metrics.refused("not_allowed");
             tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
-            // One who reads too slowly for it sees the disconnect alone.
+            // A client that reads too slowly for it sees the disconnect alone.
             let _ = status(&socket, &Ephemeral::refusal(&why));
             socket.disconnect();
             return;
@@ -97,13 +96,13 @@ async fn feed(socket: Socket, visit: Arc<Visit>, caught_up: oneshot::Sender<()>)
     }
 }
 
-/// What of the past a client that joins now is spared.
-struct Past {
+/// Which events from before the join a client is sent.
+struct ReplayFilter {
     head: Position,
     newest_state: Option<EventId>,
 }
 
-impl Past {
+impl ReplayFilter {
     /// Whether an event is sent. Null events never are. A recall action is sent only live, as by
     /// OpenHands 0.62; the observation that answers it always. Of the agent's states before the
     /// client joined only the newest is, in its own place: so the last id received is always the
@@ -123,14 +122,14 @@ impl Past {
 /// Sends packets of events in their order, and tells how far it has come.
 async fn send(
     socket: &Socket,
-    visit: &Visit,
-    mut frames: &[(EventId, Cow<'_, Encoded>)],
+    client: &JoinedClient,
+    mut frames: &[(EventId, Encoded)],
     told: impl Fn(Position),
 ) -> Result<(), EmitError> {
     while !frames.is_empty() {
-        let sent = socket.send_some(frames.iter().map(|(_, packet)| &**packet))?;
+        let sent = socket.send_some(frames.iter().map(|(_, packet)| packet))?;
         let (done, left) = frames.split_at(sent);
-        visit.door.metrics.sent(done.len());
+        client.context.metrics.sent(done.len());
         if let Some((id, _)) = done.last() {
             told(Position::after(*id));
         }

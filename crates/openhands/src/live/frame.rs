@@ -1,56 +1,62 @@
 //! Events as packets: `42["oh_event",{…}]`.
 
-use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use engineio::proto::Text;
 use socketio::proto::{Encoded, NamespaceName, encode};
 use socketio::server::{EmitError, Socket};
 
 use crate::domain::{Ephemeral, EventId, Source};
-use crate::log::{Envelope, StoredEvent};
+use crate::hub::{Envelope, StoredEvent};
 
-/// What is around an event in its packet. A log that reads events into it saves their copies.
+/// The bytes around an event in its packet. A log that reads events into them saves a copy of each.
 pub fn envelope() -> Envelope {
     ENVELOPE.clone()
 }
 
 /// Packets of those events of a page that are shown, in their order.
-pub(super) fn frames<'a>(
-    page: &'a [Arc<StoredEvent>],
+pub(super) fn frames(
+    page: &[Arc<StoredEvent>],
     shows: impl Fn(&StoredEvent) -> bool,
-) -> Vec<(EventId, Cow<'a, Encoded>)> {
+) -> Vec<(EventId, Encoded)> {
     let shown = page.iter().filter(|event| shows(event));
-    let frame = |event: &'a Arc<StoredEvent>| Some((event.id, Cow::Borrowed(framed(event)?)));
-    let mut frames: Vec<_> = shown.filter_map(frame).collect();
+    let mut frames: Vec<_> = shown.filter_map(|event| Some((event.id, framed(event)?))).collect();
     let len: usize = page.iter().map(|event| event.json.len()).sum();
     let sent: usize = frames.iter().map(|(_, frame)| frame.size()).sum();
     if sent < len / 2 {
         // Events of a page may share its buffer: a few of them would hold all of it while they wait
         // for a slow client.
-        frames.iter_mut().for_each(|(_, frame)| *frame = Cow::Owned(copied(frame)));
+        frames.iter_mut().for_each(|(_, frame)| *frame = copied(frame));
     }
     frames
 }
 
-/// The packet of an event, made by the first who sends it and shared by all others. The stored
-/// bytes are not parsed.
-fn framed(event: &StoredEvent) -> Option<&Encoded> {
+/// The packet of an event. Either its bytes stand in the page already, or the first client to need
+/// them makes them and leaves them in the event for the others. The stored JSON is not parsed.
+fn framed(event: &StoredEvent) -> Option<Encoded> {
     let is_environment = event.source == Source::Environment;
-    if let Some(packet) = &event.wrapped
+    if let Some(bytes) = &event.enveloped
         && !is_environment
-        && packet.text().wire().starts_with(&ENVELOPE.before)
+        // A log may have been opened with another envelope.
+        && bytes.starts_with(&ENVELOPE.before)
     {
-        return Some(packet);
+        return Some(packet(bytes));
     }
-    if let Some(packet) = event.frame.get() {
-        return Some(packet);
+    if let Some(bytes) = event.form.get() {
+        return Some(packet(bytes));
     }
-    let packet = match is_environment {
+    let made = match is_environment {
         true => text(&as_agent(&event.json))?,
         false => text(&event.json)?,
     };
-    Some(event.frame.get_or_init(|| packet))
+    Some(packet(event.form.get_or_init(|| made.text().wire().clone())))
+}
+
+/// A packet of bytes that stand in an envelope of ours, or were made by [`text`]: both are UTF-8 and
+/// begin as a text of the engine does.
+fn packet(bytes: &Bytes) -> Encoded {
+    Encoded::from_text(Text::from_checked(bytes.clone()))
 }
 
 fn copied(packet: &Encoded) -> Encoded {
@@ -70,7 +76,7 @@ pub(super) fn status(socket: &Socket, message: &Ephemeral) -> Result<(), EmitErr
 }
 
 /// OpenHands 0.62 shows the environment as the agent on its socket. Events are written with their
-/// source right behind id and timestamp, so the first match is the event's own.
+/// source right after id and timestamp, so the first match is the event's own.
 fn as_agent(json: &[u8]) -> Vec<u8> {
     let at = json.windows(ENVIRONMENT.len()).take(WITHIN).position(|part| part == ENVIRONMENT);
     match at {
@@ -93,8 +99,6 @@ static ENVELOPE: LazyLock<Envelope> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::domain::{EventId, Kind, ObservationKind};
 
@@ -134,8 +138,7 @@ mod tests {
         assert_eq!([&before[..], br#"{"id":0}"#, &after].concat(), wire);
         let read = |source, wire: &Bytes| {
             let json = r#"{"id":0}"#;
-            let packet = Encoded::from_text(Text::from_checked(wire.clone()));
-            StoredEvent { wrapped: Some(packet), ..event(source, json) }
+            StoredEvent { enveloped: Some(wire.clone()), ..event(source, json) }
         };
         let sent = |event: &StoredEvent| framed(event).unwrap().text().wire().clone();
         assert_eq!(sent(&read(Source::User, &wire)).as_ptr(), wire.as_ptr());

@@ -3,7 +3,7 @@
 use socketio::proto::Args;
 use socketio::server::{AckSender, Socket};
 
-use super::admit::Visit;
+use super::admit::JoinedClient;
 use super::frame::status;
 use crate::domain::{Ephemeral, Right};
 
@@ -40,9 +40,9 @@ impl<T: Into<String>> From<T> for Refused {
 }
 
 async fn append(socket: &Socket, args: &Args) -> Result<(), Refused> {
-    // A socket that is in has a visit: it was put there before.
-    let visit = socket.get::<Visit>().ok_or("the socket has joined no conversation")?;
-    let counted = visit.door.limits.action(&visit.sent, &visit.caller);
+    // A socket that is in has a client: it was put there before.
+    let client = socket.get::<JoinedClient>().ok_or("the socket has joined no conversation")?;
+    let counted = client.context.limits.action(&client.sent, &client.caller);
     counted.map_err(|error| Refused { reason: error.reason(), why: error.to_string() })?;
     if !args.attachments().is_empty() {
         let count = args.attachments().len();
@@ -55,19 +55,19 @@ async fn append(socket: &Socket, args: &Args) -> Result<(), Refused> {
     let (Some(action), None) = (all.next(), all.next()) else {
         return Err(format!("an action is one object, {} arguments came", args.len()).into());
     };
-    let draft = visit.caller.draft(action).map_err(|error| error.to_string())?;
-    visit.allow(Right::Write).map_err(|why| Refused { reason: "not_allowed", why })?;
-    visit.conversation.append_one(draft).await.map_err(|error| {
-        tracing::error!(conversation = %visit.conversation.id(), %error, "action not stored");
+    let draft = client.caller.draft(action).map_err(|error| error.to_string())?;
+    client.allow(Right::Write).map_err(|why| Refused { reason: "not_allowed", why })?;
+    client.conversation.append_one(draft).await.map_err(|error| {
+        tracing::error!(conversation = %client.conversation.id(), %error, "action not stored");
         format!("the action was not stored: {error}")
     })?;
-    visit.door.metrics.received();
+    client.context.metrics.received();
     Ok(())
 }
 
 fn refuse(socket: &Socket, ack: AckSender, reason: &'static str, why: &str) {
-    if let Some(visit) = socket.get::<Visit>() {
-        visit.door.metrics.refused(reason);
+    if let Some(client) = socket.get::<JoinedClient>() {
+        client.context.metrics.refused(reason);
     }
     // The words may repeat what the client sent, and that may be a secret.
     tracing::info!(socket = %socket.id(), reason, "action refused");

@@ -1,4 +1,9 @@
-//! The Socket.IO side: names on the wire to commands of the hub, and back.
+//! The Socket.IO side: events of clients become commands of the hub, and events of the hub become packets.
+//!
+//! In come connects and events, from handlers of `socketio`; out go packets, to its sockets. It asks
+//! the hub for everything and never the log. Nothing is refused in silence, and a slow client delays
+//! nobody else. Start with [`mount`]; `admit.rs` lets clients in, `inbound.rs` takes their actions,
+//! `feed.rs` sends them events, `frame.rs` makes packets of events.
 //!
 //! ```text
 //! connect   query -> hub.conversation -> `40` -> a cursor, fed until the client is gone
@@ -21,57 +26,65 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-use admit::{Visit, admit};
+use admit::{JoinedClient, admit};
 pub use frame::envelope;
 use inbound::{unknown, user_action};
 
 /// Knobs of the Socket.IO side.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LiveConfig {
     /// Whether joining an id that does not exist creates the conversation, as OpenHands 0.62 does.
+    /// Default true.
     pub create_on_join: bool,
 }
 
-/// What a client is let in by, and to.
+impl Default for LiveConfig {
+    fn default() -> Self {
+        Self { create_on_join: true }
+    }
+}
+
+/// What a client's admission and its actions need.
 #[derive(Debug)]
-pub struct Door {
+pub struct LiveContext {
     /// The conversations.
     pub hub: Arc<Hub>,
-    /// Who may come in.
+    /// The keys that clients are let in by.
     pub keys: Arc<Keys>,
-    /// How often.
+    /// How often a client may connect and act.
     pub limits: Arc<Limits>,
-    /// What is counted.
+    /// Counts connects, refusals and events.
     pub metrics: Metrics,
     /// The knobs.
     pub config: LiveConfig,
 }
 
-/// Serves the conversations behind `door` in the namespace `/`.
+/// Serves the conversations of `context` in the namespace `/` of `server`.
 ///
 /// # Errors
 /// Never for this namespace; the type is that of [`Server::of`].
-pub fn mount(server: &Server, door: Door) -> Result<(), Misuse> {
-    let door = Arc::new(door);
+pub fn mount(server: &Server, context: LiveContext) -> Result<(), Misuse> {
+    let context = Arc::new(context);
     server
         .of("/")?
         .with(move |socket: Socket| {
-            let door = Arc::clone(&door);
-            async move { admit(&door, &socket).await }
+            let context = Arc::clone(&context);
+            async move { admit(&context, &socket).await }
         })
         .on_connect(|socket: Socket| async move {
-            if let Some(visit) = socket.get::<Visit>() {
-                visit.door.metrics.connected();
-                let conversation = visit.conversation.id();
-                let user = visit.caller.user();
+            if let Some(client) = socket.get::<JoinedClient>() {
+                client.context.metrics.connected();
+                let conversation = client.conversation.id();
+                let user = client.caller.user();
                 tracing::info!(socket = %socket.id(), %conversation, ?user, "connected");
-                feed::start(socket, visit).await;
+                feed::start(socket, client).await;
             }
         })
         .on_disconnect(|socket: Socket, reason: DisconnectReason| async move {
-            if let Some(visit) = socket.get::<Visit>() {
-                visit.door.metrics.disconnected();
-                let conversation = visit.conversation.id();
+            if let Some(client) = socket.get::<JoinedClient>() {
+                client.context.metrics.disconnected();
+                let conversation = client.conversation.id();
                 tracing::info!(socket = %socket.id(), %conversation, %reason, "disconnected");
             }
         })

@@ -1,31 +1,36 @@
 //! The event log: the only truth about a conversation.
 //!
-//! An append gives events their ids, dense from 0, and returns when they are durable. Everything
-//! else reads: by pages for those behind, by the feed for those at the head.
+//! In come drafts, from the hub and from agents; out go events, by pages and by the feed of commits. An
+//! append gives events their ids, dense from 0, and returns when they are durable. Readers that lag
+//! read pages, readers at the head follow the feed. Nobody may see an event before it is durable, and
+//! nothing here knows how events are sent. Start with [`EventLog`]; `checked.rs` stands in front of
+//! every log, `row.rs` is what any database stores, `sqlite/` is the log that we have.
 
+mod checked;
 mod error;
-mod event;
-mod metered;
+mod row;
 pub mod sqlite;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
+use crate::domain::{
+    Access, ConversationId, Draft, EventId, Kind, Position, Source, UserName, Viewer,
+};
 
+pub use checked::{AppendLimits, Checked};
 pub use error::LogError;
-pub use event::{Envelope, StoredEvent};
-pub use metered::Metered;
 
 /// Stores conversations and their events.
 ///
 /// Object-safe. An append happens wholly or not at all; a future dropped before it is ready may
 /// leave the append done.
 pub trait EventLog: fmt::Debug + Send + Sync {
-    /// Creates a conversation with its first events, or finds the one that is there, whosever that
-    /// is.
+    /// Creates a conversation with its first events, or finds the one that exists,
+    /// whoever owns it.
     fn create<'a>(
         &'a self,
         id: &'a ConversationId,
@@ -41,7 +46,7 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Metadata>, LogError>>;
 
     /// At most `limit` conversations, newest first, created before `before`: those that `viewer`
-    /// may read, without one all.
+    /// may read, or all without a viewer.
     fn list<'a>(
         &'a self,
         viewer: Option<&'a Viewer>,
@@ -96,7 +101,7 @@ pub trait EventLog: fmt::Debug + Send + Sync {
         before: Position,
     ) -> BoxFuture<'_, Result<Option<Arc<StoredEvent>>, LogError>>;
 
-    /// At most `limit` conversations, those first to which nothing was written for longest.
+    /// At most `limit` conversations, the ones with the oldest change first.
     fn oldest(&self, limit: usize) -> BoxFuture<'_, Result<Oldest, LogError>>;
 
     /// About how many bytes deleting a conversation gives back.
@@ -152,9 +157,9 @@ pub enum Change {
 /// Where a conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Head {
-    /// Behind the last event.
+    /// The place after the last event.
     pub position: Position,
-    /// Behind the last event that the agent has dealt with.
+    /// The place after the last event that the agent has dealt with.
     pub agent_cursor: Position,
 }
 
@@ -173,7 +178,7 @@ pub struct Metadata {
     pub updated_at: String,
     /// Where it stood when this was read.
     pub head: Head,
-    /// Whose it was, and whom it was shared with.
+    /// Its owner and its shares at that time.
     pub access: Access,
 }
 
@@ -204,6 +209,41 @@ pub struct Oldest {
     pub used: u64,
 }
 
+/// An event of the log: its JSON, and what one must know without parsing it.
+#[derive(Debug)]
+pub struct StoredEvent {
+    /// Its id.
+    pub id: EventId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its source.
+    pub source: Source,
+    /// The event as JSON, id and timestamp included.
+    pub json: Bytes,
+    /// The same bytes inside the [`Envelope`] of the log, if they were read into one and are UTF-8.
+    pub enveloped: Option<Bytes>,
+    /// A form of the event that one reader made and all readers share. The log leaves it empty, and
+    /// does not know what it is.
+    pub form: OnceLock<Bytes>,
+}
+
+impl StoredEvent {
+    /// An event outside an envelope, of which nobody has made another form yet.
+    pub fn new(id: EventId, kind: Kind, source: Source, json: Bytes) -> Self {
+        Self { id, kind, source, json, enveloped: None, form: OnceLock::new() }
+    }
+}
+
+/// Bytes that a reader wants around each event of a page. The log reads events from the disk
+/// straight between them, so that the reader needs no copy of its own. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Before the JSON.
+    pub before: Bytes,
+    /// After it.
+    pub after: Bytes,
+}
+
 /// Which page to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageOf {
@@ -220,7 +260,7 @@ pub struct PageOf {
 /// Which way to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Events behind the place, ids rising.
+    /// Events after the place, ids rising.
     Forward,
     /// Events before the place, ids falling.
     Backward,

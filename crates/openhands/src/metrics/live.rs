@@ -1,4 +1,4 @@
-//! What is read when somebody asks: gauges of others, and how far clients are behind.
+//! Values that are read when `/metrics` is asked: gauges of other rooms, and how far clients lag.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::*;
-use crate::agent::NoAgent;
+use crate::agent::{NoAgent, OneAgent};
 use crate::domain::{ConversationId, Draft};
 use crate::hub::{Create, HubConfig};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
@@ -13,7 +13,7 @@ fn id(text: &str) -> ConversationId {
 
 fn open(folder: &Path) -> Arc<Hub> {
     let log = SqliteLog::open(folder, SqliteConfig::default()).unwrap();
-    Hub::new(Arc::new(log), Arc::new(NoAgent), HubConfig::new(folder.join("w")))
+    Hub::new(Arc::new(log), Arc::new(OneAgent::new(NoAgent)), HubConfig::new(folder.join("w")))
 }
 
 /// Conversations of this name, of 100 kB each, the first the oldest; none in memory.

@@ -1,4 +1,4 @@
-//! A JSON object in a file: read whole, changed one change at a time, written beside and renamed,
+//! A JSON object in a file: read whole, changed one change at a time, written to a second file and renamed,
 //! readable by its owner only.
 
 use std::io;
@@ -29,7 +29,7 @@ impl Document {
     /// Reads `file`; without one it is empty.
     ///
     /// # Errors
-    /// When the file is there and cannot be read, or is no JSON object.
+    /// When the file is there and cannot be read, or is not a JSON object.
     pub(super) fn open(file: PathBuf, secrets: SecretsOf) -> Result<Self, SettingsError> {
         let stored = read(&file)?;
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Settings that a page keeps on the server: one JSON file, secrets never shown again.
+//! Settings that a page keeps on the server: JSON files of each user; secrets are never shown again.
 
 mod document;
 mod secrets;
@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::Redaction;
 use document::Document;
-pub use secrets::{Named, Secrets, SecretsError};
+pub(crate) use secrets::{Named, Secrets, SecretsError};
 pub use users::UserSettings;
 
 /// The settings in one folder, with the keys of OpenHands 0.62.
-pub struct Settings {
+pub(crate) struct Settings {
     document: Document,
     secrets: Secrets,
 }
@@ -25,26 +25,26 @@ impl Settings {
     /// Reads `settings.json` and `secrets.json` in `folder`; what was never stored has its default.
     ///
     /// # Errors
-    /// When a file is there and cannot be read, or is no JSON object.
-    pub fn open(folder: &Path) -> Result<Self, SettingsError> {
+    /// When a file is there and cannot be read, or is not a JSON object.
+    pub(crate) fn open(folder: &Path) -> Result<Self, SettingsError> {
         let document = Document::open(folder.join(FILE), secrets_among)?;
         Ok(Self { document, secrets: Secrets::open(folder)? })
     }
 
-    /// Tells `redaction` the secrets among them and beside them, now and after each change.
-    pub fn teach(mut self, redaction: &Redaction) -> Self {
+    /// Tells `redaction` the secrets of these settings, now and after each change.
+    pub(crate) fn teach(mut self, redaction: &Redaction) -> Self {
         self.document.teach(redaction);
         self.secrets.teach(redaction);
         self
     }
 
-    /// The secrets beside them.
-    pub fn secrets(&self) -> &Secrets {
+    /// The secrets that are kept with them.
+    pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
     /// All of them, without the secrets: those are null, and a flag tells whether one is stored.
-    pub fn shown(&self) -> Map<String, Value> {
+    pub(crate) fn shown(&self) -> Map<String, Value> {
         let stored = self.document.now();
         let is_set = |key| stored.get(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
         let mut shown = Map::new();
@@ -74,7 +74,7 @@ impl Settings {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the change may have reached the disk and be seen after a restart.
-    pub async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
+    pub(crate) async fn change(&self, changes: Map<String, Value>) -> Result<(), SettingsError> {
         self.document
             .change(|next| {
                 for (key, value) in changes {
@@ -147,7 +147,7 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
-    /// The file is no JSON object.
+    /// The file is not a JSON object.
     #[error("the settings in {} are damaged at line {line}, column {column}", path.display())]
     Damaged {
         /// The file.
@@ -170,7 +170,7 @@ pub enum SettingsError {
 struct Field {
     key: &'static str,
     kind: Kind,
-    default: Default,
+    default: IfUnset,
 }
 
 enum Kind {
@@ -204,13 +204,14 @@ impl Kind {
     }
 }
 
-enum Default {
+/// The value of a setting that was never stored.
+enum IfUnset {
     Null,
     Bool(bool),
     Text(&'static str),
 }
 
-impl Default {
+impl IfUnset {
     fn value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -220,37 +221,37 @@ impl Default {
     }
 }
 
-const fn field(key: &'static str, kind: Kind, default: Default) -> Field {
+const fn field(key: &'static str, kind: Kind, default: IfUnset) -> Field {
     Field { key, kind, default }
 }
 
 /// In the order of OpenHands 0.62.
 const FIELDS: &[Field] = &[
-    field("language", Kind::Text, Default::Text("en")),
-    field("agent", Kind::Text, Default::Text("CodeActAgent")),
-    field("max_iterations", Kind::Integer, Default::Null),
-    field("security_analyzer", Kind::Text, Default::Null),
-    field("confirmation_mode", Kind::Bool, Default::Bool(false)),
-    field("llm_model", Kind::Text, Default::Null),
-    field("llm_api_key", Kind::Secret, Default::Null),
-    field("llm_base_url", Kind::Text, Default::Null),
-    field("enable_default_condenser", Kind::Bool, Default::Bool(true)),
-    field("enable_sound_notifications", Kind::Bool, Default::Bool(false)),
-    field("enable_proactive_conversation_starters", Kind::Bool, Default::Bool(true)),
-    field("enable_solvability_analysis", Kind::Bool, Default::Bool(true)),
+    field("language", Kind::Text, IfUnset::Text("en")),
+    field("agent", Kind::Text, IfUnset::Text("CodeActAgent")),
+    field("max_iterations", Kind::Integer, IfUnset::Null),
+    field("security_analyzer", Kind::Text, IfUnset::Null),
+    field("confirmation_mode", Kind::Bool, IfUnset::Bool(false)),
+    field("llm_model", Kind::Text, IfUnset::Null),
+    field("llm_api_key", Kind::Secret, IfUnset::Null),
+    field("llm_base_url", Kind::Text, IfUnset::Null),
+    field("enable_default_condenser", Kind::Bool, IfUnset::Bool(true)),
+    field("enable_sound_notifications", Kind::Bool, IfUnset::Bool(false)),
+    field("enable_proactive_conversation_starters", Kind::Bool, IfUnset::Bool(true)),
+    field("enable_solvability_analysis", Kind::Bool, IfUnset::Bool(true)),
     // The original asks the user; here nothing is ever sent anywhere.
-    field("user_consents_to_analytics", Kind::Bool, Default::Bool(false)),
-    field("sandbox_base_container_image", Kind::Text, Default::Null),
-    field("sandbox_runtime_container_image", Kind::Text, Default::Null),
-    field("mcp_config", Kind::Object, Default::Null),
-    field("search_api_key", Kind::Secret, Default::Null),
-    field("sandbox_api_key", Kind::Secret, Default::Null),
-    field("max_budget_per_task", Kind::Number, Default::Null),
-    field("condenser_max_size", Kind::Integer, Default::Null),
-    field("email", Kind::Text, Default::Null),
-    field("email_verified", Kind::Bool, Default::Null),
-    field("git_user_name", Kind::Text, Default::Null),
-    field("git_user_email", Kind::Text, Default::Null),
+    field("user_consents_to_analytics", Kind::Bool, IfUnset::Bool(false)),
+    field("sandbox_base_container_image", Kind::Text, IfUnset::Null),
+    field("sandbox_runtime_container_image", Kind::Text, IfUnset::Null),
+    field("mcp_config", Kind::Object, IfUnset::Null),
+    field("search_api_key", Kind::Secret, IfUnset::Null),
+    field("sandbox_api_key", Kind::Secret, IfUnset::Null),
+    field("max_budget_per_task", Kind::Number, IfUnset::Null),
+    field("condenser_max_size", Kind::Integer, IfUnset::Null),
+    field("email", Kind::Text, IfUnset::Null),
+    field("email_verified", Kind::Bool, IfUnset::Null),
+    field("git_user_name", Kind::Text, IfUnset::Null),
+    field("git_user_email", Kind::Text, IfUnset::Null),
 ];
 const FILE: &str = "settings.json";
 

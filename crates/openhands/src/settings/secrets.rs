@@ -9,13 +9,13 @@ use super::document::Document;
 use crate::domain::Redaction;
 
 /// The secrets of one data folder.
-pub struct Secrets {
+pub(crate) struct Secrets {
     document: Document,
 }
 
 /// A secret without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// Its name, by which it is asked for.
     pub name: String,
     /// What it is for.
@@ -32,7 +32,7 @@ impl Secrets {
     }
 
     /// All of them, in the order in which they were named.
-    pub fn named(&self) -> Vec<Named> {
+    pub(crate) fn named(&self) -> Vec<Named> {
         let stored = self.document.now();
         let named = stored.iter().map(|(name, secret)| {
             let description = secret.get("description").and_then(Value::as_str).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Secrets {
     ///
     /// # Errors
     /// When the name is taken, or it cannot be stored.
-    pub async fn add(&self, named: Named, value: &str) -> Result<(), SecretsError> {
+    pub(crate) async fn add(&self, named: Named, value: &str) -> Result<(), SecretsError> {
         self.document
             .change(|all| {
                 if all.contains_key(&named.name) {
@@ -62,7 +62,7 @@ impl Secrets {
     ///
     /// # Errors
     /// When there is none, the new name is taken, or it cannot be stored.
-    pub async fn rename(&self, name: &str, named: Named) -> Result<(), SecretsError> {
+    pub(crate) async fn rename(&self, name: &str, named: Named) -> Result<(), SecretsError> {
         self.document
             .change(|all| {
                 if named.name != name && all.contains_key(&named.name) {
@@ -87,7 +87,7 @@ impl Secrets {
     ///
     /// # Errors
     /// When there is none, or that cannot be stored.
-    pub async fn remove(&self, name: &str) -> Result<(), SecretsError> {
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), SecretsError> {
         self.document
             .change(|all| match all.shift_remove(name) {
                 Some(_) => Ok(()),
@@ -104,7 +104,7 @@ fn values(stored: &Map<String, Value>) -> Vec<String> {
 /// Why a secret was not changed. No variant holds a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SecretsError {
+pub(crate) enum SecretsError {
     /// Another one has this name.
     #[error("Secret {0} already exists")]
     Taken(String),

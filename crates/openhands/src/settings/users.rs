@@ -18,10 +18,10 @@ pub struct UserSettings {
 }
 
 impl UserSettings {
-    /// Reads `settings.json` in `folder`; those of users are in `users/NAME/` beside it.
+    /// Reads `settings.json` in `folder`; each user's are in `users/NAME/` next to it.
     ///
     /// # Errors
-    /// When the file is there and cannot be read, or is no JSON object.
+    /// When the file is there and cannot be read, or is not a JSON object.
     pub fn open(folder: &Path) -> Result<Self, SettingsError> {
         Self::open_with(folder, Redaction::default())
     }
@@ -48,7 +48,7 @@ impl UserSettings {
     ///
     /// # Errors
     /// As [`UserSettings::open`].
-    pub async fn of(&self, user: Option<&UserName>) -> Result<Arc<Settings>, SettingsError> {
+    pub(crate) async fn of(&self, user: Option<&UserName>) -> Result<Arc<Settings>, SettingsError> {
         let Some(user) = user else { return Ok(self.server.clone()) };
         let known = self.users().get(user).cloned();
         if let Some(settings) = known {
@@ -69,7 +69,7 @@ impl UserSettings {
             // What somebody holds is being changed: a second one of it would undo that.
             users.retain(|_, settings| Arc::strong_count(settings) > 1);
         }
-        // Whoever else was as fast has read the same.
+        // Another task that was as fast has read the same.
         Ok(users.entry(user.clone()).or_insert_with(|| Arc::new(read)).clone())
     }
 

@@ -1,4 +1,4 @@
-//! Commands beside the server: what they say, and their exit codes.
+//! The commands of the program: what they print, and their exit codes.
 
 mod progress;
 mod prune;

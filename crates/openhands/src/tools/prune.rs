@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{ToolError, say};
-use crate::agent::NoAgent;
+use crate::agent::{NoAgent, OneAgent};
 use crate::config::Config;
 use crate::hub::{Hub, HubConfig};
 use crate::log::sqlite::{Snapshot, SqliteConfig, SqliteLog};
@@ -35,7 +35,7 @@ pub(super) fn prune(config: &Config, dry_run: bool) -> Result<ExitCode, ToolErro
         runtime.map_err(ToolError::Runtime)?.block_on(async {
             let log = SqliteLog::open(&config.data_dir, SqliteConfig::default())?;
             let workspaces = HubConfig::new(config.workspaces());
-            let hub = Hub::new(Arc::new(log), Arc::new(NoAgent), workspaces);
+            let hub = Hub::new(Arc::new(log), Arc::new(OneAgent::new(NoAgent)), workspaces);
             let swept = retention::sweep(&hub, retention, now, tell).await;
             hub.shutdown().await;
             swept.map_err(ToolError::from)

@@ -19,7 +19,7 @@ pub(super) fn import(store: &Path, data: &Path) -> Result<ExitCode, ToolError> {
     let redaction = Redaction::default();
     UserSettings::open_with(data, redaction.clone())?;
     let imported = transfer::import(store, data, redaction, |told| match told {
-        Told::Found { files, .. } => {
+        Told::Found { files } => {
             all = files;
             progress.is_at(0, all);
         }

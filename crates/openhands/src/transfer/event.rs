@@ -26,11 +26,11 @@ pub(super) struct Original {
 /// Why an event or a file of the original was not taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It cannot be read.
     #[error("unreadable: {0}")]
     Io(#[from] std::io::Error),
-    /// It is no file.
+    /// It is not a file.
     #[error("no file")]
     NoFile,
     /// It is too large.
@@ -49,7 +49,7 @@ pub enum Fault {
         /// The limit.
         max: u64,
     },
-    /// Its id is too far behind the others: what lies between would have to be filled.
+    /// Its id is too far from the one before it: the gap would have to be filled.
     #[error("its id is {gap} beyond the event before it, the limit is {max}")]
     FarAway {
         /// Ids between.
@@ -78,7 +78,7 @@ pub enum Fault {
     },
 }
 
-/// Reads an event. It keeps all it holds, in its order behind the id, the time and the source; the
+/// Reads an event. It keeps all it holds, in its order after the id, the time and the source; the
 /// guide's `type` and `result` come last, as in every event of the log. Without a time of its own
 /// it has `time`. An event of an unknown kind is stored as a null event, which no client is sent.
 pub(super) fn read(bytes: &[u8], id: EventId, time: &str) -> Result<Original, Fault> {

@@ -12,10 +12,10 @@ use crate::domain::{ConversationId, Position};
 use crate::log::sqlite::{OpenError, Snapshot};
 use crate::log::{Direction, LogError, Metadata, PageOf, StoredEvent};
 
-/// Why there is no export.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ExportError {
+pub(crate) enum ExportError {
     /// The log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -42,7 +42,7 @@ pub enum ExportError {
         /// Why.
         source: io::Error,
     },
-    /// The log holds what is no JSON.
+    /// The log holds something that is not JSON.
     #[error("event {id} of the log is damaged: {source}")]
     Damaged {
         /// The event.
@@ -57,7 +57,7 @@ pub enum ExportError {
 ///
 /// # Errors
 /// [`ExportError`]; a part may be written.
-pub fn export_trajectory(
+pub(crate) fn export_trajectory(
     data: &Path,
     id: &ConversationId,
     out: &mut dyn Write,
@@ -90,7 +90,11 @@ pub fn export_trajectory(
 ///
 /// # Errors
 /// [`ExportError`].
-pub fn export_files(data: &Path, id: &ConversationId, root: &Path) -> Result<u64, ExportError> {
+pub(crate) fn export_files(
+    data: &Path,
+    id: &ConversationId,
+    root: &Path,
+) -> Result<u64, ExportError> {
     let (log, metadata) = open(data, id)?;
     let folder = root.join("sessions").join(id.as_str());
     let part = root.join("sessions").join(format!("{id}.part"));

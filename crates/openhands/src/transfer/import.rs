@@ -8,12 +8,12 @@ use super::event::{self, Fault, Original};
 use super::store::{self, Cache, Found};
 use crate::domain::{ConversationId, EventId, Redaction, RedactionError, UserName};
 use crate::log::LogError;
-use crate::log::sqlite::{Filling, Importer, OpenError, Past};
+use crate::log::sqlite::{ConversationImport, ImportedConversation, Importer, OpenError};
 
 /// Why an import ended early. Conversations that were told to be imported are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The store cannot be read.
     #[error("cannot read the store {}: {source}", path.display())]
     Store {
@@ -40,7 +40,7 @@ pub enum ImportError {
 
 /// What an import came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// Conversations that are in the log now and were not before.
     pub conversations: u64,
     /// Conversations that were in the log before, and stayed as they were.
@@ -84,11 +84,9 @@ impl fmt::Display for Imported {
 /// What is told during an import.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Told<'a> {
-    /// There are so many conversations, with so many files of events in all.
+pub(crate) enum Told<'a> {
+    /// So many files of events were found.
     Found {
-        /// Conversations.
-        conversations: u64,
         /// Files of events.
         files: u64,
     },
@@ -115,7 +113,7 @@ pub enum Told<'a> {
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn import(
+pub(crate) fn import(
     root: &Path,
     data: &Path,
     redaction: Redaction,
@@ -134,8 +132,7 @@ pub fn import(
     }
     // The log lists conversations in the order in which they came to it.
     all.sort_by(|a, b| a.created_at.cmp(&b.created_at));
-    let (conversations, files) = (all.len() as u64, all.iter().map(|found| found.files).sum());
-    (run.tell)(Told::Found { conversations, files });
+    (run.tell)(Told::Found { files: all.iter().map(|found| found.files).sum() });
     for found in all {
         let id = found.id.clone();
         run.conversation(&mut log, &found).map_err(|error| ImportError::Write { id, error })?;
@@ -172,7 +169,7 @@ impl Run<'_> {
     }
 
     fn conversation(&mut self, log: &mut Importer, found: &Found) -> Result<(), LogError> {
-        let past = Past {
+        let past = ImportedConversation {
             id: found.id.clone(),
             title: match found.title.as_deref() {
                 Some(title) if !title.is_empty() => title.to_owned(),
@@ -216,7 +213,7 @@ impl Run<'_> {
     /// Adds the event that has a file, and what is missing before it.
     fn event(
         &mut self,
-        filling: &mut Filling<'_>,
+        filling: &mut ConversationImport<'_>,
         cache: &mut Cache,
         folder: &Path,
         id: EventId,
@@ -260,7 +257,11 @@ impl Run<'_> {
         Some(original)
     }
 
-    fn push(&mut self, filling: &mut Filling<'_>, event: &Original) -> Result<(), LogError> {
+    fn push(
+        &mut self,
+        filling: &mut ConversationImport<'_>,
+        event: &Original,
+    ) -> Result<(), LogError> {
         let json = self.redaction.event(&event.json);
         filling.push(event.kind, event.source, &event.time, &json)?;
         self.sum.events += 1;
@@ -270,7 +271,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fill(&mut self, filling: &mut Filling<'_>, id: EventId, time: &str) -> Result<(), LogError> {
+    fn fill(
+        &mut self,
+        filling: &mut ConversationImport<'_>,
+        id: EventId,
+        time: &str,
+    ) -> Result<(), LogError> {
         // The placeholder is ours; that it can be read is tested.
         if let Ok(null) = event::placeholder(id, time) {
             filling.push(null.kind, null.source, &null.time, &null.json)?;

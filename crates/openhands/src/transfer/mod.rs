@@ -13,9 +13,8 @@ mod import;
 mod store;
 mod text;
 
-pub use event::Fault;
-pub use export::{ExportError, export_files, export_trajectory};
-pub use import::{ImportError, Imported, Told, import};
+pub(crate) use export::{ExportError, export_files, export_trajectory};
+pub(crate) use import::{ImportError, Told, import};
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub(super) struct Found {
     pub(super) id: ConversationId,
     pub(super) folder: PathBuf,
     pub(super) title: Option<String>,
-    /// Whose it is, if that can be a user here.
+    /// Its owner, if that can be the name of a user here.
     pub(super) owner: Option<UserName>,
     pub(super) created_at: String,
     pub(super) updated_at: String,
@@ -34,7 +34,7 @@ pub(super) struct Found {
 /// as they have names that a user can have here.
 ///
 /// # Errors
-/// When `root` cannot be read, or is no store.
+/// When `root` cannot be read, or is not a store.
 pub(super) fn shelves(root: &Path) -> io::Result<Vec<(PathBuf, Option<UserName>)>> {
     let mut shelves = Vec::new();
     let sessions = root.join("sessions");
@@ -60,7 +60,7 @@ pub(super) fn shelves(root: &Path) -> io::Result<Vec<(PathBuf, Option<UserName>)
     }
 }
 
-/// The names in a folder, in order. What is no UTF-8 is not listed: the original never writes it.
+/// The names in a folder, in order. A name that is not UTF-8 is not listed: the original never writes it.
 pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -155,7 +155,7 @@ pub(super) fn events(folder: &Path) -> Result<(Vec<EventId>, Vec<String>), Fault
 /// A whole file.
 ///
 /// # Errors
-/// When it is no file, larger than `max` bytes, or unreadable.
+/// When it is not a file, larger than `max` bytes, or unreadable.
 pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>, Fault> {
     // Before it is opened: a pipe would wait for its other end.
     let metadata = fs::metadata(path)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::import::Imported;
 use super::*;
 use crate::domain::{AgentState, ConversationId, Draft, EventId, Position, Redaction, RunResult};
 use crate::log::sqlite::{SqliteConfig, SqliteLog, check};

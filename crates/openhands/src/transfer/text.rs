@@ -101,7 +101,7 @@ fn rewrite(quoted: &str, out: &mut Compact) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Compact JSON as Python's `json.dumps` writes it: a blank behind each comma and colon, and nothing
+/// Compact JSON as Python's `json.dumps` writes it: a blank after each comma and colon, and nothing
 /// beyond ASCII.
 pub(super) fn pythonic(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 8);

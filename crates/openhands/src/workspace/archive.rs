@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::walk::{Found, walk};
+use super::walk::{WalkEntry, walk};
 use super::{FileError, FileLimits, Workspace};
 
 /// The bytes of an archive of `workspace`; of an empty one when there is none yet. A thread makes
-/// them, a few pieces ahead of who takes them, and holds `permit` as long. Blocks while it counts.
+/// them, a few pieces ahead of the reader, and holds `permit` as long. Blocks while it counts.
 ///
 /// What an agent changes meanwhile may be missing; a file that grew ends where it ended when it was
 /// counted. When reading fails, or nobody takes the pieces, the stream ends with an error. Needs a
@@ -23,7 +23,7 @@ use super::{FileError, FileLimits, Workspace};
 ///
 /// # Errors
 /// When there is too much.
-pub fn zip(
+pub(crate) fn zip(
     workspace: Option<Workspace>,
     limits: &FileLimits,
     permit: OwnedSemaphorePermit,
@@ -54,7 +54,7 @@ pub fn zip(
     }))
 }
 
-fn write(workspace: Option<&Workspace>, found: &[Found], out: &mut Out) -> io::Result<()> {
+fn write(workspace: Option<&Workspace>, found: &[WalkEntry], out: &mut Out) -> io::Result<()> {
     let mut zip = ZipWriter::new_stream(out);
     let options = SimpleFileOptions::default();
     for entry in found {

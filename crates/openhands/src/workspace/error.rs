@@ -7,7 +7,7 @@ use http::StatusCode;
 /// Why not. Names are as the client gave them: no path of this machine is in a text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FileError {
+pub(crate) enum FileError {
     /// There is none of this name.
     #[error("File not found: {0}")]
     NotFound(String),

@@ -26,7 +26,7 @@ impl Ignored {
         let mut builder = GitignoreBuilder::new("");
         let bytes = workspace.bytes(Path::new(FILE), FILE, MAX_BYTES).unwrap_or_default();
         for line in String::from_utf8_lossy(&bytes).lines() {
-            // A line that is no pattern matches nothing, as in git.
+            // A line that is not a pattern matches nothing, as in git.
             let _ = builder.add_line(None, line);
         }
         Self(builder.build().unwrap_or_else(|_| Gitignore::empty()))

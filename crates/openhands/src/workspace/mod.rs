@@ -9,7 +9,7 @@
 
 mod archive;
 mod error;
-pub mod git;
+pub(crate) mod git;
 mod ignored;
 mod limits;
 mod upload;
@@ -21,14 +21,14 @@ use std::path::{Component, Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt as _};
 
-pub use archive::zip;
-pub use error::FileError;
+pub(crate) use archive::zip;
+pub(crate) use error::FileError;
 pub use limits::FileLimits;
-pub use upload::{Upload, upload_path};
+pub(crate) use upload::upload_path;
 
 /// An open workspace.
 #[derive(Debug)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     dir: Dir,
 }
 
@@ -37,7 +37,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn open(folder: &Path) -> Result<Option<Self>, FileError> {
+    pub(crate) fn open(folder: &Path) -> Result<Option<Self>, FileError> {
         match Dir::open_ambient_dir(folder, ambient_authority()) {
             Ok(dir) => Ok(Some(Self { dir })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -49,19 +49,19 @@ impl Workspace {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn create(folder: &Path) -> Result<Self, FileError> {
+    pub(crate) fn create(folder: &Path) -> Result<Self, FileError> {
         Dir::create_ambient_dir_all(folder, ambient_authority())
             .and_then(|()| Dir::open_ambient_dir(folder, ambient_authority()))
             .map(|dir| Self { dir })
             .map_err(|error| FileError::io("workspace", error))
     }
 
-    /// The names in a folder, folders first and with a `/` behind, each with the folder's path in
+    /// The names in a folder, folders first and with a `/` at the end, each with the folder's path in
     /// front. What no user looks for is left out, and what the workspace's `.gitignore` names.
     ///
     /// # Errors
     /// When there is no such folder, or it holds too much.
-    pub fn list(&self, path: &str, limits: &FileLimits) -> Result<Vec<String>, FileError> {
+    pub(crate) fn list(&self, path: &str, limits: &FileLimits) -> Result<Vec<String>, FileError> {
         let folder = relative(path)?;
         let entries = match folder.as_os_str().is_empty() {
             true => self.dir.entries(),
@@ -71,7 +71,7 @@ impl Workspace {
         for entry in entries.map_err(|error| FileError::of(path, error))? {
             let entry = entry.map_err(|error| FileError::of(path, error))?;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            // What is no UTF-8 could not be asked for again.
+            // A name that is not UTF-8 could not be asked for again.
             let Ok(name) = entry.file_name().into_string() else { continue };
             found.push((!is_folder, name));
             if found.len() > limits.list_entries {
@@ -98,8 +98,8 @@ impl Workspace {
     /// The text of a file.
     ///
     /// # Errors
-    /// When there is no such file, it is too large, or no UTF-8.
-    pub fn read(&self, path: &str, limits: &FileLimits) -> Result<String, FileError> {
+    /// When there is no such file, it is too large, or not UTF-8.
+    pub(crate) fn read(&self, path: &str, limits: &FileLimits) -> Result<String, FileError> {
         let bytes = self.bytes(&relative(path)?, path, limits.read_bytes)?;
         String::from_utf8(bytes).map_err(|_| FileError::Binary(path.to_owned()))
     }

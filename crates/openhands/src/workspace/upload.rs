@@ -1,4 +1,4 @@
-//! One file on its way into a workspace: beside its place until it is whole.
+//! One file on its way into a workspace: it has a temporary name until it is whole.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When there are too many to be counted.
-    pub fn size(&self, limits: &FileLimits) -> Result<u64, FileError> {
+    pub(crate) fn size(&self, limits: &FileLimits) -> Result<u64, FileError> {
         Ok(walk(self, limits)?.iter().map(|entry| entry.bytes).sum())
     }
 
@@ -23,7 +23,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the system refuses.
-    pub async fn upload(self: &Arc<Self>, name: &str) -> Result<Upload, FileError> {
+    pub(crate) async fn upload(self: &Arc<Self>, name: &str) -> Result<Upload, FileError> {
         let mut entropy = [0; 8];
         getrandom::fill(&mut entropy)
             .map_err(|error| FileError::io(name, io::Error::other(error)))?;
@@ -45,7 +45,7 @@ impl Workspace {
 
 /// A file that is not whole yet. Dropped, it leaves nothing.
 #[derive(Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     workspace: Arc<Workspace>,
     name: String,
     beside: Beside,
@@ -64,7 +64,7 @@ impl Upload {
     ///
     /// # Errors
     /// When it is larger than `max`, or the disk refuses.
-    pub async fn write(&mut self, bytes: &Bytes, max: u64) -> Result<(), FileError> {
+    pub(crate) async fn write(&mut self, bytes: &Bytes, max: u64) -> Result<(), FileError> {
         self.len += bytes.len() as u64;
         if self.len > max {
             return Err(FileError::TooLarge { name: self.name.clone(), len: self.len, max });
@@ -77,7 +77,7 @@ impl Upload {
     ///
     /// # Errors
     /// When the disk refuses, or a folder has the name.
-    pub async fn finish(mut self) -> Result<u64, FileError> {
+    pub(crate) async fn finish(mut self) -> Result<u64, FileError> {
         let flushed = async {
             self.file.flush().await?;
             self.file.sync_all().await
@@ -120,7 +120,7 @@ async fn blocking<T: Send + 'static>(
 /// A path of another machine loses its root: `/home/a` becomes `home/a`, and `C:\a` becomes `a`.
 /// `/workspace/a` is `a`, as for the other routes. `..` takes the part before it away, at most up to
 /// the workspace.
-pub fn upload_path(given: &str) -> Option<String> {
+pub(crate) fn upload_path(given: &str) -> Option<String> {
     let given = given.trim().replace('\\', "/");
     let given = given.strip_prefix("/workspace/").unwrap_or(&given);
     let mut path: Vec<&str> = Vec::new();

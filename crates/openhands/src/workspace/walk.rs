@@ -8,7 +8,7 @@ use super::{FileError, FileLimits, Workspace};
 
 /// One file or folder.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct WalkEntry {
     pub(super) path: PathBuf,
     pub(super) is_folder: bool,
     pub(super) bytes: u64,
@@ -19,7 +19,10 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// When there is too much, or the system refuses.
-pub(super) fn walk(workspace: &Workspace, limits: &FileLimits) -> Result<Vec<Found>, FileError> {
+pub(super) fn walk(
+    workspace: &Workspace,
+    limits: &FileLimits,
+) -> Result<Vec<WalkEntry>, FileError> {
     let dir = workspace.dir.try_clone().map_err(|error| FileError::io("workspace", error))?;
     let mut found = Vec::new();
     folder(&dir, Path::new(""), 0, limits, &mut found)?;
@@ -31,7 +34,7 @@ fn folder(
     path: &Path,
     depth: usize,
     limits: &FileLimits,
-    found: &mut Vec<Found>,
+    found: &mut Vec<WalkEntry>,
 ) -> Result<(), FileError> {
     if depth > limits.archive_depth {
         let max = limits.archive_depth;
@@ -57,7 +60,7 @@ fn folder(
         }
         let path = path.join(&name);
         let bytes = if is_folder { 0 } else { metadata.len() };
-        found.push(Found { path: path.clone(), is_folder, bytes });
+        found.push(WalkEntry { path: path.clone(), is_folder, bytes });
         if is_folder && let Ok(inner) = dir.open_dir(&name) {
             folder(&inner, &path, depth + 1, limits, found)?;
         }

@@ -54,7 +54,7 @@ async fn change_state(seat: &Seat, event: &StoredEvent) -> Result<(), AgentError
     };
     let mut answer = vec![Draft::agent_state_changed(control.state, "", Some(event.id))];
     if control.state == AgentState::Running {
-        // There is no turn to go on with: an interrupted one is over.
+        // An interrupted turn is over and does not go on.
         answer.push(Draft::agent_state_changed(AgentState::AwaitingUserInput, "", None));
     }
     seat.append(answer).await?;

@@ -58,7 +58,7 @@ impl Control {
 }
 
 impl Progress {
-    /// Of the turn that answers `cause`, from the log behind `from`.
+    /// The progress of the turn that answers `cause`, read from the log after `from`.
     pub(super) fn new(cause: EventId, from: Position) -> Self {
         let (control, answered) = (None, HashSet::new());
         Self { cause, seen: from, steps: Vec::new(), control, answered }

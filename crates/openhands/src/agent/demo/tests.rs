@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::agent::OneAgent;
 use crate::domain::{Access, ConversationId, UserName, Viewer, parse_user_action};
 use crate::hub::{Conversation, Create, Hub, HubConfig, Next};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
@@ -33,7 +34,7 @@ fn hub(log: Arc<dyn EventLog>, folder: &Path) -> Arc<Hub> {
         agent_backoff: Duration::from_millis(1),
         ..HubConfig::new(folder.join("workspaces"))
     };
-    Hub::new(log, Arc::new(DemoAgent), config)
+    Hub::new(log, Arc::new(OneAgent::new(DemoAgent)), config)
 }
 
 fn open(folder: &Path) -> Arc<SqliteLog> {

@@ -58,7 +58,7 @@ impl<'a> Turn<'a> {
 
     async fn next_step(&self) -> Result<Draft, AgentError> {
         let steps = self.progress.steps();
-        // The table in `STEPS` puts each observation right behind its action.
+        // The table in `STEPS` puts each observation right after its action.
         let cause = steps.last().copied().unwrap_or(self.message);
         Ok(match steps.len() {
             0 => Draft::agent_state_changed(AgentState::Running, "", Some(cause)),

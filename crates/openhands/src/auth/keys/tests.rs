@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::auth::tool::{KeyCommand, run};
+use crate::domain::{Audience, Share};
 
 fn add(folder: &Path, user: &str, role: Role) -> String {
     let mut out = Vec::new();
@@ -92,4 +93,30 @@ fn a_file_without_keys_lets_nobody_in() {
 fn is_told(changes: &mut KeysChanged) -> bool {
     use futures_util::FutureExt as _;
     changes.changed().now_or_never().is_some()
+}
+
+fn caller(user: &str, role: Role) -> Caller {
+    Caller::new(user.parse().unwrap(), role, KeyId::of("k"))
+}
+
+#[test]
+fn an_admin_and_anybody_may_everything_and_others_what_they_have() {
+    let mut access = Access::of(Some("alice".parse().unwrap()));
+    access.shares.push(Share { with: Audience::Everyone, right: Right::Read });
+    access.shares.push(Share { with: "bot".parse().unwrap(), right: Right::Write });
+    for (caller, right) in [
+        (Caller::anybody(), Some(Right::Own)),
+        (caller("root", Role::Admin), Some(Right::Own)),
+        (caller("alice", Role::User), Some(Right::Own)),
+        (caller("bob", Role::User), Some(Right::Read)),
+        (caller("bot", Role::Agent), Some(Right::Write)),
+        (caller("other", Role::Agent), None),
+    ] {
+        for asked in [Right::Read, Right::Write, Right::Own] {
+            assert_eq!(caller.may(asked, &access), right >= Some(asked), "{caller:?} {asked:?}");
+        }
+    }
+    let nobodys = Access::default();
+    assert!(caller("root", Role::Admin).may(Right::Own, &nobodys));
+    assert!(!caller("alice", Role::User).may(Right::Read, &nobodys));
 }

@@ -173,7 +173,7 @@ async fn a_stuck_agent_is_stopped_and_starts_again_with_the_next_message() {
         std::future::pending().await
     });
     let config = HubConfig { agent_grace: Duration::from_millis(5), ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(agent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(agent)), config);
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     assert!(!conversation.stop_agent().await.unwrap());
     let mut cursor = conversation.subscribe(Position::START);
@@ -291,7 +291,7 @@ async fn an_agent_waits_for_a_log_that_cannot_be_written_as_long_as_it_takes() {
     });
     // Waits double: with the first one of no length all are.
     let config = HubConfig { agent_backoff: Duration::ZERO, ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(agent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(agent)), config);
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     conversation.append_one(Draft::user_message("x")).await.unwrap();
     read_until(&mut conversation.subscribe(Position::START), "answer to 0").await;

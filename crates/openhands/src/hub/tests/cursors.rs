@@ -22,7 +22,7 @@ const APPENDS: u64 = 400;
 async fn torture(config: HubConfig, reader_count: u64, evict: bool) -> u32 {
     let folder = config.workspaces.parent().unwrap().to_owned();
     let log = open(&folder);
-    let hub = Hub::new(log.clone(), Arc::new(NoAgent), config);
+    let hub = Hub::new(log.clone(), Arc::new(OneAgent::new(NoAgent)), config);
     let (metadata, _) = hub.create(&id("a"), "a", None).await.unwrap();
     let key = metadata.key;
     let mut total = 0;
@@ -123,7 +123,7 @@ async fn readers_see_every_event_once_in_order_while_it_is_dropped_and_loaded() 
 async fn a_reader_that_never_reads_delays_nobody_and_misses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let config = HubConfig { tail_events: 4, page_events: 7, ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(NoAgent)), config);
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     let mut slow = conversation.subscribe(Position::START);
     let mut fast = conversation.subscribe(Position::START);
@@ -152,7 +152,7 @@ async fn events_in_the_tail_are_shared_not_copied() {
 async fn pages_of_the_log_are_read_once_for_all_who_are_as_far_behind() {
     let folder = tempfile::tempdir().unwrap();
     let config = HubConfig { tail_events: 1, page_events: 4, ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(NoAgent)), config);
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     conversation.append((0..10).map(|_| Draft::think("x")).collect()).await.unwrap();
     let page = async |from| {
@@ -186,7 +186,7 @@ async fn commits_told_twice_or_by_their_head_only_leave_no_gap_and_no_duplicate(
     use crate::log::{Change, Commit, Head};
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path());
-    let hub = Hub::new(log.clone(), Arc::new(NoAgent), config(folder.path()));
+    let hub = Hub::new(log.clone(), Arc::new(OneAgent::new(NoAgent)), config(folder.path()));
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     let key = conversation.core.key;
     let tell = |change| {

@@ -10,10 +10,10 @@ use rusqlite::backup::{Backup, StepResult};
 use super::OpenError;
 use super::open::{existing, named};
 
-/// Why there is no backup. Nothing was left behind.
+/// Why there is no backup. No part of it is left on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BackupError {
+pub(crate) enum BackupError {
     /// The database cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -49,7 +49,7 @@ pub enum BackupError {
 ///
 /// # Errors
 /// [`BackupError`].
-pub fn backup(
+pub(crate) fn backup(
     folder: &Path,
     target: &Path,
     mut progress: impl FnMut(u64, u64),

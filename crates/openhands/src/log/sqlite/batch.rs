@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::clock::Now;
-use super::readers::{METADATA, kind_text, metadata, row_of};
+use super::Now;
+use super::readers::{METADATA, metadata};
 use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
+use crate::log::row::{MAX_ID, MAX_KEY, kind_text, row_of};
 use crate::log::{Change, Commit, ConversationKey, Created, LogError, StoredEvent};
 
 /// One queued order and the room it takes in the queue.
@@ -56,7 +57,7 @@ pub(super) enum Order {
 impl Order {
     /// Refuses the order without touching anything.
     pub(super) fn fail(self, error: LogError) {
-        // Whoever waited may be gone; that is no error here or below.
+        // The waiting task may be gone; that is not an error, here or below.
         match self {
             Self::Create { reply, .. } => drop(reply.send(Err(error))),
             Self::SetTitle { reply, .. }
@@ -74,7 +75,7 @@ pub(super) struct Done {
     pub(super) answer: Answer,
 }
 
-/// Answers whoever waits: with the result when the transaction was committed, else with the error.
+/// Answers the waiting caller: with the result once the transaction is committed, else with the error.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), LogError>) + Send>;
 
 /// What an order came to: the answer, and what the feed must know. The outer error is SQLite's and
@@ -317,7 +318,4 @@ fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// Ids have 32 bits in the row number.
-pub(super) const MAX_ID: u64 = u32::MAX as u64;
-const MAX_KEY: u32 = u32::MAX >> 1;
 const MAX_HEADS: usize = 4096;

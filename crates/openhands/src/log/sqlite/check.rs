@@ -6,15 +6,14 @@ use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 
 use super::OpenError;
-use super::batch::MAX_ID;
 use super::open::{named, readable};
-use super::readers::{kind_from, row_of};
 use crate::domain::{ConversationId, Source};
 use crate::log::ConversationKey;
+use crate::log::row::{MAX_ID, id_of, kind_from, row_of};
 
-/// What [`check`] has looked at.
+/// How much [`check`] has looked at, and what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub(crate) struct Findings {
     /// Conversations.
     pub conversations: u64,
     /// Events.
@@ -29,22 +28,22 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`OpenError`] when it cannot be looked at.
-pub fn check(folder: &Path, fault: impl FnMut(&str)) -> Result<Checked, OpenError> {
+pub(crate) fn check(folder: &Path, fault: impl FnMut(&str)) -> Result<Findings, OpenError> {
     let (file, db) = readable(folder)?;
-    let mut check = Check { db: &db, fault, checked: Checked::default() };
+    let mut check = Check { db: &db, fault, found: Findings::default() };
     match check.all() {
         Ok(()) => {}
         // What the quick check has named already, seen again by reading.
-        Err(error) if check.checked.faults > 0 => check.fault(&format!("reading stopped: {error}")),
+        Err(error) if check.found.faults > 0 => check.fault(&format!("reading stopped: {error}")),
         Err(error) => return Err(named(&file, error)),
     }
-    Ok(check.checked)
+    Ok(check.found)
 }
 
 struct Check<'a, F> {
     db: &'a Connection,
     fault: F,
-    checked: Checked,
+    found: Findings,
 }
 
 impl<F: FnMut(&str)> Check<'_, F> {
@@ -82,7 +81,7 @@ impl<F: FnMut(&str)> Check<'_, F> {
         let (key, id): (u32, String) = (row.get(0)?, row.get(1)?);
         let (next_id, agent_cursor): (i64, i64) = (row.get(2)?, row.get(3)?);
         let next_id = u64::try_from(next_id).unwrap_or(0);
-        self.checked.conversations += 1;
+        self.found.conversations += 1;
         let name = format!("conversation {id:?}");
         if let Err(error) = ConversationId::new(&id) {
             self.fault(&format!("{name}: {error}"));
@@ -98,8 +97,8 @@ impl<F: FnMut(&str)> Check<'_, F> {
         let mut rows = query.query(params![row_of(key, 0), row_of(key, MAX_ID)])?;
         let mut expected = 0;
         while let Some(row) = rows.next()? {
-            self.checked.events += 1;
-            let id = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0) & MAX_ID;
+            self.found.events += 1;
+            let id = id_of(row.get(0)?).0;
             self.gap(&name, expected, id);
             expected = id + 1;
             if let Some(what) = wrong(row, id)? {
@@ -125,7 +124,7 @@ impl<F: FnMut(&str)> Check<'_, F> {
     }
 
     fn fault(&mut self, text: &str) {
-        self.checked.faults += 1;
+        self.found.faults += 1;
         (self.fault)(text);
     }
 }

@@ -1,4 +1,4 @@
-//! Writing conversations that happened elsewhere: whole, with the times they had there.
+//! Writing conversations of another server: each as a whole, with its own times.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,28 +7,27 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::OpenError;
-use super::batch::MAX_ID;
 use super::open;
-use super::readers::{kind_text, row_of};
 use crate::domain::{ConversationId, Kind, Position, Source, UserName};
+use crate::log::row::{MAX_ID, kind_text, row_of};
 use crate::log::{ConversationKey, LogError};
 
-/// A log that is filled and serves nobody. Blocks on the disk.
+/// A log that is filled while no server runs. Blocks on the disk.
 #[derive(Debug)]
-pub struct Importer {
+pub(crate) struct Importer {
     db: Connection,
-    /// No server runs meanwhile.
+    /// Keeps servers out meanwhile.
     _lock: File,
 }
 
-/// What a conversation was elsewhere.
+/// A conversation of another server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
+pub(crate) struct ImportedConversation {
     /// Its id.
     pub id: ConversationId,
     /// Its title.
     pub title: String,
-    /// Whose it is; nobody's without one.
+    /// Its owner, if it has one.
     pub owner: Option<UserName>,
     /// When it was created: UTC, ISO 8601 with microseconds and `Z`.
     pub created_at: String,
@@ -41,17 +40,20 @@ impl Importer {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let open::Opened { connection, lock, .. } = open::open(folder, None)?;
         Ok(Self { db: connection, _lock: lock })
     }
 
-    /// Begins a conversation that is stored wholly, by [`Filling::finish`], or not at all. `None`
+    /// Begins a conversation that is stored wholly, by [`ConversationImport::finish`], or not at all. `None`
     /// when there is one of this id: it stays as it is.
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn begin(&mut self, past: &Past) -> Result<Option<Filling<'_>>, LogError> {
+    pub(crate) fn begin(
+        &mut self,
+        past: &ImportedConversation,
+    ) -> Result<Option<ConversationImport<'_>>, LogError> {
         let db =
             self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unwritten)?;
         let found = db
@@ -65,36 +67,41 @@ impl Importer {
         let owner = past.owner.as_ref().map(UserName::as_str);
         let row = params![past.id.as_str(), past.title, owner, past.created_at, past.updated_at];
         let key = db.query_row(insert, row, |row| row.get(0)).map_err(unwritten)?;
-        Ok(Some(Filling { db, key: ConversationKey(key), next: 0, last_time: String::new() }))
+        Ok(Some(ConversationImport {
+            db,
+            key: ConversationKey(key),
+            next: 0,
+            last_time: String::new(),
+        }))
     }
 }
 
 /// A conversation that is being written. Dropped without a finish, it was never there.
 #[derive(Debug)]
-pub struct Filling<'a> {
+pub(crate) struct ConversationImport<'a> {
     db: Transaction<'a>,
     key: ConversationKey,
     next: u64,
     last_time: String,
 }
 
-impl Filling<'_> {
+impl ConversationImport<'_> {
     /// The place of the next event.
-    pub fn next(&self) -> Position {
+    pub(crate) fn next(&self) -> Position {
         Position(self.next)
     }
 
     /// The latest time of its events so far; empty before the first.
-    pub fn last_time(&self) -> &str {
+    pub(crate) fn last_time(&self) -> &str {
         &self.last_time
     }
 
     /// Adds the next event. Its JSON must say the same as the other arguments, and that its id is
-    /// [`Filling::next`].
+    /// [`ConversationImport::next`].
     ///
     /// # Errors
     /// When the conversation is full or the log cannot be written.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         kind: Kind,
         source: Source,
@@ -121,7 +128,7 @@ impl Filling<'_> {
     ///
     /// # Errors
     /// Then it was never there.
-    pub fn finish(self) -> Result<(), LogError> {
+    pub(crate) fn finish(self) -> Result<(), LogError> {
         let next = i64::try_from(self.next).unwrap_or(i64::MAX);
         let update = "UPDATE conversations SET next_id = ?2, agent_cursor = ?2, last_time = ?3 \
                       WHERE key = ?1";

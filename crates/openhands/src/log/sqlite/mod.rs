@@ -1,20 +1,20 @@
 //! The event log in one SQLite file.
 //!
-//! One thread writes: it takes what is queued, commits it as one, tells the feed and then answers
-//! the appenders. Another writes back what the write-ahead log holds. A few read-only connections
-//! serve pages beside them.
+//! In come orders and queries by [`EventLog`]; out go events, answers and the feed. One thread writes: it
+//! takes what is queued, commits it as one, tells the feed and then answers the appenders. Another
+//! writes back what the write-ahead log holds. A few read-only connections serve pages meanwhile. No
+//! answer may come before its commit is on the disk, and no id may be used twice. Start with
+//! `writer.rs` for an append and `page.rs` for a page.
 
 mod backup;
 mod batch;
+mod buffer;
 mod check;
-mod checkpoint;
-mod clock;
 mod import;
 mod open;
 mod page;
 mod readers;
 mod schema;
-mod sheet;
 mod snapshot;
 mod writer;
 
@@ -24,41 +24,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use tokio::sync::oneshot;
 
 use super::{
     ConversationKey, Created, Envelope, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest,
     Page, PageOf, Sort, StoredEvent,
 };
-use crate::domain::{Access, ConversationId, Draft, Position, Redaction, UserName, Viewer};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 use batch::{Command, Order};
 use readers::Readers;
 use writer::Writer;
 
-pub use backup::{BackupError, backup};
-pub use check::{Checked, check};
-pub use clock::Clock;
-pub(crate) use clock::utc_text;
-pub use import::{Filling, Importer, Past};
-pub use open::{OpenError, files};
+pub(crate) use backup::{BackupError, backup};
+pub(crate) use check::check;
+pub(crate) use import::{ConversationImport, ImportedConversation, Importer};
+pub use open::OpenError;
+pub(crate) use open::files;
 pub use snapshot::Snapshot;
 pub use writer::{Queue, Stats};
 
 /// Knobs of [`SqliteLog`].
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SqliteConfig {
     /// Most appends waiting for the writer. Default 1024. When full, `append` waits.
     pub queue_commands: usize,
     /// Most bytes of drafts waiting for the writer. Default 64 MiB. When full, `append` waits.
     pub queue_bytes: usize,
-    /// Most appends in one commit. Default 1024. More save disk flushes when the disk falls behind;
+    /// Most appends in one commit. Default 1024. Larger batches save flushes when the disk is slow;
     /// a commit that fails fails for all of them.
     pub batch_commands: usize,
-    /// Most events in one append. Default 1000; more are refused with
-    /// [`LogError::TooManyEvents`].
-    pub append_events: usize,
-    /// Most bytes of one event. Default 16 MiB; more is refused with [`LogError::EventTooLarge`].
-    pub event_bytes: usize,
     /// Most bytes of the database file. Default none. When full, appends fail with
     /// [`LogError::Write`] until something is deleted.
     pub database_bytes: Option<u64>,
@@ -67,12 +64,10 @@ pub struct SqliteConfig {
     /// What time it is.
     pub clock: Clock,
     /// How long a write waits for another program that writes to the database, as a tool that copies
-    /// or repairs it. Default 5 s; then it fails, and so do those behind it in one commit.
+    /// or repairs it. Default 5 s; then it fails, and so do the others of its commit.
     pub busy: Duration,
-    /// Secrets that no event may hold. Default none. They are replaced before anything is stored.
-    pub redaction: Redaction,
-    /// What is put around each event of a page that is read. Default nothing. Costs its bytes for
-    /// each event in memory, and saves who sends them a copy.
+    /// Bytes to put around each event of a page. Default none. Costs them for each event in memory,
+    /// and saves whoever sends the events a copy.
     pub envelope: Envelope,
 }
 
@@ -82,13 +77,10 @@ impl Default for SqliteConfig {
             queue_commands: 1024,
             queue_bytes: 64 * 1024 * 1024,
             batch_commands: 1024,
-            append_events: 1000,
-            event_bytes: 16 * 1024 * 1024,
             database_bytes: None,
             readers: 4,
             clock: Clock::system(),
             busy: Duration::from_secs(5),
-            redaction: Redaction::default(),
             envelope: Envelope::default(),
         }
     }
@@ -100,8 +92,6 @@ impl fmt::Debug for SqliteConfig {
             .field("queue_commands", &self.queue_commands)
             .field("queue_bytes", &self.queue_bytes)
             .field("batch_commands", &self.batch_commands)
-            .field("append_events", &self.append_events)
-            .field("event_bytes", &self.event_bytes)
             .field("database_bytes", &self.database_bytes)
             .field("readers", &self.readers)
             .field("busy", &self.busy)
@@ -143,22 +133,6 @@ impl SqliteLog {
         self.writer.stats()
     }
 
-    fn redacted(&self, drafts: Vec<Draft>) -> Vec<Draft> {
-        drafts.into_iter().map(|draft| draft.without_secrets(&self.config.redaction)).collect()
-    }
-
-    fn check(&self, drafts: &[Draft]) -> Result<usize, LogError> {
-        let (len, max) = (drafts.len(), self.config.append_events);
-        if len > max {
-            return Err(LogError::TooManyEvents { len, max });
-        }
-        let max = self.config.event_bytes;
-        match drafts.iter().map(Draft::max_len).find(|&len| len > max) {
-            Some(len) => Err(LogError::EventTooLarge { len, max }),
-            None => Ok(drafts.iter().map(Draft::max_len).sum()),
-        }
-    }
-
     /// Queues an order and waits for its answer.
     async fn order<T>(
         &self,
@@ -181,8 +155,7 @@ impl EventLog for SqliteLog {
         first: Vec<Draft>,
     ) -> BoxFuture<'a, Result<Created, LogError>> {
         async move {
-            let first = self.redacted(first);
-            let bytes = self.check(&first)? + title.len();
+            let bytes = len(&first) + title.len();
             let (id, title, owner) = (id.clone(), title.to_owned(), owner.cloned());
             self.order(bytes, |reply| Order::Create { id, title, owner, first, reply }).await
         }
@@ -241,8 +214,7 @@ impl EventLog for SqliteLog {
         agent_cursor: Option<Position>,
     ) -> BoxFuture<'_, Result<Vec<Arc<StoredEvent>>, LogError>> {
         async move {
-            let drafts = self.redacted(drafts);
-            let bytes = self.check(&drafts)?;
+            let bytes = len(&drafts);
             if drafts.is_empty() && agent_cursor.is_none() {
                 return Ok(Vec::new());
             }
@@ -284,6 +256,57 @@ impl EventLog for SqliteLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.writer.close().boxed()
     }
+}
+
+/// A source of the current time and zone.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Zoned + Send + Sync>);
+
+impl Clock {
+    /// The system's clock and zone.
+    pub fn system() -> Self {
+        Self(Arc::new(Zoned::now))
+    }
+
+    /// Any other.
+    pub fn new(now: impl Fn() -> Zoned + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// Now, in both forms.
+    pub(super) fn now(&self) -> Now {
+        let now = (self.0)();
+        Now {
+            // Always 26 characters, so that later times are greater strings.
+            local: now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+            utc: utc_text(now.timestamp()),
+        }
+    }
+}
+
+/// A time as metadata shows it: later times are greater strings.
+pub(crate) fn utc_text(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// One moment.
+#[derive(Debug)]
+pub(super) struct Now {
+    /// For events: local time without a zone, as OpenHands 0.62 writes it.
+    pub(super) local: String,
+    /// For metadata: UTC with `Z`.
+    pub(super) utc: String,
+}
+
+/// Room that drafts take in the writer's queue.
+fn len(drafts: &[Draft]) -> usize {
+    drafts.iter().map(Draft::max_len).sum()
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ fn no_remains(folder: &Path) -> Result<bool, OpenError> {
 }
 
 /// The files that a log in `folder` consists of; not all of them are there at all times.
-pub fn files(folder: &Path) -> [PathBuf; 2] {
+pub(crate) fn files(folder: &Path) -> [PathBuf; 2] {
     ["", "-wal"].map(|end| folder.join(format!("{DATABASE_FILE}{end}")))
 }
 

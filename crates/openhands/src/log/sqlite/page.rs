@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
-use super::batch::MAX_ID;
-use super::readers::{Answer, Names, head_of, row_of};
-use super::sheet::Sheet;
+use super::buffer::PageBuffer;
+use super::readers::{Answer, head_of};
+use crate::log::row::{MAX_ID, Names, row_of};
 use crate::log::{ConversationKey, Direction, Envelope, Page, PageOf};
 
 pub(super) fn page(
@@ -41,7 +41,7 @@ pub(super) fn page(
     Ok(read.rows(query.query([from, to])?)?.map(Option::unwrap_or_default))
 }
 
-/// The first and the last arrival of the rows that a page begins with, and the one behind it, where
+/// The first and the last arrival of the rows that a page begins with, and the one after it, where
 /// nothing else seems to have arrived between them. They are then found once, not each by the index.
 fn piece(
     db: &Connection,
@@ -56,8 +56,8 @@ fn piece(
     };
     let Some((first, _)) = end(from, from)? else { return Ok(None) };
     let Some((last, row)) = end(from, behind.min(to))? else { return Ok(None) };
-    // Both rise together: as many arrivals as rows are most likely the same ones. Whoever reads
-    // them looks.
+    // Both rise together: as many arrivals as rows are most likely the same ones. The reader
+    // of the rows checks it.
     Ok((last - first == row - from).then_some([first, last]))
 }
 
@@ -65,15 +65,15 @@ fn piece(
 struct Reading<'a> {
     page: PageOf,
     envelope: &'a Envelope,
-    /// The first row, where each must be the one behind the last.
+    /// The first row, where each must be the one after the last.
     dense: Option<i64>,
 }
 
 impl Reading<'_> {
-    /// The page; nothing where the rows are not those that they must be.
+    /// The page; `None` when a row is not the one that must come next.
     fn rows(&self, mut rows: Rows<'_>) -> Answer<Option<Page>> {
         let PageOf { max_events, max_bytes, .. } = self.page;
-        let (mut sheet, mut bytes) = (Sheet::new(self.envelope), 0_usize);
+        let (mut buffer, mut bytes) = (PageBuffer::new(self.envelope), 0_usize);
         let (mut names, mut expected) = (Names::default(), self.dense);
         while let Some(row) = rows.next()? {
             let number = row.get(0)?;
@@ -89,14 +89,14 @@ impl Reading<'_> {
             };
             let json = row.get_ref(3)?.as_blob()?;
             bytes = bytes.saturating_add(json.len());
-            let is_first = sheet.len() == 0;
-            if sheet.len() >= max_events || (bytes > max_bytes && !is_first) {
-                return Ok(Ok(Some(Page { events: sheet.events(), more: true })));
+            let is_first = buffer.len() == 0;
+            if buffer.len() >= max_events || (bytes > max_bytes && !is_first) {
+                return Ok(Ok(Some(Page { events: buffer.events(), more: true })));
             }
-            let more = max_events - sheet.len() - 1;
-            sheet.push(head, json, more);
+            let more = max_events - buffer.len() - 1;
+            buffer.push(head, json, more);
         }
-        Ok(Ok(Some(Page { events: sheet.events(), more: false })))
+        Ok(Ok(Some(Page { events: buffer.events(), more: false })))
     }
 }
 

@@ -6,11 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
-use super::batch::MAX_ID;
-use crate::domain::{
-    Access, ActionKind, Audience, ConversationId, EventId, Kind, ObservationKind, Position, Right,
-    Share, Source, UserName, Viewer,
-};
+use crate::domain::{Audience, ConversationId, EventId, Kind, Position, Source, Viewer};
+use crate::log::row::{MAX_ID, Names, access, id_of, row_of};
 use crate::log::{ConversationKey, Head, Listing, LogError, Metadata, Oldest, Sort, StoredEvent};
 
 /// The connections that read.
@@ -18,28 +15,28 @@ use crate::log::{ConversationKey, Head, Listing, LogError, Metadata, Oldest, Sor
 pub(super) struct Readers {
     file: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 pub(super) type Answer<T> = Result<Result<T, LogError>, rusqlite::Error>;
 
 impl Readers {
     pub(super) fn new(file: PathBuf, count: usize) -> Self {
-        let turns = Arc::new(Semaphore::new(count.max(1)));
-        Self { file, idle: Mutex::default(), turns }
+        let permits = Arc::new(Semaphore::new(count.max(1)));
+        Self { file, idle: Mutex::default(), permits }
     }
 
-    /// Runs `query` on a connection, in turn with others.
+    /// Runs `query` on a connection, when one is free.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
     ) -> Result<T, LogError> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| LogError::Closed)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| LogError::Closed)?;
         let readers = self.clone();
         // All of it happens on the other thread, so that dropping this future loses no connection.
         let task = tokio::task::spawn_blocking(move || {
             let result = readers.on_connection(query);
-            drop(turn);
+            drop(permit);
             result
         });
         match task.await {
@@ -199,15 +196,10 @@ pub(super) fn newest(
     Ok(found.transpose().map(|event| event.map(Arc::new)))
 }
 
-/// The row number of an event. Callers keep the id within 32 bits.
-pub(super) fn row_of(key: ConversationKey, id: u64) -> i64 {
-    (i64::from(key.0) << 32) | i64::try_from(id & MAX_ID).unwrap_or(0)
-}
-
 /// KiB of pages of the database that a connection keeps. Those of a replay are read once: what is
 /// above them is kept, and less than a processor's own cache holds is written faster.
 const CACHE_KIB: u32 = 512;
-/// Bytes of an event's row beside its JSON, about.
+/// Bytes of an event's row in addition to its JSON, about.
 const ROW_BYTES: i64 = 40;
 
 pub(super) const METADATA: &str = "SELECT key, id, title, created_at, updated_at, next_id, agent_cursor, owner, \
@@ -220,9 +212,9 @@ pub(super) fn metadata(row: &Row<'_>) -> Result<Result<Metadata, LogError>, rusq
         return Ok(Err(LogError::Damaged { found: id, expected: "a conversation id" }));
     };
     let (owner, shares) = (row.get::<_, Option<String>>(7)?, row.get::<_, Option<String>>(8)?);
-    let Some(access) = access(owner.as_deref(), shares.as_deref()) else {
-        let found = format!("{owner:?} {shares:?}");
-        return Ok(Err(LogError::Damaged { found, expected: "an owner and shares" }));
+    let access = match access(owner.as_deref(), shares.as_deref()) {
+        Ok(access) => access,
+        Err(error) => return Ok(Err(error)),
     };
     Ok(Ok(Metadata {
         id,
@@ -233,16 +225,6 @@ pub(super) fn metadata(row: &Row<'_>) -> Result<Result<Metadata, LogError>, rusq
         head: Head { position: position(row, 5)?, agent_cursor: position(row, 6)? },
         access,
     }))
-}
-
-/// Shares come as lines, the right first: no name has a blank.
-fn access(owner: Option<&str>, shares: Option<&str>) -> Option<Access> {
-    let owner = owner.map(UserName::new).transpose().ok()?;
-    let shares = shares.unwrap_or_default().lines().map(|line| {
-        let (right, with) = line.split_once(' ')?;
-        Some(Share { with: with.parse().ok()?, right: Right::from_name(right)? })
-    });
-    Some(Access { owner, shares: shares.collect::<Option<_>>()? })
 }
 
 fn position(row: &Row<'_>, column: usize) -> Result<Position, rusqlite::Error> {
@@ -263,53 +245,7 @@ pub(super) fn head_of(
     row: &Row<'_>,
     names: &mut Names,
 ) -> Result<Result<HeadOf, LogError>, rusqlite::Error> {
-    let id = EventId(u64::try_from(number).unwrap_or(0) & MAX_ID);
     let kind = row.get_ref(1)?.as_bytes().unwrap_or_default();
     let source = row.get_ref(2)?.as_bytes().unwrap_or_default();
-    let Some((kind, source)) = names.read(kind, source) else {
-        let text = String::from_utf8_lossy;
-        let found = format!("{} {}", text(source), text(kind));
-        return Ok(Err(LogError::Damaged { found, expected: "an event's source and kind" }));
-    };
-    Ok(Ok((id, kind, source)))
-}
-
-/// Names that were read before: a page has few, and many events of each.
-#[derive(Debug, Default)]
-pub(super) struct Names(Vec<Name>);
-
-#[derive(Debug)]
-struct Name {
-    kind: Vec<u8>,
-    source: Vec<u8>,
-    means: (Kind, Source),
-}
-
-impl Names {
-    fn read(&mut self, kind: &[u8], source: &[u8]) -> Option<(Kind, Source)> {
-        let known = self.0.iter().find(|name| name.kind == kind && name.source == source);
-        if let Some(name) = known {
-            return Some(name.means);
-        }
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let means = (kind_from(text(kind)?)?, Source::from_name(text(source)?)?);
-        self.0.push(Name { kind: kind.to_vec(), source: source.to_vec(), means });
-        Some(means)
-    }
-}
-
-pub(super) fn kind_text(kind: Kind) -> String {
-    let class = match kind {
-        Kind::Action(_) => "action:",
-        Kind::Observation(_) => "observation:",
-    };
-    [class, kind.name()].concat()
-}
-
-pub(super) fn kind_from(text: &str) -> Option<Kind> {
-    match text.split_once(':')? {
-        ("action", name) => ActionKind::from_name(name).map(Kind::Action),
-        ("observation", name) => ObservationKind::from_name(name).map(Kind::Observation),
-        _ => None,
-    }
+    Ok(names.read(kind, source).map(|(kind, source)| (id_of(number), kind, source)))
 }

@@ -34,8 +34,8 @@ CREATE INDEX agent_states ON events(row) WHERE kind = 'observation:agent_state_c
 CREATE INDEX from_user ON events(row) WHERE source = 'user';
 ";
 
-/// Whose a conversation is, nobody's when it is null, and whom it is shared with: `*` is everyone.
-/// The trigger holds for whoever deletes a conversation.
+/// The owner of a conversation, null when nobody owns it, and its shares: `*` is everyone.
+/// The trigger runs whichever statement deletes a conversation.
 const OWNERS: &str = "
 ALTER TABLE conversations ADD COLUMN owner TEXT;
 CREATE INDEX of_owner ON conversations(owner) WHERE owner IS NOT NULL;
@@ -52,7 +52,7 @@ BEGIN DELETE FROM shares WHERE key = OLD.key; END;
 
 /// Events lie as they arrived, and `row` finds them: conversations that grow side by side all write
 /// at the end of the table, and only entries of an index in a place for each. Those of an older
-/// file are put one conversation behind the other.
+/// file are put one conversation after the other.
 const ARRIVAL: &str = "
 ALTER TABLE events RENAME TO events_of_2;
 DROP INDEX agent_states;

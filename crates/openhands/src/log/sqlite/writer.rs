@@ -1,16 +1,26 @@
-//! The one thread that writes: what is queued together is committed together.
+//! The one thread that writes, and the one that writes back.
+//!
+//! Group commit: the writer takes all orders that wait and commits them in one transaction, so that
+//! many appends share one flush of the disk. While it flushes, the next ones queue up. Then it tells the
+//! feed and only then the appenders: a client that has an answer can read the event.
+//!
+//! Another thread copies what the write-ahead log holds into the database. Inside a commit this would
+//! keep all appenders waiting for a second flush.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::batch::{Answer, Command, Done, Heads, Open, Order, carry_out};
-use super::checkpoint::Checkpoints;
 use super::{Clock, OpenError, SqliteConfig};
 use crate::log::{Change, Feed, LogError};
 
@@ -164,7 +174,7 @@ impl Thread {
             }
         }
         let Self { db, checkpoints, queue, lock, .. } = self;
-        // First: the last connection that is closed leaves no write-ahead log behind.
+        // First: the last connection that is closed removes the write-ahead log.
         checkpoints.end();
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the event log did not close cleanly");
@@ -279,3 +289,82 @@ impl Thread {
         }
     }
 }
+
+/// A thread that writes back when enough was written.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    wake: SyncSender<()>,
+    thread: JoinHandle<()>,
+    /// Since it was last woken.
+    orders: usize,
+    bytes: usize,
+}
+
+impl Checkpoints {
+    /// `db` is a connection of its own.
+    pub(super) fn start(db: Connection) -> io::Result<Self> {
+        // One that waits stands for all that come while it waits.
+        let (wake, woken) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("event-log-back".into())
+            .spawn(move || write_back(&db, &woken))?;
+        Ok(Self { wake, thread, orders: 0, bytes: 0 })
+    }
+
+    /// Tells what a commit wrote.
+    pub(super) fn wrote(&mut self, orders: usize, bytes: usize) {
+        self.orders += orders;
+        self.bytes += bytes;
+        if self.orders >= ORDERS || self.bytes >= BYTES {
+            self.wake();
+        }
+    }
+
+    /// Has all written back that was committed before.
+    pub(super) fn wake(&mut self) {
+        (self.orders, self.bytes) = (0, 0);
+        // Full: one waits already. Gone: the writer writes back by itself, at its own limit.
+        let _ = self.wake.try_send(());
+    }
+
+    /// Waits until it has ended and its connection is closed.
+    pub(super) fn end(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that writes back the event log panicked");
+        }
+    }
+}
+
+fn write_back(db: &Connection, woken: &Receiver<()>) {
+    let mut whole = true;
+    loop {
+        // A reader of an old moment, or a commit on the way, leaves a rest: it is tried again.
+        let next = match whole {
+            true => woken.recv().map_err(RecvTimeoutError::from),
+            false => woken.recv_timeout(AGAIN),
+        };
+        if next == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+        // Passive: it waits for nobody and nobody for it.
+        let done =
+            db.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut checkpoint| {
+                checkpoint.query_row([], |row| {
+                    let [busy, log, back] = [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?];
+                    Ok(busy == 0 && log == back)
+                })
+            });
+        whole = done.unwrap_or_else(|error| {
+            // Nothing is lost by it: the write-ahead log holds all of it.
+            tracing::warn!(%error, "the event log was not written back");
+            true
+        });
+    }
+}
+
+/// Time between two tries to write back all.
+const AGAIN: Duration = Duration::from_millis(100);
+/// About 10 MiB of write-ahead log, with events of 1 KiB.
+const ORDERS: usize = 2048;
+const BYTES: usize = 8 * 1024 * 1024;

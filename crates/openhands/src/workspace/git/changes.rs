@@ -82,7 +82,7 @@ async fn base(shadow: &Shadow, limits: &FileLimits) -> Result<String, FileError>
     }
 }
 
-/// What stands between zeros. A path that is no UTF-8 is shown as well as it can be.
+/// The fields between zero bytes. A path that is not UTF-8 is shown with replacement characters.
 fn fields(said: &[u8]) -> impl Iterator<Item = String> {
     let parts = said.split(|byte| *byte == 0).filter(|part| !part.is_empty());
     parts.map(|part| String::from_utf8_lossy(part).into_owned())

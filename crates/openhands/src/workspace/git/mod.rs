@@ -21,7 +21,7 @@ use shadow::Shadow;
 
 /// One file that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// `M`, `A`, `D` or `U`; what git does not know yet is `A`.
     pub status: char,
     /// From the workspace on.
@@ -30,7 +30,7 @@ pub struct Change {
 
 /// A file as it was and as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// As it is; empty when it is gone.
     pub modified: String,
     /// As it was; empty when it was not.
@@ -39,14 +39,14 @@ pub struct Diff {
 
 /// Asks git about workspaces, a few questions at a time.
 #[derive(Clone, Debug)]
-pub struct Git {
+pub(crate) struct Git {
     runs: Arc<Semaphore>,
     limits: Arc<FileLimits>,
 }
 
 impl Git {
     /// With these limits.
-    pub fn new(limits: Arc<FileLimits>) -> Self {
+    pub(crate) fn new(limits: Arc<FileLimits>) -> Self {
         Self { runs: Arc::new(Semaphore::new(limits.git_runs.max(1))), limits }
     }
 
@@ -55,7 +55,10 @@ impl Git {
     ///
     /// # Errors
     /// [`FileError::NoRepository`] without one; when git is missing, slow, or says too much.
-    pub async fn changes(&self, workspace: Arc<Workspace>) -> Result<Vec<Change>, FileError> {
+    pub(crate) async fn changes(
+        &self,
+        workspace: Arc<Workspace>,
+    ) -> Result<Vec<Change>, FileError> {
         let _turn = self.runs.acquire().await;
         let limits = Arc::clone(&self.limits);
         let shadows = blocking(move || {
@@ -88,7 +91,11 @@ impl Git {
     ///
     /// # Errors
     /// As for the changes; and when the file is too large, or no UTF-8.
-    pub async fn diff(&self, workspace: Arc<Workspace>, path: &str) -> Result<Diff, FileError> {
+    pub(crate) async fn diff(
+        &self,
+        workspace: Arc<Workspace>,
+        path: &str,
+    ) -> Result<Diff, FileError> {
         let _turn = self.runs.acquire().await;
         let (limits, asked) = (Arc::clone(&self.limits), path.to_owned());
         let (shadow, rest, modified) = blocking(move || {

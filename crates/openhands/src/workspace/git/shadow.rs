@@ -18,7 +18,7 @@ pub(super) struct Shadow {
     git: TempDir,
     /// The work tree, open: it stays the one that was looked at.
     tree: Dir,
-    /// From the workspace to the work tree, with a `/` behind; empty for the workspace itself.
+    /// From the workspace to the work tree, with a `/` at the end; empty for the workspace itself.
     prefix: String,
     /// The commit at `HEAD`.
     head: Option<String>,

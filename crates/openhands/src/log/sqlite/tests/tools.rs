@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::log::sqlite::{BackupError, Checked, backup, check};
+use crate::log::sqlite::check::Findings;
+use crate::log::sqlite::{BackupError, backup, check};
 
 async fn filled(folder: &Path) -> SqliteLog {
     let log = SqliteLog::open(folder, SqliteConfig::default()).unwrap();
@@ -18,7 +19,7 @@ async fn filled(folder: &Path) -> SqliteLog {
     log
 }
 
-fn faults(folder: &Path) -> (Vec<String>, Checked) {
+fn faults(folder: &Path) -> (Vec<String>, Findings) {
     let mut faults = Vec::new();
     let checked = check(folder, |fault| faults.push(fault.to_owned())).unwrap();
     (faults, checked)
@@ -34,7 +35,7 @@ async fn a_backup_of_an_open_log_is_whole_and_replaces_nothing() {
     let bytes = backup(folder.path(), &target, |done, all| told.push((done, all))).unwrap();
     assert_eq!(bytes, std::fs::metadata(&target).unwrap().len());
     assert!(told.last().is_some_and(|(done, all)| done == all && *all > 0), "{told:?}");
-    let whole = Checked { conversations: 2, events: 8, faults: 0 };
+    let whole = Findings { conversations: 2, events: 8, faults: 0 };
     assert_eq!(faults(other.path()), (Vec::new(), whole));
     let left = std::fs::read_dir(other.path()).unwrap().map(|f| f.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().ends_with(".part")));
@@ -54,7 +55,7 @@ async fn a_backup_of_an_open_log_is_whole_and_replaces_nothing() {
 async fn each_fault_is_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let log = filled(folder.path()).await;
-    assert_eq!(faults(folder.path()).1, Checked { conversations: 2, events: 8, faults: 0 });
+    assert_eq!(faults(folder.path()).1, Findings { conversations: 2, events: 8, faults: 0 });
     log.close().await;
     let db = Connection::open(folder.path().join("openhands.db")).unwrap();
     let (a, b) = (1_i64 << 32, 2_i64 << 32);
@@ -87,5 +88,5 @@ async fn each_fault_is_a_line() {
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}");
     }
-    assert_eq!(checked, Checked { conversations: 2, events: 4, faults: 7 });
+    assert_eq!(checked, Findings { conversations: 2, events: 4, faults: 7 });
 }

@@ -1,27 +1,26 @@
-//! Buffers for the events of a page: reading a page allocates some times, not once per event.
+//! Buffers for the events of a page: reading a page allocates a few times, not once per event.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engineio::proto::Text;
-use socketio::proto::Encoded;
 
 use super::readers::HeadOf;
 use crate::log::{Envelope, StoredEvent};
 
-/// Events that are being read, each within the envelope.
+/// The events of a page that is being read, each inside the envelope. They lie one after another in
+/// a few shared buffers; an event is a slice of one.
 #[derive(Debug)]
-pub(super) struct Sheet<'a> {
+pub(super) struct PageBuffer<'a> {
     envelope: &'a Envelope,
-    /// Whether text in the envelope is a packet.
-    is_packet: bool,
+    /// Whether there is an envelope, and UTF-8 inside it stays UTF-8.
+    keeps_text: bool,
     events: Vec<Arc<StoredEvent>>,
     /// What the next ones are written into.
     buffer: Vec<u8>,
     parts: Vec<Part>,
 }
 
-/// An event in the buffer, behind the one before it.
+/// An event in the buffer. It begins where the one before it ends.
 #[derive(Debug)]
 struct Part {
     head: HeadOf,
@@ -29,12 +28,12 @@ struct Part {
     is_text: bool,
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> PageBuffer<'a> {
     pub(super) fn new(envelope: &'a Envelope) -> Self {
         let Envelope { before, after } = envelope;
-        let is_packet = Text::from_wire(before.clone()).is_ok() && is_text(after);
+        let keeps_text = *envelope != Envelope::default() && is_text(before) && is_text(after);
         let (events, buffer, parts) = (Vec::new(), Vec::new(), Vec::new());
-        Self { envelope, is_packet, events, buffer, parts }
+        Self { envelope, keeps_text, events, buffer, parts }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,9 +72,8 @@ impl<'a> Sheet<'a> {
         let mut start = 0;
         for Part { head: (id, kind, source), end, is_text } in self.parts.drain(..) {
             let json = buffer.slice(start + before.len()..end - after.len());
-            let wire = (is_text && self.is_packet).then(|| buffer.slice(start..end));
-            let wrapped = wire.map(|wire| Encoded::from_text(Text::from_checked(wire)));
-            let event = StoredEvent { wrapped, ..StoredEvent::new(id, kind, source, json) };
+            let enveloped = (is_text && self.keeps_text).then(|| buffer.slice(start..end));
+            let event = StoredEvent { enveloped, ..StoredEvent::new(id, kind, source, json) };
             self.events.push(Arc::new(event));
             start = end;
         }
@@ -98,19 +96,19 @@ mod tests {
 
     fn read(envelope: &Envelope, all: &[&[u8]]) -> Vec<Arc<StoredEvent>> {
         let head = |id| (EventId(id), Kind::Action(ActionKind::Think), Source::Agent);
-        let mut sheet = Sheet::new(envelope);
+        let mut buffer = PageBuffer::new(envelope);
         for (id, json) in (0..).zip(all) {
-            sheet.push(head(id), json, all.len());
+            buffer.push(head(id), json, all.len());
         }
-        assert_eq!(sheet.len(), all.len());
-        let events = sheet.events();
+        assert_eq!(buffer.len(), all.len());
+        let events = buffer.events();
         assert!(events.iter().map(|event| event.id.0).eq(0..all.len() as u64));
         assert!(events.iter().map(|event| &event.json).eq(all));
         events
     }
 
-    fn wire(event: &StoredEvent) -> Option<&[u8]> {
-        Some(event.wrapped.as_ref()?.text().wire())
+    fn enveloped(event: &StoredEvent) -> Option<&[u8]> {
+        event.enveloped.as_deref()
     }
 
     #[test]
@@ -119,23 +117,23 @@ mod tests {
         let envelope = Envelope { before: "4<".into(), after: ">".into() };
         let events = read(&envelope, &all);
         for (event, json) in events.iter().zip(all) {
-            assert_eq!(wire(event), Some(&[b"4<", json, b">"].concat()[..]));
+            assert_eq!(enveloped(event), Some(&[b"4<", json, b">"].concat()[..]));
         }
         let at = |event: &StoredEvent| event.json.as_ptr().addr();
         assert_eq!(at(&events[1]) - at(&events[0]), all[0].len() + 3);
         let bare = read(&Envelope::default(), &all);
-        assert!(bare.iter().all(|event| event.wrapped.is_none()));
+        assert!(bare.iter().all(|event| event.enveloped.is_none()));
     }
 
     #[test]
-    fn what_is_not_text_is_in_no_packet() {
-        let framed = |before: &'static str, all: &[&[u8]]| {
+    fn what_is_not_text_is_in_no_envelope() {
+        let framed = |before: &'static [u8], all: &[&[u8]]| {
             let envelope = Envelope { before: before.into(), after: ">".into() };
-            read(&envelope, all).iter().map(|event| wire(event).is_some()).collect::<Vec<_>>()
+            read(&envelope, all).iter().map(|event| enveloped(event).is_some()).collect::<Vec<_>>()
         };
         let late = [&[b'x'; 100][..], b"\xff"].concat();
-        assert_eq!(framed("4<", &[b"{}", b"\xff", b"[]", &late]), [true, false, true, false]);
-        assert_eq!(framed("<", &[b"{}"]), [false]);
+        assert_eq!(framed(b"4<", &[b"{}", b"\xff", b"[]", &late]), [true, false, true, false]);
+        assert_eq!(framed(b"\xff<", &[b"{}"]), [false]);
     }
 
     #[test]

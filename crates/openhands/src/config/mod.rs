@@ -1,4 +1,5 @@
-//! Configuration: flags, environment and a TOML file say the same things, in this order of weight.
+//! Configuration. Flags, the environment and a TOML file have the same options; a flag overrides the
+//! environment, which overrides the file.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,12 +15,7 @@ use crate::build;
 use crate::domain::ConversationId;
 use crate::limits::LimitsConfig;
 
-/// The server for the documented OpenHands WebSocket API: conversations routed, events stored and
-/// replayed over Socket.IO.
-///
-/// Every flag can also stand in the environment, as `OPENHANDS_LISTEN`, or in the file named by
-/// --config, as `listen = "127.0.0.1:3000"`. A flag outweighs the environment, which outweighs
-/// the file.
+/// The options of the server. Each is a flag, a variable of the environment or a line of the file.
 #[derive(Clone, Debug, Default, Parser, Serialize, Deserialize)]
 #[command(name = "openhands", version, max_term_width = 100)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -39,18 +35,18 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
 
-    /// Who answers users [default: demo]
+    /// The agent that answers users [default: demo]
     #[arg(long, env = "OPENHANDS_AGENT", value_name = "AGENT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentChoice>,
 
-    /// Let pages of this origin connect, as `https://chat.example.org`; may be given several times.
-    /// Pages served from this machine are always let in
+    /// Accept pages of this origin, for example `https://chat.example.org`; may be given several
+    /// times. Pages served from this machine are always accepted
     #[arg(long, env = "OPENHANDS_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origin: Option<Vec<String>>,
 
-    /// Let everybody who reaches the server do everything, on other addresses than loopback too
+    /// Accept every client without a key, on non-loopback addresses too
     #[arg(
         long,
         env = "OPENHANDS_ALLOW_EVERYONE_WITHOUT_A_KEY",
@@ -62,43 +58,46 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_everyone_without_a_key: Option<bool>,
 
-    /// Whether joining a conversation that does not exist creates it [default: true]
+    /// Create a conversation when a client joins an id that does not exist [default: true]
     #[arg(long, env = "OPENHANDS_CREATE_ON_JOIN", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_on_join: Option<bool>,
 
-    /// Serve the built page in this folder, whose index is `index.html`
+    /// Serve the built page in this folder; its index is `index.html`
     #[arg(long, env = "OPENHANDS_STATIC_DIR", value_name = "FOLDER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub static_dir: Option<PathBuf>,
 
-    /// Most connections at once; further ones wait [default: 10000]
+    /// Maximum number of connections at once; further ones wait [default: 10000]
     #[arg(long, env = "OPENHANDS_MAX_CONNECTIONS", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<usize>,
 
-    /// Most REST requests of one address in a second, twice that at once; 0 for no limit [default: 0]
+    /// Maximum REST requests per second and address, with bursts of twice that; 0 for no limit
+    /// [default: 0]
     #[arg(long, env = "OPENHANDS_MAX_REQUESTS_PER_SECOND", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_requests_per_second: Option<u32>,
 
-    /// Most connects of one address in a minute; 0 for no limit [default: 0]
+    /// Maximum connects per minute and address; 0 for no limit [default: 0]
     #[arg(long, env = "OPENHANDS_MAX_CONNECTS_PER_MINUTE", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connects_per_minute: Option<u32>,
 
-    /// Most actions of one connection in a second, twice that at once; 0 for no limit [default: 0]
+    /// Maximum actions per second and connection, with bursts of twice that; 0 for no limit
+    /// [default: 0]
     #[arg(long, env = "OPENHANDS_MAX_ACTIONS_PER_SECOND", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_actions_per_second: Option<u32>,
 
-    /// The same for all connections and requests of one user; 0 for no limit [default: 0]
+    /// Maximum actions per second and user, over all their connections and requests; 0 for no limit
+    /// [default: 0]
     #[arg(long, env = "OPENHANDS_MAX_USER_ACTIONS_PER_SECOND", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_user_actions_per_second: Option<u32>,
 
-    /// A reverse proxy stands in front: a client's address is the last one in X-Forwarded-For or
-    /// Forwarded
+    /// Take the client's address from the last entry of X-Forwarded-For or Forwarded, as a reverse
+    /// proxy sets it
     #[arg(
         long,
         env = "OPENHANDS_BEHIND_PROXY",
@@ -110,28 +109,32 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind_proxy: Option<bool>,
 
-    /// What to log, as `warn` or `info,openhands=debug,socketio=trace` [default: info]
+    /// What to log, for example `warn` or `info,openhands=debug,socketio=trace` [default: info]
     #[arg(long, env = "OPENHANDS_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
 
-    /// How log lines look [default: text]
+    /// Format of log lines [default: text]
     #[arg(long, env = "OPENHANDS_LOG_FORMAT", value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
 
-    /// Delete conversations to which nothing was written for so many days [default: none]
+    /// Delete conversations without a new event for this many days [default: never]
     #[arg(long, env = "OPENHANDS_RETAIN_DAYS", value_name = "DAYS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retain_days: Option<NonZeroU32>,
 
-    /// Delete the oldest conversations while the event log has more bytes [default: none]
+    /// Delete the oldest conversations while the event log is larger than this [default: never]
     #[arg(long, env = "OPENHANDS_RETAIN_BYTES", value_name = "BYTES", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retain_bytes: Option<u64>,
 }
 
-/// The command line: without a command the server runs.
+/// Serve the OpenHands Socket.IO API: route conversations and replay their events.
+///
+/// Each option can also be set in the environment, for example `OPENHANDS_LISTEN`, or in the file
+/// named by --config, for example `listen = "127.0.0.1:3000"`. A flag overrides the environment, the
+/// environment overrides the file.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "openhands",
@@ -142,10 +145,10 @@ pub struct Options {
     max_term_width = 100
 )]
 pub struct CommandLine {
-    /// For the server, and for commands the data folder.
+    /// Options of the server; commands use the data folder.
     #[command(flatten)]
     pub options: Options,
-    /// What to do instead of serving.
+    /// A command to run instead of the server.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -167,7 +170,7 @@ impl CommandLine {
     }
 }
 
-/// What can be done with the data folder, also while a server uses it.
+/// Commands that work on the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Copy the event log to a file that does not exist yet
@@ -175,34 +178,34 @@ pub enum Command {
         /// The new file
         file: PathBuf,
     },
-    /// Look for damage in the event log: a line for each fault, and exit code 1 if there is any
+    /// Look for damage in the event log: print a line for each fault, and exit with 1 if there is any
     Check,
-    /// Make, list and remove the keys of users; a running server notices
+    /// Add, list and remove the keys of users; a running server notices
     Key {
         /// What to do
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Bring in the conversations of an OpenHands 0.62 file store, while no server runs; exit code 3
-    /// if some of it was skipped
+    /// Import the conversations of an OpenHands 0.62 file store, while no server runs; exit with 3 if
+    /// anything was skipped
     Import {
-        /// The store's folder, with `sessions` or `users` in it; nothing in it is changed
+        /// The folder of the store, which contains `sessions` or `users`; it is not changed
         folder: PathBuf,
     },
     /// Write one conversation as a trajectory, or as the files of OpenHands 0.62
     Export {
         /// The conversation's id
         id: ConversationId,
-        /// In which form
+        /// The form of the export
         #[arg(long, value_enum, default_value_t = ExportFormat::Trajectory)]
         format: ExportFormat,
         /// A new file for a trajectory [default: standard output], or the store's folder for files
         #[arg(long, short, value_name = "PATH", required_if_eq("format", "files"))]
         output: Option<PathBuf>,
     },
-    /// Delete what --retain-days and --retain-bytes ask for, while no server runs
+    /// Delete conversations as --retain-days and --retain-bytes say, while no server runs
     Prune {
-        /// Only tell what would be deleted; a server may run
+        /// Only print what would be deleted; a server may run
         #[arg(long)]
         dry_run: bool,
     },
@@ -213,7 +216,7 @@ pub enum Command {
 pub enum ExportFormat {
     /// One JSON document, as `GET /api/conversations/{id}/trajectory` answers
     Trajectory,
-    /// `sessions/ID` with `metadata.json` and a file for each event
+    /// The folder `sessions/ID`, with `metadata.json` and a file for each event
     Files,
 }
 
@@ -227,10 +230,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which conversations are deleted by themselves; by default none.
+/// Which conversations the server deletes. Default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Those to which nothing was written for so many days.
+    /// Those without a new event for this many days.
     pub days: Option<NonZeroU32>,
     /// The oldest, while the event log has more bytes in use.
     pub bytes: Option<u64>,
@@ -243,13 +246,13 @@ impl Retention {
     }
 }
 
-/// Who answers users.
+/// The agent that answers users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentChoice {
-    /// A harmless agent that shows every kind of event, in a folder of its own
+    /// A harmless agent that shows every kind of event and works in its own folder
     Demo,
-    /// Nobody: events come from clients and over HTTP only
+    /// No agent: events come from clients and over HTTP only
     None,
 }
 
@@ -272,7 +275,7 @@ pub struct Config {
     pub static_dir: Option<PathBuf>,
     /// See [`Options::max_connections`].
     pub max_connections: usize,
-    /// See [`Options::max_requests_per_second`] and those behind it.
+    /// See [`Options::max_requests_per_second`] and the options after it.
     pub limits: LimitsConfig,
     /// See [`Options::log`].
     pub log: String,
@@ -381,7 +384,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file does not say what it should.
+    /// The content of the file is wrong.
     #[error("configuration file {}: {text}", path.display())]
     File {
         /// The file.
@@ -400,7 +403,7 @@ pub enum ConfigError {
         why: OriginError,
     },
     /// There is no home folder to put the data in.
-    #[error("no home folder found: say where the data go with --data-dir")]
+    #[error("no home folder found: name a data folder with --data-dir")]
     NoHome,
 }
 

@@ -1,4 +1,5 @@
-//! What the server counts, for `/metrics`.
+//! What the server counts, for `/metrics`. Every room counts here by a method of [`Metrics`]; only
+//! `http` reads it. Counting never waits and never fails.
 
 mod live;
 

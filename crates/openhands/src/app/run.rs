@@ -15,22 +15,24 @@ use engineio::server::Origins;
 use socketio::server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::agent::{Agent, DemoAgent, NoAgent};
+use crate::agent::{Agent, DemoAgent, NoAgent, OneAgent};
 use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
 use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
 use crate::limits::Limits;
-use crate::live::{self, Door, LiveConfig};
-use crate::log::Metered;
+use crate::live::{self, LiveConfig, LiveContext};
 use crate::log::sqlite::{self, OpenError, SqliteConfig, SqliteLog};
+use crate::log::{AppendLimits, Checked};
 use crate::metrics::Metrics;
 use crate::origin::{self, AllowedOrigins};
 use crate::settings::{SettingsError, UserSettings};
 use crate::tools::{self, ToolError};
 use crate::workspace::FileLimits;
-use crate::{build, http, logging, retention, serve};
+use crate::{build, http, retention};
+
+use super::{logging, serve};
 
 /// Runs the server as the command line says, until it is told to stop. What keeps it from running
 /// is said in one line, and the exit code is not 0.
@@ -78,29 +80,29 @@ async fn run(config: &Config) -> Result<(), StartError> {
             .map_err(|source| StartError::Page { folder: folder.clone(), source })?;
     }
     let redaction = Redaction::default();
-    let on_disk = SqliteConfig {
-        redaction: redaction.clone(),
-        envelope: live::envelope(),
-        ..SqliteConfig::default()
-    };
+    let on_disk = SqliteConfig { envelope: live::envelope(), ..SqliteConfig::default() };
     let log = SqliteLog::open(&config.data_dir, on_disk)?;
     let metrics = Metrics::new();
     measure(&metrics, &log, &config.data_dir);
-    let log = Arc::new(Metered::new(log, metrics.clone()));
+    let log = Checked::new(log, AppendLimits::default(), redaction.clone(), metrics.clone());
     let settings = UserSettings::open_with(&config.data_dir, redaction)?;
     let agent = agent(config.agent);
     let name = agent.name().to_owned();
-    let hub = Hub::new(log, agent, HubConfig::new(config.workspaces()));
+    let hub = Hub::new(
+        Arc::new(log),
+        Arc::new(OneAgent::from(agent)),
+        HubConfig::new(config.workspaces()),
+    );
 
     let origins = AllowedOrigins::new(config.allow_origin.clone(), metrics.clone());
-    let door = Door {
+    let context = LiveContext {
         hub: Arc::clone(&hub),
         keys: Arc::clone(&keys),
         limits: Arc::clone(&limits),
         metrics: metrics.clone(),
         config: LiveConfig { create_on_join: config.create_on_join },
     };
-    let sockets = sockets(config, door, origins.clone())?;
+    let sockets = sockets(config, context, origins.clone())?;
     let stats = sockets.engine().clone();
     metrics.gauge("sessions", "Engine.IO sessions, joined or not", move || {
         let stats = stats.stats();
@@ -142,7 +144,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
             Err(error) => tracing::error!(%error, "agents not resumed"),
         }
     }
-    // Behind the agents that go on: what runs is never deleted.
+    // After the agents were resumed: a running conversation is never deleted.
     let keeper = keeper.map(tokio::spawn);
     let stop = async {
         stop.await;
@@ -183,7 +185,7 @@ fn agent(choice: AgentChoice) -> Arc<dyn Agent> {
     }
 }
 
-/// Shows what waits for the disk, and how large the log is.
+/// Registers gauges for the queue to the disk and the size of the log.
 fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
     let (commands, bytes, files) = (log.queue(), log.queue(), sqlite::files(folder));
     metrics.gauge("append_queue_commands", "Writes that wait for the disk", move || {
@@ -198,7 +200,11 @@ fn measure(metrics: &Metrics, log: &SqliteLog, folder: &Path) {
 }
 
 /// The Socket.IO server, with the sizes of OpenHands 0.62.
-fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Server, StartError> {
+fn sockets(
+    config: &Config,
+    context: LiveContext,
+    origins: AllowedOrigins,
+) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
     server.engine.session.limits.max_payload = http::MAX_BODY;
     server.engine.max_sessions = config.max_connections;
@@ -206,12 +212,12 @@ fn sockets(config: &Config, door: Door, origins: AllowedOrigins) -> Result<Serve
         Origins::Matching(Arc::new(move |origin, headers| origins.allow(origin, headers)));
     // The guide's second example for websocat sends an event without a CONNECT.
     server.connection.implicit_connect = true;
-    // Its first one closes right behind the CONNECT, and is to print what there is.
+    // Its first one closes right after the CONNECT, and shall still print the events.
     server.connect_before_read = true;
-    // Clients come back by themselves after a restart; those that were told would not.
+    // Clients reconnect by themselves after a restart; one that gets a DISCONNECT does not.
     server.disconnect_on_shutdown = false;
     let server = Server::new(server);
-    live::mount(&server, door).map_err(|error| StartError::Mount(error.to_string()))?;
+    live::mount(&server, context).map_err(|error| StartError::Mount(error.to_string()))?;
     Ok(server)
 }
 
@@ -248,7 +254,7 @@ fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
         version = env!("CARGO_PKG_VERSION"),
         data = data_dir.display(),
     );
-    // Nobody may be reading: a closed pipe is no reason not to serve.
+    // Perhaps nobody reads: serve in spite of a closed pipe.
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
@@ -284,7 +290,7 @@ fn reachable(address: SocketAddr) -> Option<SocketAddr> {
     is_useful.then_some(SocketAddr::new(ip, address.port()))
 }
 
-/// Over a limit of file sizes a write fails like any other, instead of ending the process.
+/// A write over the limit of file sizes then fails like any other, instead of ending the process.
 #[cfg(unix)]
 fn survive_size_limits() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -317,7 +323,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Why the server does not run.
+/// Why the server does not start.
 #[derive(Debug)]
 enum StartError {
     Config(ConfigError),

@@ -48,8 +48,7 @@ impl Redaction {
     /// Most bytes of all secrets, in all their forms.
     pub const MAX_BYTES: usize = 8 << 20;
 
-    /// Knows exactly these secrets from `origin` from here on, beside those of other origins. Short
-    /// ones are left out.
+    /// Replaces the secrets of `origin` by these; those of other origins stay. Short ones are left out.
     ///
     /// # Errors
     /// [`RedactionError`].
@@ -70,18 +69,16 @@ impl Redaction {
 
     /// `json`, a whole event as serde_json writes it, without the secrets.
     pub fn event<'a>(&self, json: &'a str) -> Cow<'a, str> {
-        self.strings(json, 0)
+        self.strings(json.as_bytes(), 0).map_or(Cow::Borrowed(json), Cow::Owned)
     }
 
-    /// As [`Redaction::event`], for a text that begins behind `open` brackets.
-    pub(super) fn strings<'a>(&self, json: &'a str, open: usize) -> Cow<'a, str> {
-        let finder = self.table().finder.clone();
-        match finder {
-            Some(finder) if finder.written.is_match(json) => {
-                Cow::Owned(Walk { json, finder: &finder, open, name: "" }.replaced())
-            }
-            _ => Cow::Borrowed(json),
-        }
+    /// As [`Redaction::event`], for a text that begins after `open` brackets; `None` when it stays as
+    /// it is. Without secrets, and in an event without any, nothing is checked or copied.
+    pub(super) fn strings(&self, json: &[u8], open: usize) -> Option<String> {
+        let finder = self.table().finder.clone().filter(|finder| finder.written.is_match(json))?;
+        // What serde_json wrote is UTF-8.
+        let json = std::str::from_utf8(json).ok()?;
+        Some(Walk { json, finder: &finder, open, name: "" }.replaced())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

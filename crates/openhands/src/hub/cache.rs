@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::domain::{EventId, Position, Source};
 use crate::log::{ConversationKey, LogError, StoredEvent};
 
-/// The pages of all conversations, bounded in bytes.
+/// The kept pages of all conversations, bounded in bytes.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(super) struct PageCache {
     max_bytes: usize,
     state: Mutex<State>,
 }
@@ -36,12 +36,12 @@ struct Kept {
     used: u64,
 }
 
-impl Pages {
+impl PageCache {
     pub(super) fn new(max_bytes: usize) -> Arc<Self> {
         Arc::new(Self { max_bytes, state: Mutex::default() })
     }
 
-    /// Events behind `from`, if a page with the first of them is kept.
+    /// Events after `from`, if a page with the first of them is kept.
     fn find(&self, key: ConversationKey, from: Position) -> Option<Vec<Arc<StoredEvent>>> {
         let state = &mut *self.lock();
         let places = (key, EventId(0))..=(key, EventId(from.0));
@@ -55,7 +55,7 @@ impl Pages {
         Some(events)
     }
 
-    /// Keeps a page; those go that were not used for longest.
+    /// Keeps a page; drops those that were not used for longest.
     fn keep(&self, key: ConversationKey, events: &[Arc<StoredEvent>]) {
         let Some(first) = events.first() else { return };
         let is_dense = events.iter().zip(first.id.0..).all(|(event, id)| event.id.0 == id);
@@ -102,21 +102,21 @@ impl State {
     }
 }
 
-/// The pages of one conversation. Dropped, they go.
+/// The kept pages of one conversation. They go when this is dropped.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    pages: Arc<Pages>,
+pub(super) struct CachedPages {
+    pages: Arc<PageCache>,
     key: ConversationKey,
-    /// Whoever reads the log does it for all who stand at the same place.
+    /// One reader of the log at a time: the others then find its page in the cache.
     reading: tokio::sync::Mutex<()>,
 }
 
-impl Shelf {
-    pub(super) fn new(pages: Arc<Pages>, key: ConversationKey) -> Self {
+impl CachedPages {
+    pub(super) fn new(pages: Arc<PageCache>, key: ConversationKey) -> Self {
         Self { pages, key, reading: tokio::sync::Mutex::default() }
     }
 
-    /// Events behind `from`: those that are kept, else what `read` brings.
+    /// Events after `from`: those that are kept, else what `read` brings.
     pub(super) async fn page(
         &self,
         from: Position,
@@ -127,7 +127,7 @@ impl Shelf {
             tokio::task::coop::consume_budget().await;
             return Ok(events);
         }
-        let _turn = self.reading.lock().await;
+        let _reading = self.reading.lock().await;
         if let Some(events) = self.pages.find(self.key, from) {
             return Ok(events);
         }
@@ -137,7 +137,7 @@ impl Shelf {
     }
 }
 
-impl Drop for Shelf {
+impl Drop for CachedPages {
     fn drop(&mut self) {
         self.pages.forget(self.key);
     }
@@ -150,7 +150,7 @@ fn size(event: &StoredEvent) -> usize {
     copies * event.json.len() + EVENT_BYTES
 }
 
-/// Bytes that an event takes beside its JSON, about.
+/// Bytes that an event takes in addition to its JSON, about.
 const EVENT_BYTES: usize = 256;
 
 #[cfg(test)]
@@ -170,14 +170,14 @@ mod tests {
         ids.map(|id| Arc::new(event(id))).collect()
     }
 
-    fn found(pages: &Pages, from: u64) -> Option<(u64, usize)> {
+    fn found(pages: &PageCache, from: u64) -> Option<(u64, usize)> {
         let events = pages.find(KEY, Position(from))?;
         Some((events[0].id.0, events.len()))
     }
 
     #[test]
     fn a_page_serves_whoever_stands_in_it() {
-        let pages = Pages::new(1 << 20);
+        let pages = PageCache::new(1 << 20);
         pages.keep(KEY, &page(10..20, 1));
         pages.keep(ConversationKey(8), &page(2..5, 1));
         assert_eq!(found(&pages, 10), Some((10, 10)));
@@ -192,13 +192,13 @@ mod tests {
     #[test]
     fn what_was_not_used_for_longest_goes_first_and_the_limit_holds() {
         let each = 100 + EVENT_BYTES;
-        let pages = Pages::new(3 * each);
+        let pages = PageCache::new(3 * each);
         for first in [0, 1, 2] {
             pages.keep(KEY, &page(first..first + 1, 100));
         }
         assert_eq!(found(&pages, 0), Some((0, 1)));
         pages.keep(KEY, &page(3..4, 100));
-        let kept = |pages: &Pages| [0, 1, 2, 3].map(|from| found(pages, from).is_some());
+        let kept = |pages: &PageCache| [0, 1, 2, 3].map(|from| found(pages, from).is_some());
         assert_eq!(kept(&pages), [true, false, true, true]);
         // The same page again takes no more; one that is too large is not kept.
         pages.keep(KEY, &page(3..4, 100));
@@ -220,7 +220,7 @@ mod tests {
                 source,
                 events[0].json.clone(),
             ));
-            let pages = Pages::new(1 << 20);
+            let pages = PageCache::new(1 << 20);
             pages.keep(KEY, &events);
             assert_eq!(pages.lock().bytes, bytes + EVENT_BYTES);
         }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_page_with_a_gap_is_not_kept() {
-        let pages = Pages::new(1 << 20);
+        let pages = PageCache::new(1 << 20);
         let events = [page(0..2, 1), page(3..4, 1)].concat();
         pages.keep(KEY, &events);
         assert_eq!(found(&pages, 0), None);
@@ -236,23 +236,23 @@ mod tests {
 
     #[tokio::test]
     async fn those_at_one_place_read_once_and_a_failed_read_is_tried_again() {
-        let pages = Pages::new(1 << 20);
-        let shelf = Shelf::new(Arc::clone(&pages), KEY);
+        let pages = PageCache::new(1 << 20);
+        let cached = CachedPages::new(Arc::clone(&pages), KEY);
         let reads = AtomicU32::new(0);
-        let failed = shelf.page(Position(0), async { Err(LogError::Closed) }).await;
+        let failed = cached.page(Position(0), async { Err(LogError::Closed) }).await;
         assert!(failed.is_err());
         let read = || async {
             tokio::task::yield_now().await;
             reads.fetch_add(1, Ordering::SeqCst);
             Ok(page(0..3, 1))
         };
-        let all = join_all((0..20).map(|_| shelf.page(Position(0), read()))).await;
+        let all = join_all((0..20).map(|_| cached.page(Position(0), read()))).await;
         assert_eq!(reads.into_inner(), 1);
         let first = all[0].as_ref().unwrap();
         for events in &all {
             assert!(Arc::ptr_eq(&events.as_ref().unwrap()[2], &first[2]));
         }
-        drop(shelf);
+        drop(cached);
         assert_eq!(found(&pages, 0), None, "they went with their conversation");
         assert_eq!(pages.lock().bytes, 0);
     }

@@ -15,7 +15,7 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter)?)
         .with_writer(io::stderr);
-    // A second subscriber is no harm: the first one stays.
+    // With a second subscriber the first one stays.
     let _ = match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -1,15 +1,20 @@
-//! The keys a server knows now.
+//! The keys that a server knows now, and the caller that a key stands for.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::file::{self, Entry};
-use super::{Caller, KeyFileError, KeyId, Role};
-use crate::domain::UserName;
+use super::{KeyFileError, KeyId};
+use crate::domain::{
+    Access, ActionError, ConversationId, Draft, Right, UserName, Viewer, parse_agent_event,
+    parse_user_action,
+};
 
 /// The environment variable of OpenHands 0.62 that holds its one key. Here it is an admin's.
 pub const SERVER_KEY: &str = "SESSION_API_KEY";
@@ -58,11 +63,11 @@ impl Keys {
         self.known.borrow().is_open
     }
 
-    /// Whose key this is.
+    /// The caller that a key stands for.
     ///
     /// # Errors
-    /// [`Refused`] when it is nobody's, or there is none and one is needed.
-    pub fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
+    /// [`Refused`] when no user has the key, or no key came and one is needed.
+    pub(crate) fn caller(&self, key: Option<&str>) -> Result<Caller, Refused> {
         let known = self.known.borrow().clone();
         if known.is_open {
             return Ok(Caller::anybody());
@@ -77,8 +82,8 @@ impl Keys {
         Ok(Caller::new(entry.user.clone(), entry.role, id))
     }
 
-    /// Whether somebody who was let in would be let in again, as the same user.
-    pub fn knows(&self, caller: &Caller) -> bool {
+    /// Whether a caller that was let in would be let in again, as the same user.
+    pub(crate) fn knows(&self, caller: &Caller) -> bool {
         let known = self.known.borrow();
         match (caller.user(), caller.key()) {
             (Some(user), Some(key)) => known.entries.iter().any(|entry| {
@@ -89,7 +94,7 @@ impl Keys {
     }
 
     /// Changes of the keys from now on.
-    pub fn changes(&self) -> KeysChanged {
+    pub(crate) fn changes(&self) -> KeysChanged {
         KeysChanged(self.known.subscribe())
     }
 
@@ -98,7 +103,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeyFileError`].
-    pub fn reload(&self) -> Result<bool, KeyFileError> {
+    pub(crate) fn reload(&self) -> Result<bool, KeyFileError> {
         let now = stamp(&self.file);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if *seen == now {
@@ -147,14 +152,14 @@ impl fmt::Debug for Keys {
 
 /// A wait for other keys. [`Keys::changes`].
 #[derive(Clone)]
-pub struct KeysChanged(watch::Receiver<Arc<Known>>);
+pub(crate) struct KeysChanged(watch::Receiver<Arc<Known>>);
 
 impl KeysChanged {
     /// Ready when the keys were changed since the last time.
     ///
     /// # Cancel safety
     /// Holds nothing; may be dropped at any time.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }
@@ -167,21 +172,126 @@ impl fmt::Debug for KeysChanged {
     }
 }
 
-/// Why nobody is let in.
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A person: their own conversations, and those shared with them
+    User,
+    /// Runs the server: every conversation, and the metrics
+    Admin,
+    /// A program that works in conversations given to it: what it appends is the agent's
+    Agent,
+}
+
+impl Role {
+    /// Its name, as on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// The user of a request, or of a socket. Holds the digest of the key and not the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// Nobody in particular on a server without keys.
+    known: Option<Identity>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    user: UserName,
+    role: Role,
+    key: KeyId,
+}
+
+impl Caller {
+    /// The caller on a server without keys: may do everything.
+    pub(crate) fn anybody() -> Self {
+        Self { known: None }
+    }
+
+    /// A user with this key.
+    pub(crate) fn new(user: UserName, role: Role, key: KeyId) -> Self {
+        Self { known: Some(Identity { user, role, key }) }
+    }
+
+    /// Their name; `None` on a server without keys.
+    pub(crate) fn user(&self) -> Option<&UserName> {
+        self.known.as_ref().map(|known| &known.user)
+    }
+
+    /// Their role; anybody is an admin.
+    pub(crate) fn role(&self) -> Role {
+        self.known.as_ref().map_or(Role::Admin, |known| known.role)
+    }
+
+    /// The key they came with.
+    pub(crate) fn key(&self) -> Option<&KeyId> {
+        self.known.as_ref().map(|known| &known.key)
+    }
+
+    /// The viewer that lists are filtered for; `None` for a caller that sees everything.
+    pub(crate) fn viewer(&self) -> Option<Viewer> {
+        let known = self.known.as_ref().filter(|known| known.role != Role::Admin)?;
+        Some(Viewer { user: known.user.clone(), is_agent: known.role == Role::Agent })
+    }
+
+    /// Whether they may do this with a conversation of this access. The one place that decides it.
+    pub(crate) fn may(&self, right: Right, access: &Access) -> bool {
+        self.viewer().is_none_or(|viewer| access.right_of(&viewer) >= Some(right))
+    }
+
+    /// What they append, from what they sent: an agent's events are the agent's, all others a user's.
+    ///
+    /// # Errors
+    /// [`ActionError`] tells what to send instead.
+    pub(crate) fn draft(&self, json: &[u8]) -> Result<Draft, ActionError> {
+        match self.role() {
+            Role::Agent => parse_agent_event(json),
+            Role::User | Role::Admin => parse_user_action(json),
+        }
+    }
+
+    /// A message of theirs.
+    pub(crate) fn message(&self, text: &str) -> Draft {
+        match self.role() {
+            Role::Agent => Draft::agent_message(text, false),
+            Role::User | Role::Admin => Draft::user_message(text),
+        }
+    }
+
+    /// What they are told when they may not, in the words of OpenHands' hosted server.
+    pub(crate) fn not_allowed(&self, conversation: &ConversationId) -> String {
+        let user = self.user().map_or("anybody", UserName::as_str);
+        format!("User {user} is not allowed to join conversation {conversation}")
+    }
+
+    /// Whether they may make conversations: an agent is given them.
+    pub(crate) fn may_create(&self) -> bool {
+        self.role() != Role::Agent
+    }
+}
+
+/// Why a caller is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub(crate) enum Refused {
     /// No key came.
     #[error("a key is needed, none came")]
     Missing,
-    /// The key is nobody's.
+    /// No user has this key.
     #[error("the key is nobody's")]
     Invalid,
 }
 
 impl Refused {
     /// In a word, for metrics and log.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Missing => "missing_key",
             Self::Invalid => "invalid_key",

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use serde::Serialize;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Number, Value, json as value};
 
 use super::observation::{self, EditResult, RunResult};
 use super::{
@@ -13,17 +13,19 @@ use super::{
 
 /// An event before the log gives it an id and a time.
 ///
-/// It is serialised here, once, in OpenHands 0.62's key order; the log only writes the two first
-/// keys in front. Two keys of the public guide come last: `type` (the name again) and, where there
-/// is content, `result` (the content again).
+/// It is serialised here, once, in OpenHands 0.62's key order. The buffer begins with room for the two
+/// first keys, which only the log knows: the finished event is that same buffer, and no text is copied
+/// again. Two keys of the public guide come last: `type` (the name again) and, where there is content,
+/// `result` (the content again).
 #[derive(Clone, Debug)]
 pub struct Draft {
     source: Source,
     kind: Kind,
     cause: Option<EventId>,
     agent_state: Option<AgentState>,
-    /// The JSON text behind `"timestamp":"…",`, with the closing brace.
-    rest: String,
+    /// [`HEAD_LEN`] bytes of room, then the JSON text after `"timestamp":"…",`, with the closing
+    /// brace.
+    json: Vec<u8>,
 }
 
 impl Draft {
@@ -48,7 +50,7 @@ impl Draft {
         timeout: Option<Number>,
     ) -> Result<Self, ArgsError> {
         let args = action::complete(kind, args)?;
-        let wire = ActionWire {
+        let form = ActionForm {
             source: source.as_str(),
             message: args.message(kind),
             cause,
@@ -57,7 +59,9 @@ impl Draft {
             timeout,
             r#type: kind.as_str(),
         };
-        Ok(Self { source, kind: Kind::Action(kind), cause, agent_state: None, rest: rest(&wire) })
+        let len = form.message.len() + args.0.values().map(text_len).sum::<usize>();
+        let json = json(&form, len);
+        Ok(Self { source, kind: Kind::Action(kind), cause, agent_state: None, json })
     }
 
     /// An observation. `extras` are taken as they are.
@@ -68,7 +72,7 @@ impl Draft {
         extras: Map<String, Value>,
         cause: Option<EventId>,
     ) -> Self {
-        let wire = ObservationWire {
+        let form = ObservationForm {
             source: source.as_str(),
             message: observation::message(kind, content, &extras),
             cause,
@@ -85,75 +89,77 @@ impl Draft {
             }
             _ => None,
         };
-        let rest = rest(&wire);
-        Self { source, kind: Kind::Observation(kind), cause, agent_state, rest }
+        let len =
+            form.message.len() + 2 * content.len() + extras.values().map(text_len).sum::<usize>();
+        let json = json(&form, len);
+        Self { source, kind: Kind::Observation(kind), cause, agent_state, json }
     }
 
     /// A message of the user.
     pub fn user_message(content: &str) -> Self {
-        Self::known(Source::User, ActionKind::Message, json!({"content": content}))
+        Self::known(Source::User, ActionKind::Message, value!({"content": content}))
     }
 
     /// A message of the user with pictures, each a URL or a `data:` URL.
     pub fn user_message_with(content: &str, image_urls: Option<Vec<String>>) -> Self {
-        let args = json!({"content": content, "image_urls": image_urls});
+        let args = value!({"content": content, "image_urls": image_urls});
         Self::known(Source::User, ActionKind::Message, args)
     }
 
     /// A message of the agent. `wait_for_response`: it ends the turn.
     pub fn agent_message(content: &str, wait_for_response: bool) -> Self {
-        let args = json!({"content": content, "wait_for_response": wait_for_response});
+        let args = value!({"content": content, "wait_for_response": wait_for_response});
         Self::known(Source::Agent, ActionKind::Message, args)
     }
 
     /// The agent's system prompt.
     pub fn system(content: &str, agent_class: &str) -> Self {
-        let args = json!({"content": content, "agent_class": agent_class});
+        let args = value!({"content": content, "agent_class": agent_class});
         Self::known(Source::Agent, ActionKind::System, args)
     }
 
     /// The agent thinks.
     pub fn think(thought: &str) -> Self {
-        Self::known(Source::Agent, ActionKind::Think, json!({"thought": thought}))
+        Self::known(Source::Agent, ActionKind::Think, value!({"thought": thought}))
     }
 
     /// The agent runs a command.
     pub fn run(command: &str, thought: &str) -> Self {
-        let args = json!({"command": command, "thought": thought});
+        let args = value!({"command": command, "thought": thought});
         Self::known(Source::Agent, ActionKind::Run, args)
     }
 
     /// The agent reads a file.
     pub fn read(path: &str) -> Self {
-        Self::known(Source::Agent, ActionKind::Read, json!({"path": path}))
+        Self::known(Source::Agent, ActionKind::Read, value!({"path": path}))
     }
 
     /// The agent writes a file.
     pub fn write(path: &str, content: &str) -> Self {
-        let args = json!({"path": path, "content": content});
+        let args = value!({"path": path, "content": content});
         Self::known(Source::Agent, ActionKind::Write, args)
     }
 
     /// The agent replaces `old` by `new` in a file.
     pub fn edit(path: &str, old: &str, new: &str) -> Self {
-        let args = json!({"path": path, "command": "str_replace", "old_str": old, "new_str": new});
+        let args = value!({"path": path, "command": "str_replace", "old_str": old, "new_str": new});
         Self::known(Source::Agent, ActionKind::Edit, args)
     }
 
     /// The agent is done.
     pub fn finish(final_thought: &str) -> Self {
-        Self::known(Source::Agent, ActionKind::Finish, json!({"final_thought": final_thought}))
+        Self::known(Source::Agent, ActionKind::Finish, value!({"final_thought": final_thought}))
     }
 
     /// The agent's thought was logged.
     pub fn think_observation(cause: EventId) -> Self {
         let content = "Your thought has been logged.";
-        Self::observed(ObservationKind::Think, content, json!({}), Some(cause))
+        Self::observed(ObservationKind::Think, content, value!({}), Some(cause))
     }
 
     /// A command has ended.
     pub fn run_observation(cause: EventId, result: &RunResult<'_>) -> Self {
-        let extras = json!({
+        let extras = value!({
             "command": result.command,
             "metadata": {
                 "exit_code": result.exit_code,
@@ -173,18 +179,18 @@ impl Draft {
 
     /// A file was read.
     pub fn read_observation(cause: EventId, path: &str, content: &str) -> Self {
-        let extras = json!({"path": path, "impl_source": "default"});
+        let extras = value!({"path": path, "impl_source": "default"});
         Self::observed(ObservationKind::Read, content, extras, Some(cause))
     }
 
     /// A file was written.
     pub fn write_observation(cause: EventId, path: &str, content: &str) -> Self {
-        Self::observed(ObservationKind::Write, content, json!({"path": path}), Some(cause))
+        Self::observed(ObservationKind::Write, content, value!({"path": path}), Some(cause))
     }
 
     /// A file was edited.
     pub fn edit_observation(cause: EventId, result: &EditResult<'_>) -> Self {
-        let extras = json!({
+        let extras = value!({
             "path": result.path,
             "prev_exist": result.existed,
             "old_content": result.old_content,
@@ -199,16 +205,16 @@ impl Draft {
     /// The agent's state. OpenHands 0.62 stores it with source `environment` and sends it live with
     /// source `agent`; here an event has one form, the one live clients saw.
     pub fn agent_state_changed(state: AgentState, reason: &str, cause: Option<EventId>) -> Self {
-        let extras = json!({"agent_state": state.as_str(), "reason": reason});
+        let extras = value!({"agent_state": state.as_str(), "reason": reason});
         Self::observed(ObservationKind::AgentStateChanged, "", extras, cause)
     }
 
     /// Something went wrong.
     pub fn error(content: &str, error_id: &str, cause: Option<EventId>) -> Self {
-        Self::observed(ObservationKind::Error, content, json!({"error_id": error_id}), cause)
+        Self::observed(ObservationKind::Error, content, value!({"error_id": error_id}), cause)
     }
 
-    /// Who it is from.
+    /// Its source.
     pub fn source(&self) -> Source {
         self.source
     }
@@ -230,28 +236,35 @@ impl Draft {
 
     /// The same without the secrets that `redaction` knows.
     pub fn without_secrets(mut self, redaction: &Redaction) -> Self {
-        // Its opening bracket is not in `rest`.
-        if let Cow::Owned(hidden) = redaction.strings(&self.rest, 1) {
-            self.rest = hidden;
+        // The opening bracket is not in the buffer yet.
+        if let Some(hidden) = redaction.strings(&self.json[HEAD_LEN..], 1) {
+            self.json.truncate(HEAD_LEN);
+            self.json.extend_from_slice(hidden.as_bytes());
         }
         self
     }
 
     /// Bytes of the whole event, a few too many at most.
     pub fn max_len(&self) -> usize {
-        self.rest.len() + HEAD_LEN
+        self.json.len()
     }
 
     /// The whole event.
     pub fn into_json(self, id: EventId, timestamp: &str) -> Bytes {
-        let mut json = String::with_capacity(self.rest.len() + HEAD_LEN);
-        json.push_str("{\"id\":");
-        json.push_str(&id.to_string());
-        json.push_str(",\"timestamp\":\"");
-        json.push_str(timestamp);
-        json.push_str("\",");
-        json.push_str(&self.rest);
-        json.into()
+        let mut json = self.json;
+        let head = format!("{{\"id\":{id},\"timestamp\":\"{timestamp}\",");
+        // Ids and timestamps of a log always fit; another caller's timestamp may be longer.
+        let Some(start) = HEAD_LEN.checked_sub(head.len()) else {
+            return [head.as_bytes(), &json[HEAD_LEN..]].concat().into();
+        };
+        json[start..HEAD_LEN].copy_from_slice(head.as_bytes());
+        // Events of the hot tail live long: room that was reserved for escapes goes back.
+        if json.capacity() - json.len() > json.len() / 8 {
+            json.shrink_to_fit();
+        }
+        let mut json = Bytes::from(json);
+        json.advance(start);
+        json
     }
 
     /// For arguments written in this file, which the tests check against the table.
@@ -281,9 +294,9 @@ impl Draft {
 }
 
 #[derive(Serialize)]
-struct ActionWire<'a> {
+struct ActionForm<'a> {
     source: &'a str,
-    message: String,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<EventId>,
     action: &'a str,
@@ -294,9 +307,9 @@ struct ActionWire<'a> {
 }
 
 #[derive(Serialize)]
-struct ObservationWire<'a> {
+struct ObservationForm<'a> {
     source: &'a str,
-    message: String,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<EventId>,
     observation: &'a str,
@@ -309,19 +322,26 @@ struct ObservationWire<'a> {
     result: Option<&'a str>,
 }
 
-/// The JSON of `wire` without its opening brace.
-fn rest(wire: &impl Serialize) -> String {
+/// The JSON of `form` without its opening brace, after [`HEAD_LEN`] bytes of room. `texts` is how many
+/// bytes of text it has, about, so that the buffer seldom grows.
+fn json(form: &impl Serialize, texts: usize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(HEAD_LEN + texts + KEYS_LEN);
+    // One byte less: the opening brace takes it, and the head is written over both.
+    json.resize(HEAD_LEN - 1, b' ');
     // Structs of strings, numbers and JSON values: nothing in them can fail to serialise.
-    let mut json = serde_json::to_string(wire).unwrap_or_default();
-    if !json.is_empty() {
-        json.remove(0);
-    }
+    let _ = serde_json::to_writer(&mut json, form);
     json
+}
+
+/// Bytes of a text; other values are short or rare.
+fn text_len(value: &Value) -> usize {
+    value.as_str().map_or(0, str::len)
 }
 
 /// Most bytes of `{"id":N,"timestamp":"…",`.
 const HEAD_LEN: usize = 72;
+/// Bytes of an event without its head and texts, about.
+const KEYS_LEN: usize = 160;
 
 #[cfg(test)]
-#[path = "draft_tests.rs"]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 use futures_util::future::BoxFuture;
 
 use super::*;
-use crate::agent::{AgentError, NoAgent, Seat};
+use crate::agent::{Agent, AgentError, NoAgent, OneAgent, Seat};
 use crate::domain::{Audience, Draft, Position, Right, Share, Source};
 use crate::log::sqlite::{SqliteConfig, SqliteLog};
 use crate::log::{Direction, Head, LogError, PageOf};
@@ -27,7 +27,7 @@ fn config(folder: &Path) -> HubConfig {
 }
 
 fn hub(folder: &Path, agent: impl Agent + 'static) -> Arc<Hub> {
-    Hub::new(open(folder), Arc::new(agent), config(folder))
+    Hub::new(open(folder), Arc::new(OneAgent::new(agent)), config(folder))
 }
 
 /// Reads until the text is in an event; gives all ids read on the way.
@@ -121,7 +121,7 @@ async fn what_nobody_uses_is_dropped_after_two_sweeps_and_loaded_again() {
 async fn the_limit_of_conversations_drops_idle_ones_first() {
     let folder = tempfile::tempdir().unwrap();
     let config = HubConfig { conversations: 2, ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(NoAgent)), config);
     let a = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     drop(hub.conversation(&id("b"), Create::Yes).await.unwrap());
     let c = hub.conversation(&id("c"), Create::Yes).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_deleted_conversation_ends_its_cursors_and_comes_back_empty() {
 async fn statuses_are_lossy_for_slow_readers_and_stored_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let config = HubConfig { statuses: 2, ..config(folder.path()) };
-    let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+    let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(NoAgent)), config);
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     let mut statuses = conversation.statuses();
     for text in ["1", "2", "3"] {
@@ -187,7 +187,7 @@ async fn single_events_and_states_are_found_in_the_tail_and_in_the_log() {
     ];
     for tail_events in [1, 256] {
         let config = HubConfig { tail_events, ..config(folder.path()) };
-        let hub = Hub::new(open(folder.path()), Arc::new(NoAgent), config);
+        let hub = Hub::new(open(folder.path()), Arc::new(OneAgent::new(NoAgent)), config);
         let name = id(&format!("a{tail_events}"));
         let conversation = hub.conversation(&name, Create::Yes).await.unwrap();
         conversation.append(drafts.clone()).await.unwrap();

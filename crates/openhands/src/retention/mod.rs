@@ -1,5 +1,5 @@
-//! Old conversations go by themselves: those to which nothing was written for long, and the oldest
-//! while the log is too large. One that is running stays.
+//! Deletes old conversations: those without a new event for long, and the oldest ones while the log is
+//! too large. A conversation that is running stays.
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use socketio::proto::RawJson;
 /// The key of a REST request: of the first of these that holds one, `X-Session-API-Key`,
 /// `Authorization: Bearer`, the cookie `session_api_key`. Not of the query: addresses end up in logs.
 pub(crate) fn of_request(headers: &HeaderMap) -> Option<String> {
-    // What is no UTF-8 is a wrong key, not a missing one.
+    // A value that is not UTF-8 is a wrong key, not a missing one.
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let header = headers.get_all(HEADER).iter().map(text);
     let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
@@ -39,7 +39,7 @@ pub(crate) fn of_connect(request: &Parts, auth: Option<&RawJson>) -> Option<Stri
         .or_else(|| of_request(&request.headers))
 }
 
-/// Values of any type, so that another's auth data is no key and no error.
+/// Values of any type, so that foreign auth data is neither a key nor an error.
 #[derive(Default, Deserialize)]
 struct Auth {
     session_api_key: Option<serde_json::Value>,

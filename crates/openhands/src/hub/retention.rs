@@ -1,4 +1,5 @@
-//! Deleting what nobody uses, behind the door by which everybody joins.
+//! Deleting conversations that nobody uses. It takes the same slot of the registry as a join does, so
+//! that nobody joins a conversation that is being deleted.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ impl Hub {
         }
         let slot = self.registry.slot(id, usize::MAX)?;
         let mut deleted = Ok(false);
-        // Whoever asks for it now waits for this, and then finds none. If somebody was faster, it is
-        // in use.
+        // A join that comes now waits for this cell, and then finds no conversation. If a join was
+        // faster, the conversation is in use.
         let _ = slot
             .conversation
             .get_or_try_init(|| async {

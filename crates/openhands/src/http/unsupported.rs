@@ -13,7 +13,7 @@ use super::body::{Fields, Raw};
 use crate::domain::ConversationId;
 use crate::hub::Hub;
 
-/// There is no editor to be opened.
+/// This server has no editor.
 pub(super) async fn vscode_url(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
@@ -78,7 +78,7 @@ pub(super) async fn microagent_management() -> Json<Value> {
     Json(json!({"results": [], "next_page_id": null}))
 }
 
-/// Who the user is with a git provider, and what it has.
+/// The user's account with a git provider, and what it has.
 pub(super) async fn no_token() -> (StatusCode, Json<&'static str>) {
     (StatusCode::UNAUTHORIZED, Json("Git provider token required. (such as GitHub)."))
 }
