@@ -34,11 +34,11 @@ struct Walk {
     most: (usize, usize, u64),
 }
 
-const DRIVER: &str = "engineio/src/server/driver.rs";
+const DRIVER: &str = "engineio/src/session/driver.rs";
 const WRITER: &str = "openhands/src/log/sqlite/writer.rs";
 const FEED: &str = "openhands/src/live/feed.rs";
 /// Where a session is locked: one function, whose calls are counted.
-const LOCK: &str = "server::shared::Shared>::lock";
+const LOCK: (&str, &str) = ("engineio/src/session/shared.rs", ">::lock");
 
 const EVENT_IN: Walk =
     Walk { name: "an event comes in", roots: &[DRIVER, WRITER], cuts: &[FEED], most: (36, 12, 4) };
@@ -56,7 +56,7 @@ const HANDSHAKE: Walk = Walk {
 };
 const REST: Walk = Walk {
     name: "a REST call",
-    roots: &["openhands/src/serve.rs", "openhands/src/log/sqlite/readers.rs"],
+    roots: &["openhands/src/app/serve.rs", "openhands/src/log/sqlite/readers.rs"],
     cuts: &[],
     most: (40, 40, 0),
 };

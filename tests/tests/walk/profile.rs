@@ -74,11 +74,11 @@ impl Profile {
     }
 
     /// What is reached from the functions of the files `roots`, without those of `cuts`; calls of
-    /// functions whose name ends with `counted` are counted.
+    /// the functions of a file whose name ends so (`counted`) are counted.
     ///
     /// # Panics
     /// When a root did not run: the walk then begins elsewhere.
-    pub(crate) fn reach(&self, roots: &[&str], cuts: &[&str], counted: &str) -> Reached {
+    pub(crate) fn reach(&self, roots: &[&str], cuts: &[&str], counted: (&str, &str)) -> Reached {
         let cut_modules: Vec<String> = cuts.iter().map(|file| module_of(file)).collect();
         let is_cut = |name: &Name| {
             self.short(&name.0).is_some_and(|file| cuts.contains(&file))
@@ -111,7 +111,7 @@ impl Profile {
                     if is_cut(callee) {
                         continue;
                     }
-                    if callee.1.ends_with(counted) {
+                    if callee.1.ends_with(counted.1) && self.short(&callee.0) == Some(counted.0) {
                         reached.counted += count;
                     }
                     // One function of std calls every closure whose panic is caught: the way goes

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::foreign::Foreign;
-use super::frame::{CLOSE, Kind, Reader, Role, Step};
+use super::frame::{Buffers, CLOSE, Kind, NOT_UTF8, Reader, Received, Role, Step};
 use crate::proto::{Frame, TransportFault};
 
 /// One end of a websocket without its connection, after the handshake. [RFC 6455]
@@ -61,33 +61,6 @@ enum Holder {
     Closing(u16),
     /// Nothing more is read or written.
     Closed,
-}
-
-/// The buffers of a connection, as a [`Codec`] uses them. It never waits for the connection.
-pub trait Buffers {
-    /// Bytes that were read from the connection and not taken yet.
-    fn unread(&self) -> &[u8];
-    /// Takes the first `len` of them.
-    fn take(&mut self, len: usize);
-    /// Queues bytes to be written. Copies them.
-    fn write(&mut self, bytes: &[u8]);
-    /// Whether a pong may be queued. If not, it waits until there is room, and a later pong takes its
-    /// place.
-    fn has_room(&self) -> bool;
-    /// Whether the connection has ended and all its bytes were taken.
-    fn has_ended(&self) -> bool;
-}
-
-/// What [`Codec::next`] gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Received {
-    /// A whole message.
-    Frame(Frame),
-    /// The peer closed, or is gone.
-    Closed,
-    /// The peer broke RFC 6455 or a limit. [`Codec::goodbye`] tells it by a close code.
-    Failed(TransportFault),
 }
 
 impl Codec {
@@ -227,6 +200,3 @@ impl fmt::Debug for Codec {
             .finish_non_exhaustive()
     }
 }
-
-/// The close code of text that is not UTF-8.
-pub(super) const NOT_UTF8: u16 = 1007;

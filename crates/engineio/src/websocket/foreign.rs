@@ -11,8 +11,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError}
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::{self, WebSocketConfig, WebSocketContext};
 
-use super::codec::{Buffers, Received};
-use super::frame::{Head, HeaderBytes, Role};
+use super::frame::{Buffers, Head, HeaderBytes, Received, Role};
 use crate::proto::{Frame, TransportFault};
 
 /// tungstenite with a connection in its hands.
@@ -150,7 +149,7 @@ fn fault(error: &Error) -> (u16, TransportFault) {
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             (TOO_LARGE, TransportFault::FrameTooLarge { len: *size, max: *max_size })
         }
-        Error::Utf8(_) => (super::codec::NOT_UTF8, TransportFault::Websocket),
+        Error::Utf8(_) => (super::frame::NOT_UTF8, TransportFault::Websocket),
         _ => (BROKEN, TransportFault::Websocket),
     }
 }

@@ -5,6 +5,8 @@
 //! a code. Every other frame is left to tungstenite, whose way through a cursor and a buffer of its
 //! own takes longer.
 
+use crate::proto::{Frame, TransportFault};
+
 /// Which end of the connection this side is. A client masks its frames, a server does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -13,6 +15,36 @@ pub enum Role {
     /// Reads unmasked frames, writes masked ones.
     Client,
 }
+
+/// The buffers of a connection, as a [`Codec`](super::Codec) uses them. It never waits for the connection.
+pub trait Buffers {
+    /// Bytes that were read from the connection and not taken yet.
+    fn unread(&self) -> &[u8];
+    /// Takes the first `len` of them.
+    fn take(&mut self, len: usize);
+    /// Queues bytes to be written. Copies them.
+    fn write(&mut self, bytes: &[u8]);
+    /// Whether a pong may be queued. If not, it waits until there is room, and a later pong takes its
+    /// place.
+    fn has_room(&self) -> bool;
+    /// Whether the connection has ended and all its bytes were taken.
+    fn has_ended(&self) -> bool;
+}
+
+/// What [`Codec::next`](super::Codec::next) gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// A whole message.
+    Frame(Frame),
+    /// The peer closed, or is gone.
+    Closed,
+    /// The peer broke RFC 6455 or a limit. [`Codec::goodbye`](super::Codec::goodbye) tells it by a close code.
+    Failed(TransportFault),
+}
+
+/// The close code of text that is not UTF-8.
+pub(super) const NOT_UTF8: u16 = 1007;
 
 /// What the data of a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,8 +45,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-pub use codec::{Buffers, Codec, Received};
-pub use frame::Role;
+pub use codec::Codec;
+pub use frame::{Buffers, Received, Role};
 use frame::{Kind, apply_mask, write_header, write_masked_header};
 
 use crate::io::{BufferedIo, Cork, Stream};

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::agent::{Agent, DemoAgent, NoAgent, OneAgent};
 use crate::auth::{KeyFileError, Keys, SERVER_KEY};
 use crate::config::{AgentChoice, CommandLine, Config, ConfigError, Options};
+use crate::console::Console;
 use crate::domain::Redaction;
 use crate::http::HttpConfig;
 use crate::hub::{Hub, HubConfig};
@@ -115,7 +116,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let http = HttpConfig {
         data_dir: config.data_dir.clone(),
         static_dir: config.static_dir.clone(),
-        agent: name.clone(),
+        home: Console::new(&name).routes(),
         files: FileLimits::default(),
     };
     let rest = http::router(Arc::clone(&hub), Arc::new(settings), keys, limits, metrics, http)

@@ -27,7 +27,7 @@ impl Console {
     }
 
     /// `/`, and what the page loads.
-    pub(crate) fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+    pub(crate) fn routes(self) -> Router {
         let routes = Router::new()
             .route("/", get(move |request: Request| async move { self.answer(&request) }));
         FILES.iter().fold(routes, |routes, (path, kind, file)| {
@@ -101,7 +101,7 @@ mod tests {
 
     async fn ask(path: &str, accept: &str) -> (http::response::Parts, String) {
         let request = Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
-        let mut router: Router = Console::new("<demo>").routes();
+        let mut router = Console::new("<demo>").routes();
         let (head, body) = router.call(request).await.unwrap().into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         (head, String::from_utf8(body.to_vec()).unwrap())

@@ -63,7 +63,6 @@ use axum::routing::{get, post, put};
 use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::auth::Keys;
-use crate::console::Console;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -98,23 +97,22 @@ struct Parts {
 pub struct HttpConfig {
     /// The folder whose disk `/server_info` tells about.
     pub data_dir: PathBuf,
-    /// The folder of a built page, served on every path that is nothing else. Without one, `/` is a
-    /// small page of our own, or a few lines of text for a client that asks for no page.
+    /// The folder of a built page, served on every path that is nothing else. Without one,
+    /// `/` is the page of `home`.
     pub static_dir: Option<PathBuf>,
-    /// The agent's name, for that page.
-    pub agent: String,
+    /// The routes of that small page; they must not be below `/api`.
+    pub home: Router,
     /// Limits of what is read from and written to workspaces.
     pub files: FileLimits,
 }
 
 impl HttpConfig {
-    /// No built page and the default limits; the disk is that of `data_dir`, and `agent` is the name
-    /// that pages show.
-    pub fn new(data_dir: impl Into<PathBuf>, agent: impl Into<String>) -> Self {
+    /// No page and the default limits; the disk is that of `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
             static_dir: None,
-            agent: agent.into(),
+            home: Router::new(),
             files: FileLimits::default(),
         }
     }
@@ -138,7 +136,7 @@ pub fn router(
         info: ServerInfo::new(config.data_dir, metrics),
         files: Files::new(config.files),
     }));
-    let routes = routes(&rest).into_router().fallback(not_found);
+    let routes = routes(&rest).into_router().with_state(rest.clone()).fallback(not_found);
     let routes = match config.static_dir.as_deref().map(Pages::new) {
         Some(pages) => routes.fallback(move |request: Request| {
             let uri = request.uri().clone();
@@ -150,14 +148,13 @@ pub fn router(
                 }
             }
         }),
-        None => routes.merge(Console::new(&config.agent).routes()),
+        None => routes.merge(config.home),
     };
     routes
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(rest.clone(), guard::limit))
+        .layer(from_fn_with_state(rest, guard::limit))
         .layer(axum::middleware::map_response(no_store))
-        .with_state(rest)
 }
 
 /// All of them but pages.

@@ -46,7 +46,7 @@ mod tests {
         let settings = Arc::new(UserSettings::open(folder.path()).unwrap());
         let keys = Keys::open(folder.path(), None).unwrap();
         let limits = Arc::new(Limits::new(LimitsConfig::default()));
-        let config = HttpConfig::new(folder.path(), "none");
+        let config = HttpConfig::new(folder.path());
         let metrics = Metrics::new();
         let rest = Rest(Arc::new(Parts {
             hub: Arc::clone(&hub),
