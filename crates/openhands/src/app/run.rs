@@ -35,8 +35,8 @@ use crate::{build, http, retention};
 
 use super::{logging, serve};
 
-/// Runs the server as the command line says, until it is told to stop. What keeps it from running
-/// is said in one line, and the exit code is not 0.
+/// Runs the server as the command line says, until it is told to stop. An error that keeps it from
+/// running is printed in one line, and the exit code is not 0.
 pub fn main() -> ExitCode {
     let CommandLine { options, command } = CommandLine::of_process();
     let ended = match command {
@@ -160,8 +160,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The keys, with a task that notices their changes. Other machines are let in only where there are
-/// some, or where it is said in full words that there need be none.
+/// The keys, with a task that notices their changes. An address that other machines can reach needs
+/// keys, or the option that allows to have none.
 fn keys(config: &Config) -> Result<Arc<Keys>, StartError> {
     let server_key = match std::env::var(SERVER_KEY) {
         // Compose files set what is not given to an empty text.
@@ -236,7 +236,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// What runs where, and the first thing to try.
+/// Prints what runs where, and the first thing to try.
 fn greet(address: SocketAddr, data_dir: &Path, agent: &str) {
     let others = match reachable(address) {
         Some(other) => format!("\n             http://{other}/ from other machines"),
@@ -359,10 +359,10 @@ impl fmt::Display for StartError {
             Self::Tool(error) => whole(error, f),
             Self::Settings(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
-            Self::ServerKey => write!(f, "{SERVER_KEY} is no UTF-8"),
+            Self::ServerKey => write!(f, "{SERVER_KEY} is not UTF-8"),
             Self::NoKeys { address } => write!(
                 f,
-                "{address} can be reached by others and there are no keys: make one with `openhands \
+                "{address} can be reached by other machines and there are no keys: make one with `openhands \
                  key add NAME`, or start with --allow-everyone-without-a-key"
             ),
             Self::Page { folder, source } => {

@@ -1,4 +1,4 @@
-//! `openhands key …`: making, listing and removing keys, also while a server runs.
+//! `openhands key …`: makes, lists and removes keys, also while a server runs.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,22 +10,22 @@ use super::key::new_key;
 use super::{KeyFileError, KeyId, Role};
 use crate::domain::UserName;
 
-/// What can be done with keys.
+/// The commands on keys.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum KeyCommand {
-    /// Make a key for a user and print it: this once, it is kept nowhere
+    /// Make a key for a user and print it; it is shown only once
     Add {
-        /// The user; may have several keys
+        /// The name of the user, who may have several keys
         user: UserName,
         /// What the key is for
         #[arg(long, value_enum, default_value = "user")]
         role: Role,
     },
-    /// List the keys: id, role, user, when it was made
+    /// List the keys: id, role, user and time of creation
     List,
     /// Remove a key by its id, or all keys of a user
     Remove {
-        /// The id or the user
+        /// The id of a key, or the name of a user
         which: String,
     },
 }
@@ -43,12 +43,12 @@ pub(crate) enum KeyError {
     /// No such key.
     #[error("no key has the id, and no user the name {0:?}")]
     Unknown(String),
-    /// Nobody takes what it says.
+    /// The output cannot be written.
     #[error("cannot print: {0}")]
     Print(io::Error),
 }
 
-/// Carries out a command on the keys of a folder, and says what there is to say on `out`.
+/// Carries out a command on the keys of a folder, and prints its result to `out`.
 pub(crate) fn run(folder: &Path, command: KeyCommand, mut out: impl Write) -> Result<(), KeyError> {
     match command {
         KeyCommand::Add { user, role } => {

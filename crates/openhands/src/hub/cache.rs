@@ -64,6 +64,7 @@ impl PageCache {
             return;
         }
         let mut state = self.lock();
+        // Dropped after the lock: freeing pages takes time that other readers need not wait for.
         let mut gone = vec![state.remove((key, first.id))];
         while state.bytes + bytes > self.max_bytes
             && let Some((_, place)) = state.used.pop_first()

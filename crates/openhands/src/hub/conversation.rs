@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
 use super::cache::CachedPages;
-use super::core::{Behind, Core};
+use super::core::{Core, Following};
 use super::registry::Registration;
 use super::supervisor::Supervisor;
 use super::{Cursor, HubConfig};
@@ -97,7 +97,7 @@ impl Conversation {
         if Position::before(id) >= self.head() {
             return Ok(None);
         }
-        if let Behind::Tail(events) = self.core.behind(Position::before(id)) {
+        if let Following::Tail(events) = self.core.following(Position::before(id)) {
             return Ok(events.into_iter().next());
         }
         let page = PageOf {

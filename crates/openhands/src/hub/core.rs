@@ -43,7 +43,7 @@ struct State {
 }
 
 /// What follows a place.
-pub(super) enum Behind {
+pub(super) enum Following {
     /// These events.
     Tail(Vec<Arc<StoredEvent>>),
     /// Events that must be read from the log.
@@ -112,17 +112,17 @@ impl Core {
         self.announce(state);
     }
 
-    pub(super) fn behind(&self, place: Position) -> Behind {
+    pub(super) fn following(&self, place: Position) -> Following {
         let state = self.lock();
         if state.deleted {
-            return Behind::Deleted;
+            return Following::Deleted;
         }
         if place >= state.head.position {
-            return Behind::Nothing;
+            return Following::Nothing;
         }
         match state.tail.page(place, self.page_events, self.page_bytes) {
-            Some(events) => Behind::Tail(events),
-            None => Behind::Log,
+            Some(events) => Following::Tail(events),
+            None => Following::Log,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Conversation;
-use super::core::Behind;
+use super::core::Following;
 use crate::domain::Position;
 use crate::log::{Head, LogError, StoredEvent};
 
@@ -53,10 +53,10 @@ impl Cursor {
         loop {
             // Marked as seen before looking: a move after the look wakes the wait below.
             self.head.borrow_and_update();
-            match self.conversation.core.behind(self.place) {
-                Behind::Tail(events) => return Ok(self.moved_by(events)),
-                Behind::Deleted => return Ok(Next::Deleted),
-                Behind::Log => {
+            match self.conversation.core.following(self.place) {
+                Following::Tail(events) => return Ok(self.moved_by(events)),
+                Following::Deleted => return Ok(Next::Deleted),
+                Following::Log => {
                     let events = self.conversation.read_from(self.place).await?;
                     if self.conversation.core.is_deleted() {
                         return Ok(Next::Deleted);
@@ -67,7 +67,7 @@ impl Cursor {
                     }
                     return Ok(self.moved_by(events));
                 }
-                Behind::Nothing => {
+                Following::Nothing => {
                     if self.head.changed().await.is_err() {
                         return Ok(Next::Deleted);
                     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Knobs of [`super::Workspace`].
+/// Limits of what REST reads from workspaces and writes to them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FileLimits {

@@ -176,11 +176,11 @@ impl fmt::Debug for KeysChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// A person: their own conversations, and those shared with them
+    /// A person: uses their own conversations, and those shared with them
     User,
-    /// Runs the server: every conversation, and the metrics
+    /// An operator: uses every conversation, and the metrics
     Admin,
-    /// A program that works in conversations given to it: what it appends is the agent's
+    /// A program that works in conversations shared with it; what it appends is the agent's
     Agent,
 }
 

@@ -64,6 +64,7 @@ impl<'a> PageBuffer<'a> {
     /// Makes events of what is in the buffer, which they share.
     fn seal(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
+        // Events may wait in a client's outbox for long, and hold all of the buffer meanwhile.
         if buffer.len() < buffer.capacity() / 8 * 7 {
             buffer.shrink_to_fit();
         }

@@ -160,6 +160,8 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         while let Some(first) = self.next() {
+            // All that queued up while the last commit was flushed goes into this one: the busier the
+            // log, the larger the batch, and the fewer flushes an append costs.
             let mut batch = vec![first];
             while batch.len() < self.batch_commands {
                 match self.queue.try_recv() {
@@ -226,7 +228,8 @@ impl Thread {
     }
 
     fn commit(&mut self, batch: Vec<Command>) {
-        // Their room in the queue stays taken until the answers are out.
+        // Their room in the queue stays taken until the answers are out: memory is bounded by what is
+        // not answered yet, not by what is not begun yet.
         let (mut orders, rooms): (VecDeque<Order>, Vec<OwnedSemaphorePermit>) =
             batch.into_iter().map(|command| (command.order, command.room)).unzip();
         let mut done = Vec::with_capacity(orders.len());
