@@ -27,6 +27,11 @@ impl<T> Cork<T> {
     pub fn new(io: T) -> Self {
         Self { io, held: Vec::new() }
     }
+
+    /// The connection itself.
+    pub(crate) fn get_ref(&self) -> &T {
+        &self.io
+    }
 }
 
 impl<T: AsyncWrite + Unpin> Cork<T> {

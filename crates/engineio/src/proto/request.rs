@@ -43,8 +43,9 @@ impl Default for Offer {
 pub struct Ask {
     /// The route.
     pub route: Route,
-    /// The protocol. Counts for a handshake; a session keeps the one it began with.
-    pub protocol: Protocol,
+    /// The protocol that the request names; always there for a handshake. A session keeps the one
+    /// it began with, so its later requests must name the same.
+    pub protocol: Option<Protocol>,
     /// `b64`: a client of protocol 3 that reads no binary data on this transport.
     pub base64: bool,
     /// `j`: the number of the callback to which a client of protocol 3 wants answers as scripts.
@@ -109,7 +110,7 @@ pub fn read(method: &str, query: &str, websocket: bool, offer: Offer) -> Result<
     };
     Ok(Ask {
         route,
-        protocol: protocol.unwrap_or_default(),
+        protocol,
         base64: query.b64.is_some_and(|value| !value.is_empty()),
         jsonp: query.j.and_then(|number| number.parse().ok()),
     })
@@ -232,7 +233,7 @@ mod tests {
             ("transport=polling&EIO=5", Protocol::V3, false, None),
         ] {
             let route = Route::Handshake(Transport::Polling);
-            let ask = Ask { route, protocol, base64, jsonp };
+            let ask = Ask { route, protocol: Some(protocol), base64, jsonp };
             assert_eq!(read("GET", query, false, offer), Ok(ask), "{query}");
         }
     }
@@ -241,8 +242,8 @@ mod tests {
     fn a_server_that_assumes_nothing_takes_eio_3_alone() {
         let offer = Offer { eio3: true, ..Offer::default() };
         let protocol = |query| read("GET", query, false, offer).map(|ask| ask.protocol);
-        assert_eq!(protocol("transport=polling&EIO=3"), Ok(Protocol::V3));
-        assert_eq!(protocol("transport=polling&EIO=4"), Ok(Protocol::V4));
+        assert_eq!(protocol("transport=polling&EIO=3"), Ok(Some(Protocol::V3)));
+        assert_eq!(protocol("transport=polling&EIO=4"), Ok(Some(Protocol::V4)));
         for query in ["transport=polling", "transport=polling&EIO=abc"] {
             assert_eq!(protocol(query), Err(RequestError::UnsupportedProtocol), "{query}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[cfg(feature = "compression")]
 use super::Compression;
-use super::hooks::{AllowRequest, GenerateSid, OnRefused, ResponseHeaders};
+use super::hooks::{AllowRequest, ChooseSubprotocol, GenerateSid, OnRefused, ResponseHeaders};
 use super::{Cookie, Origins};
 use crate::proto::request::Offer;
 use crate::proto::{self, Message};
@@ -52,6 +52,9 @@ pub struct Config {
     /// Makes the ids of sessions. Default none: [`random_sid`](super::random_sid). When it fails,
     /// or its id is taken, the handshake is answered 400, code 3.
     pub generate_sid: Option<GenerateSid>,
+    /// Chooses among the subprotocols that a websocket's client offers. Default none: the first one
+    /// is chosen, as by the reference. A browser fails a websocket whose 101 names none of them.
+    pub subprotocol: Option<ChooseSubprotocol>,
     /// A message that follows every handshake, on polling in the same payload. Default none.
     pub initial_packet: Option<Message>,
     /// A cookie with the session's id, set by the answer to the handshake on either transport, for
@@ -107,6 +110,7 @@ impl Default for Config {
             origins: Origins::Same,
             allow_request: None,
             generate_sid: None,
+            subprotocol: None,
             initial_packet: None,
             cookie: None,
             initial_headers: None,

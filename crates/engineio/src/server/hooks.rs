@@ -55,6 +55,24 @@ impl GenerateSid {
     }
 }
 
+/// Chooses one of the subprotocols that a client offers, given the head of its request.
+#[derive(Clone)]
+pub struct ChooseSubprotocol(Arc<ChooseFn>);
+
+type ChooseFn = dyn Fn(&[&str], &Parts) -> Option<String> + Send + Sync;
+
+impl ChooseSubprotocol {
+    /// Calls this function with the names in the client's order. `None`, or a name that was not
+    /// offered, chooses none of them.
+    pub fn new(choose: impl Fn(&[&str], &Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(choose))
+    }
+
+    pub(crate) fn choose(&self, offered: &[&str], request: &Parts) -> Option<String> {
+        (self.0)(offered, request)
+    }
+}
+
 /// Adds headers to an answer, given the head of its request.
 #[derive(Clone)]
 pub struct ResponseHeaders(Arc<HeadersFn>);
@@ -99,4 +117,4 @@ macro_rules! opaque_debug {
     )*};
 }
 
-opaque_debug!(AllowRequest GenerateSid ResponseHeaders OnRefused);
+opaque_debug!(AllowRequest ChooseSubprotocol GenerateSid ResponseHeaders OnRefused);

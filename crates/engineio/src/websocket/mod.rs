@@ -43,7 +43,6 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 pub use codec::Codec;
 pub use frame::{Buffers, Received, Role};
@@ -254,9 +253,15 @@ impl Open {
     /// A connection that hyper hands over. It is taken out of hyper's layers where it needs nothing of
     /// theirs any more, together with what hyper had read beyond the request.
     fn upgraded(upgraded: Upgraded, max: usize) -> Self {
-        let taken = plain::<Cork<TcpStream>>(upgraded).or_else(plain::<TcpStream>);
+        // A small message must not wait for the ack of the one before it. A host may not have set
+        // this: `axum::serve` does not. Where the system refuses, messages only come later.
+        let prompt = |stream: &TcpStream| drop(stream.set_nodelay(true));
+        let taken = plain(upgraded, |cork: &Cork<TcpStream>| prompt(cork.get_ref()))
+            .or_else(|upgraded| plain(upgraded, prompt));
         #[cfg(unix)]
-        let taken = taken.or_else(plain::<Cork<UnixStream>>).or_else(plain::<UnixStream>);
+        let taken = taken
+            .or_else(|upgraded| plain(upgraded, |_: &Cork<UnixStream>| {}))
+            .or_else(|upgraded| plain(upgraded, |_: &UnixStream| {}));
         let is_plain = taken.is_ok();
         let (io, read) = taken.unwrap_or_else(|upgraded| {
             let io: Connection = Box::new(TokioIo::new(upgraded));
@@ -326,20 +331,14 @@ impl Open {
     }
 }
 
-fn plain<T: Stream + Send + 'static>(upgraded: Upgraded) -> Result<(Connection, Bytes), Upgraded> {
+fn plain<T: Stream + Send + 'static>(
+    upgraded: Upgraded,
+    prepare: impl FnOnce(&T),
+) -> Result<(Connection, Bytes), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<T>>()?;
-    Ok((Box::new(parts.io.into_inner()), parts.read_buf))
-}
-
-/// What answers the key of a request that [`wants_websocket`], or `None` when the request is not a
-/// valid websocket handshake.
-pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
-    let version = headers.get(header::SEC_WEBSOCKET_VERSION)?;
-    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
-    if version != "13" {
-        return None;
-    }
-    HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()
+    let io = parts.io.into_inner();
+    prepare(&io);
+    Ok((Box::new(io), parts.read_buf))
 }
 
 /// Whether a request asks to become a websocket.

@@ -2,11 +2,13 @@
 //! its socket.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engineio::proto::Sid;
 use engineio::server::Parts;
+use http::header;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::local::room::Room;
@@ -44,7 +46,8 @@ pub struct Peer {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// Headers of the request. Several of one name are joined by `, `.
+    /// Headers of the request, as Node gives them: several of one name are joined by `, `, cookies by
+    /// `; `, and of a header that may come once only the first counts.
     pub headers: BTreeMap<String, String>,
     /// When the client joined, as an HTTP date.
     pub time: String,
@@ -92,11 +95,16 @@ impl Handshake {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in &request.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
-            let values = headers.entry(name.as_str().to_owned()).or_default();
-            if !values.is_empty() {
-                values.push_str(", ");
+            match headers.entry(name.as_str().to_owned()) {
+                Entry::Vacant(entry) => _ = entry.insert(value.into_owned()),
+                Entry::Occupied(entry) if ONCE.contains(&name.as_str()) => drop(entry),
+                Entry::Occupied(mut entry) => {
+                    // HTTP/2 lets a client split its cookies over several lines. [RFC 9113, 8.2.3]
+                    let between = if *name == header::COOKIE { "; " } else { ", " };
+                    entry.get_mut().push_str(between);
+                    entry.get_mut().push_str(&value);
+                }
             }
-            values.push_str(&value);
         }
         let query = request.uri.query().unwrap_or_default();
         let peer = request.extensions.get::<Peer>();
@@ -116,6 +124,28 @@ impl Handshake {
     }
 }
 
+/// Headers of which Node drops all but the first.
+const ONCE: &[&str] = &[
+    "age",
+    "authorization",
+    "content-length",
+    "content-type",
+    "etag",
+    "expires",
+    "from",
+    "host",
+    "if-modified-since",
+    "if-unmodified-since",
+    "last-modified",
+    "location",
+    "max-forwards",
+    "proxy-authorization",
+    "referer",
+    "retry-after",
+    "server",
+    "user-agent",
+];
+
 fn write_auth<S: Serializer>(auth: &Option<RawJson>, serializer: S) -> Result<S::Ok, S::Error> {
     match auth {
         Some(auth) => auth.serialize(serializer),
@@ -126,4 +156,36 @@ fn write_auth<S: Serializer>(auth: &Option<RawJson>, serializer: S) -> Result<S:
 fn read_auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawJson>, D::Error> {
     let auth = serde_json::Value::deserialize(deserializer)?;
     RawJson::from_value(&auth).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_one_name_are_joined_as_node_joins_them() {
+        let mut request = http::Request::get("/");
+        for (name, value) in [
+            ("cookie", "a=1"),
+            ("cookie", "b=2; c=3"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-for", "192.0.2.2"),
+            ("user-agent", "first"),
+            ("user-agent", "second"),
+            ("x-empty", ""),
+            ("x-empty", "x"),
+        ] {
+            request = request.header(name, value);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let headers = Handshake::new(&head, None, UNIX_EPOCH).headers;
+        let expected = [
+            ("cookie", "a=1; b=2; c=3"),
+            ("user-agent", "first"),
+            ("x-empty", ", x"),
+            ("x-forwarded-for", "192.0.2.1, 192.0.2.2"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(headers, BTreeMap::from(expected));
+    }
 }

@@ -7,14 +7,15 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::accept::accept;
 use super::{Body, Parts, callback, poll, response};
 use crate::proto::request::Ask;
 use crate::proto::server::Session;
 use crate::proto::{Protocol, RequestError, Sid, Time, Transport};
 use crate::server::socket::{About, Socket};
-use crate::server::{Inner, Refusal, Unavailable, random_sid};
+use crate::server::{Inner, Refusal, Unavailable, WebsocketRefusal, random_sid};
 use crate::session::{Driver, Shared};
-use crate::websocket::{WebSocket, accept};
+use crate::websocket::WebSocket;
 
 /// A new session by polling: its open packet answers the request.
 pub(super) async fn polling(
@@ -38,15 +39,15 @@ pub(super) async fn websocket(
     ask: Ask,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Body>, Refusal> {
-    let accept = accept(&head.headers).ok_or(RequestError::BadRequest)?;
-    let upgrade = upgrade.ok_or(RequestError::BadRequest)?;
+    let accepted = accept(server, head)?;
+    let upgrade = upgrade.ok_or(WebsocketRefusal::Connection)?;
     let permit = permit(server)?;
     let shared = begin(server, head, ask, Transport::Websocket).await?;
     let (max, open) = (server.session.limits.max_payload, server.config.handshake_timeout);
     let websocket = WebSocket::new(upgrade, max, open, Some(permit));
     let sid = shared.about().sid;
     spawn(server, &shared, Some(websocket));
-    let mut response = response::switching(accept);
+    let mut response = response::switching(accepted);
     response::add_headers(server, &mut response, head);
     add_initial_headers(server, &mut response, head, sid);
     Ok(response)
@@ -80,9 +81,10 @@ async fn begin(
     };
     let now = Time::from_origin(server.origin.elapsed());
     let config = Arc::clone(&server.session);
-    let mut session = match ask.protocol {
+    let protocol = ask.protocol.unwrap_or_default();
+    let mut session = match protocol {
         Protocol::V3 => {
-            let base64 = ask.base64 || callback(server, ask.protocol, ask).is_some();
+            let base64 = ask.base64 || callback(server, protocol, ask).is_some();
             Session::new_v3(sid, transport, base64, config, now)
         }
         Protocol::V4 => Session::new(sid, transport, config, now),

@@ -7,6 +7,7 @@
 //!
 //! Start reading at [`answer`].
 
+mod accept;
 mod handshake;
 mod head;
 mod poll;
@@ -92,13 +93,15 @@ where
         Route::Handshake(Transport::Websocket) => {
             handshake::websocket(server, head, ask, upgrade).await
         }
-        Route::Poll(sid) => poll::poll(server, find(server, sid)?.as_ref(), head, ask).await,
-        Route::Post(sid) => post::post(server, find(server, sid)?.as_ref(), head, ask, body).await,
+        Route::Poll(sid) => poll::poll(server, find(server, sid, ask)?.as_ref(), head, ask).await,
+        Route::Post(sid) => {
+            post::post(server, find(server, sid, ask)?.as_ref(), head, ask, body).await
+        }
         Route::Upgrade(sid) => {
-            upgrade::upgrade(server, find(server, sid)?.as_ref(), head, ask, upgrade)
+            upgrade::upgrade(server, find(server, sid, ask)?.as_ref(), head, ask, upgrade)
         }
         Route::OtherMethod(sid) => {
-            find(server, sid)?;
+            find(server, sid, ask)?;
             let mut response = response::empty(StatusCode::METHOD_NOT_ALLOWED);
             let allow = HeaderValue::from_static("GET, POST");
             response.headers_mut().insert(header::ALLOW, allow);
@@ -107,8 +110,14 @@ where
     }
 }
 
-fn find(server: &Inner, sid: Sid) -> Result<Arc<Shared<Inner>>, RequestError> {
-    server.registry.find(sid).ok_or(RequestError::SidUnknown)
+/// The session of a request. Its protocol does not change: a request that names another one, or
+/// none, is not of this session's client.
+fn find(server: &Inner, sid: Sid, ask: Ask) -> Result<Arc<Shared<Inner>>, RequestError> {
+    let shared = server.registry.find(sid).ok_or(RequestError::SidUnknown)?;
+    match ask.protocol == Some(shared.about().protocol) {
+        true => Ok(shared),
+        false => Err(RequestError::BadRequest),
+    }
 }
 
 /// The callback that a session's answers are to be scripts for.

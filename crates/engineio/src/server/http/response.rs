@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Version, header};
 
+use super::accept::Accepted;
 use super::{Body, Parts};
 use crate::proto::RequestError;
-use crate::server::{Inner, Refusal};
+use crate::server::{Inner, Refusal, WebsocketRefusal};
 
 /// A payload, or the `ok` of a POST.
 pub(super) fn polling(body: impl Into<Bytes>, kind: HeaderValue, head: &Parts) -> Response<Body> {
@@ -22,13 +23,17 @@ pub(super) fn polling(body: impl Into<Bytes>, kind: HeaderValue, head: &Parts) -
     response
 }
 
-/// 101, with the headers of RFC 6455; `accept` answers the client's key.
-pub(super) fn switching(accept: HeaderValue) -> Response<Body> {
+/// 101, with the headers of RFC 6455: the answer to the client's key, and the subprotocol if it
+/// offered some.
+pub(super) fn switching(accepted: Accepted) -> Response<Body> {
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accepted.key);
+    if let Some(subprotocol) = accepted.subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
     response
 }
 
@@ -42,6 +47,7 @@ pub(super) fn add_headers(server: &Inner, response: &mut Response<Body>, head: &
 pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
     let (body, kind) = match refusal {
         Refusal::Request(error) => (error.to_json(), JSON),
+        Refusal::Websocket(_) => (RequestError::BadRequest.to_json(), JSON),
         Refusal::Application(text) => (RequestError::Forbidden.to_json_with(text), JSON),
         Refusal::Unavailable(why) => (why.to_string(), TEXT),
     };
@@ -49,8 +55,17 @@ pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
     *response.status_mut() = refusal.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, kind);
-    if let Refusal::Unavailable(_) = refusal {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    match refusal {
+        Refusal::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        Refusal::Websocket(WebsocketRefusal::Method) => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        Refusal::Websocket(WebsocketRefusal::Version) => {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        _ => {}
     }
     response
 }

@@ -3,12 +3,13 @@
 use http::Response;
 use hyper::upgrade::OnUpgrade;
 
+use super::accept::accept;
 use super::{Body, Parts, response};
 use crate::proto::RequestError;
 use crate::proto::request::Ask;
-use crate::server::{Inner, Refusal};
+use crate::server::{Inner, Refusal, WebsocketRefusal};
 use crate::session::Shared;
-use crate::websocket::{WebSocket, accept};
+use crate::websocket::WebSocket;
 
 /// A websocket with the id of a session.
 pub(super) fn upgrade(
@@ -18,8 +19,8 @@ pub(super) fn upgrade(
     ask: Ask,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Body>, Refusal> {
-    let accept = accept(&head.headers).ok_or(RequestError::BadRequest)?;
-    let upgrade = upgrade.ok_or(RequestError::BadRequest)?;
+    let accepted = accept(server, head)?;
+    let upgrade = upgrade.ok_or(WebsocketRefusal::Connection)?;
     let (max, open) = (server.session.limits.max_payload, server.session.upgrade_timeout);
     let websocket = WebSocket::new(upgrade, max, open, None);
     let refused = shared.change_at(|state, now| match state.session.handle_upgrade(now) {
@@ -35,7 +36,7 @@ pub(super) fn upgrade(
     if let Some(websocket) = refused {
         websocket.close();
     }
-    let mut response = response::switching(accept);
+    let mut response = response::switching(accepted);
     response::add_headers(server, &mut response, head);
     Ok(response)
 }

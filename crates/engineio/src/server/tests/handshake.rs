@@ -3,7 +3,9 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::server::{AllowRequest, Cookie, GenerateSid, OnRefused, Parts, ResponseHeaders};
+use crate::server::{
+    AllowRequest, ChooseSubprotocol, Cookie, GenerateSid, OnRefused, Parts, ResponseHeaders,
+};
 
 async fn only_friends(request: Arc<Parts>) -> Result<(), String> {
     tokio::task::yield_now().await;
@@ -131,4 +133,132 @@ async fn old_internet_explorers_are_told_to_leave_payloads_alone() {
     let answer = request(&address, &format!("{OPEN}\r\n{trident}"), "").await;
     assert!(answer.contains("x-xss-protection: 0"), "{answer}");
     assert!(!request(&address, OPEN, "").await.contains("x-xss-protection"));
+}
+
+/// The head of a request for a websocket, with these headers in addition to the usual ones; one that
+/// is there already is replaced.
+fn asking(method: &str, query: &str, headers: &[(&str, &str)]) -> String {
+    let usual = [
+        ("host", "localhost"),
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let kept = usual.iter().filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
+    let lines: String =
+        kept.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} /engine.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\n{lines}")
+}
+
+#[tokio::test]
+async fn a_websocket_that_breaks_a_rule_of_its_handshake_is_refused() {
+    let address = serve(&Server::new(Config::default(), echo)).await;
+    let sid = open(&address).await;
+    for query in [String::new(), format!("&sid={sid}")] {
+        for (headers, line) in [
+            (&[("sec-websocket-key", "short")][..], ""),
+            (&[("sec-websocket-key", "")], ""),
+            (&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=")], ""),
+            (&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZSE=")], ""),
+            (&[("sec-websocket-version", "12")], "sec-websocket-version: 13\r\n"),
+            (&[("sec-websocket-version", "")], "sec-websocket-version: 13\r\n"),
+            (&[("sec-websocket-protocol", "a b")], ""),
+            (&[("sec-websocket-protocol", "a,,b")], ""),
+            (&[("sec-websocket-protocol", "a, a")], ""),
+        ] {
+            let answer = head(&address, &asking("GET", &query, headers)).await;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{headers:?}: {answer}");
+            assert!(answer.contains(line), "{headers:?}: {answer}");
+        }
+    }
+    // Without a session the order of the reference's checks decides: a handshake is a GET.
+    let answer = head(&address, &asking("POST", &format!("&sid={sid}"), &[])).await;
+    assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: GET\r\n"), "{answer}");
+    let answer = head(&address, &asking("POST", "", &[])).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    let answer = head(&address, &asking("GET", &format!("&sid={sid}"), &[])).await;
+    assert!(answer.starts_with("HTTP/1.1 101"), "the session polls on: {answer}");
+    assert!(!answer.contains("sec-websocket-protocol"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_first_subprotocol_is_answered_unless_a_hook_chooses() {
+    let offer = [("sec-websocket-protocol", "my-protocol-v2, my-protocol-v1")];
+    let several = [("sec-websocket-protocol", "a"), ("sec-websocket-protocol", "b,c")];
+    let choosing = |choice: &'static str| {
+        let choose = ChooseSubprotocol::new(move |offered, _| {
+            assert_eq!(offered, ["my-protocol-v2", "my-protocol-v1"]);
+            (!choice.is_empty()).then(|| choice.to_owned())
+        });
+        Config { subprotocol: Some(choose), ..Config::default() }
+    };
+    for (config, offer, answered) in [
+        (Config::default(), &offer[..], Some("my-protocol-v2")),
+        (Config::default(), &several[..], Some("a")),
+        (Config::default(), &[][..], None),
+        (choosing("my-protocol-v1"), &offer[..], Some("my-protocol-v1")),
+        (choosing(""), &offer[..], None),
+        (choosing("not-offered"), &offer[..], None),
+    ] {
+        let address = serve(&Server::new(config, echo)).await;
+        let answer = head(&address, &asking("GET", "", offer)).await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        let lines: Vec<&str> =
+            answer.lines().filter_map(|l| l.strip_prefix("sec-websocket-protocol: ")).collect();
+        assert_eq!(lines, answered.into_iter().collect::<Vec<_>>(), "{offer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_a_session_names_its_protocol() {
+    let config = Config { allow_eio3: true, ..Config::default() };
+    for config in [Config::default(), config] {
+        let address = serve(&Server::new(config, echo)).await;
+        let sid = open(&address).await;
+        for eio in ["", "EIO=3&", "EIO=5&"] {
+            let path = format!("/engine.io/?{eio}transport=polling&sid={sid}");
+            for method in ["GET", "POST"] {
+                let line = format!("{method} {path} HTTP/1.1\r\nhost: localhost");
+                let answer = request(&address, &line, "4a").await;
+                let refused = ("400", r#"{"code":3,"message":"Bad request"}"#);
+                assert_eq!((status(&answer), body(&answer)), refused, "{method} {eio}");
+            }
+        }
+        let unknown =
+            "GET /engine.io/?transport=polling&sid=AAAAAAAAAAAAAAAAAAAA HTTP/1.1\r\nhost: l";
+        assert!(request(&address, unknown, "").await.contains(r#""code":1"#));
+        let answer = request(&address, &with_sid("POST", &sid), "4a").await;
+        assert_eq!(body(&answer), "ok", "the session lives on");
+    }
+}
+
+#[tokio::test]
+async fn small_messages_on_a_websocket_do_not_wait_for_one_another() {
+    for corked in [false, true] {
+        let server = Server::new(Config::default(), echo);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let client = tokio::spawn(async move { websocket(&address, "").await });
+        // The host sets nothing, as `axum::serve` does not.
+        let stream = listener.accept().await.unwrap().0.into_std().unwrap();
+        let seen = stream.try_clone().unwrap();
+        let stream = TcpStream::from_std(stream).unwrap();
+        assert!(!seen.nodelay().unwrap());
+        let service = server.service();
+        let http = http1::Builder::new();
+        match corked {
+            true => {
+                let io = TokioIo::new(Cork::new(stream));
+                tokio::spawn(http.serve_connection(io, service).with_upgrades());
+            }
+            false => {
+                let io = TokioIo::new(stream);
+                tokio::spawn(http.serve_connection(io, service).with_upgrades());
+            }
+        }
+        let mut socket = client.await.unwrap();
+        assert!(text(&mut socket).await.starts_with("0{"));
+        assert!(seen.nodelay().unwrap(), "corked: {corked}");
+    }
 }
