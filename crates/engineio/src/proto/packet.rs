@@ -66,10 +66,7 @@ impl Packet {
             b'4' => Ok(Self::Message(Message::Text(Text::from_checked(wire)))),
             b'5' => Ok(Self::Upgrade),
             b'6' => Ok(Self::Noop),
-            b'b' => {
-                let data = BASE64_STANDARD.decode(rest).map_err(|_| PacketError::Base64)?;
-                Ok(Self::Message(Message::Binary(data.into())))
-            }
+            b'b' => Ok(Self::Message(Message::Binary(decode_base64(rest)?))),
             &first => Err(PacketError::UnknownType { first }),
         }
     }
@@ -189,6 +186,27 @@ impl Frame {
 }
 
 /// Characters of standard base64, with padding, for `n` bytes.
+/// Decodes base64, with white space anywhere in it: some clients write it in lines. Nothing else is
+/// skipped, so what is decoded is what was sent.
+pub(super) fn decode_base64(text: &[u8]) -> Result<Bytes, PacketError> {
+    let decode = |text: &[u8]| BASE64_STANDARD.decode(text).map(Bytes::from);
+    if let Ok(data) = decode(text) {
+        return Ok(data);
+    }
+    let dense: Vec<u8> = text.iter().copied().filter(|byte| !is_white_space(*byte)).collect();
+    match dense.len() < text.len() {
+        true => decode(&dense).map_err(|_| PacketError::Base64),
+        false => Err(PacketError::Base64),
+    }
+}
+
+fn is_white_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == VERTICAL_TAB
+}
+
+/// White space in JavaScript and C, but not in [`u8::is_ascii_whitespace`].
+const VERTICAL_TAB: u8 = 0x0b;
+
 fn base64_len(n: usize) -> usize {
     n.div_ceil(3) * 4
 }
@@ -223,6 +241,24 @@ mod tests {
             ("bAQIDBA==", Packet::Message(Message::Binary(Bytes::from_static(&[1, 2, 3, 4])))),
             ("b", Packet::Message(Message::Binary(Bytes::new()))),
         ]
+    }
+
+    #[test]
+    fn base64_may_be_written_in_lines() {
+        // The official Java client writes lines of 76 characters and ends the last one too.
+        let data: Vec<u8> = (0..=255).collect();
+        let dense = BASE64_STANDARD.encode(&data);
+        let lines: Vec<&str> = (0..dense.len())
+            .step_by(76)
+            .map(|at| dense.get(at..at + 76).unwrap_or(&dense[at..]))
+            .collect();
+        let packet = Packet::Message(Message::Binary(data.into()));
+        for text in [lines.join("\n") + "\n", lines.join("\r\n"), format!(" {dense}\t\x0b\x0c")] {
+            assert_eq!(Packet::decode(format!("b{text}").into()), Ok(packet.clone()), "{text:?}");
+        }
+        for text in ["bAQID\nBA=", "bAQ-D", "b\u{a0}AQID", "bA Q"] {
+            assert_eq!(Packet::decode(text.into()), Err(PacketError::Base64), "{text:?}");
+        }
     }
 
     #[test]

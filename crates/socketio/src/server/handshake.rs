@@ -97,7 +97,7 @@ impl Handshake {
             let value = String::from_utf8_lossy(value.as_bytes());
             match headers.entry(name.as_str().to_owned()) {
                 Entry::Vacant(entry) => _ = entry.insert(value.into_owned()),
-                Entry::Occupied(entry) if ONCE.contains(&name.as_str()) => drop(entry),
+                Entry::Occupied(_) if ONCE.contains(&name.as_str()) => {}
                 Entry::Occupied(mut entry) => {
                     // HTTP/2 lets a client split its cookies over several lines. [RFC 9113, 8.2.3]
                     let between = if *name == header::COOKIE { "; " } else { ", " };

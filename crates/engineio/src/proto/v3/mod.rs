@@ -13,6 +13,7 @@ pub mod payload;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 
+use super::packet::decode_base64;
 use super::{Frame, Message, Packet, PacketError};
 
 /// The packet in a websocket frame. Binary messages come as either form, whatever the client said
@@ -55,8 +56,8 @@ fn decode_text(wire: Bytes) -> Result<Packet, PacketError> {
         return Packet::decode_checked(wire);
     }
     let kind = *wire.get(1).ok_or(PacketError::Empty)?;
-    let data = BASE64_STANDARD.decode(&wire[2..]).map_err(|_| PacketError::Base64)?;
-    typed(kind.wrapping_sub(b'0'), kind, data.into())
+    let data = decode_base64(&wire[2..])?;
+    typed(kind.wrapping_sub(b'0'), kind, data)
 }
 
 /// A packet in its binary form: the type as a number, then the data.

@@ -28,7 +28,7 @@ async fn one_handshake_in_progress_too_many_is_answered_503() {
     }
     let answer = request(&address, &upgrade_request(""), "").await;
     assert_eq!(status(&answer), "503");
-    assert_eq!(body(&answer), "the server has all of its 1 handshakes in progress");
+    assert_eq!(body(&answer), "the server has reached its limit of 1 handshakes in progress");
     assert!(answer.contains("retry-after: "), "{answer}");
     waiting.abort();
     while server.stats().handshakes > 0 {

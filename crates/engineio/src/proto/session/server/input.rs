@@ -159,7 +159,8 @@ impl Session {
                 self.link = Link::Probed { answer: true };
                 Ok(())
             }
-            (Link::Probed { .. }, Ok(Packet::Upgrade)) => {
+            // Some clients leave the probe out and begin with `5`.
+            (Link::Probing | Link::Probed { .. }, Ok(Packet::Upgrade)) => {
                 self.link = Link::Websocket;
                 self.timers.stop(Timer::Upgrade);
                 self.dismiss_get(Packet::Noop);

@@ -4,6 +4,7 @@
 //! link          GET               POST              websocket attached   frame               timer
 //! POLLING       hold              deliver           -> PROBING           -                   -
 //! PROBING       hold              deliver           refuse it            2probe -> PROBED    upgrade -> POLLING
+//!                                                                        5 -> WEBSOCKET
 //!                                                                        other -> POLLING
 //! PROBED        hold, `6` at once deliver           refuse it            5 -> WEBSOCKET      upgrade -> POLLING
 //!                                                                        other -> POLLING

@@ -58,13 +58,28 @@ fn the_probe_is_answered_and_held_gets_are_let_go() {
 
 #[test]
 fn anything_but_a_probe_closes_the_websocket_and_leaves_the_session() {
-    for wire in ["4a", "1", "2", "5", "x", ""] {
+    for wire in ["4a", "1", "2", "x", ""] {
         let mut server = probing();
         assert!(server.handle_frame(Time::ZERO, frame(wire)).is_err(), "{wire}");
         assert_eq!(server.poll_transmit(), Some(Transmit::Close), "{wire}");
         assert!(server.is_open());
         assert_eq!(server.handle_upgrade(Time::ZERO), Ok(()), "a second try may follow");
     }
+}
+
+#[test]
+fn a_client_may_leave_the_probe_out() {
+    let mut server = probing();
+    server.handle_poll(Time::ZERO).unwrap();
+    server.send("waits").unwrap();
+    server.handle_frame(Time::ZERO, frame("5")).unwrap();
+    assert_eq!(server.poll_payload().as_deref(), Some(&b"6"[..]), "the held GET is let go");
+    assert_eq!(server.poll_transmit(), Some(Transmit::Frame(frame("4waits"))), "and loses nothing");
+    assert_eq!(server.poll_transmit(), None);
+    assert_eq!(server.transport(), Transport::Websocket);
+    assert_eq!(server.handle_poll(Time::ZERO), Err(RequestError::BadRequest));
+    server.handle_timeout(Time::ZERO + Config::default().upgrade_timeout);
+    assert!(server.is_open(), "the deadline of the upgrade is over");
 }
 
 #[test]
