@@ -109,3 +109,33 @@ async fn of_the_agents_past_states_only_the_newest_is_replayed() {
     }
     assert_eq!(replayed, [last]);
 }
+
+#[tokio::test]
+async fn an_event_larger_than_a_client_takes_is_sent_with_its_text_once() {
+    let (server, mut client) = with_messages(1).await;
+    let text = "x".repeat(2_500_000);
+    let body = json!({"message": text});
+    let sent = super::rest::post(&server, "/api/conversations/c/message", &body).await;
+    assert_eq!(sent.0, 200);
+    client.open("late", &server.url(), query("c", &[])).await;
+    client.expect("late", "connect").await;
+    for (socket, first) in [("writer", 1), ("late", 0)] {
+        for id in first..2 {
+            let event = event(&mut client, socket).await;
+            assert_eq!(event["id"], id, "{socket}");
+            let len = event.to_string().len();
+            assert!(len < 4 << 20, "{socket}: {len} bytes, a client takes {}", 4 << 20);
+            if id == 1 {
+                assert_eq!(event["args"]["content"], text, "{socket}");
+            }
+        }
+    }
+    // What comes after it comes too, and the log has all of it.
+    client.emit("writer", json!(["oh_user_action", {"type": "message", "message": "after"}])).await;
+    for socket in ["writer", "late"] {
+        assert_eq!(first_id(&mut client, socket).await, 2, "{socket}");
+    }
+    let path = "/api/conversations/c/events?start_id=1&limit=1";
+    let (_, page) = super::rest::get(&server, path).await;
+    assert_eq!(page["events"][0]["message"], text);
+}

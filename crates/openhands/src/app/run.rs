@@ -207,7 +207,7 @@ fn sockets(
     origins: AllowedOrigins,
 ) -> Result<Server, StartError> {
     let mut server = socketio::server::Config::default();
-    server.engine.session.limits.max_payload = http::MAX_BODY;
+    server.engine.session.limits.max_payload = live::MAX_FRAME;
     server.engine.max_sessions = config.max_connections;
     server.engine.origins =
         Origins::Matching(Arc::new(move |origin, headers| origins.allow(origin, headers)));

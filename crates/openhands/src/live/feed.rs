@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::admit::{JoinedClient, Schema};
-use super::frame::{frames, status, text};
+use super::frame::{fitting, frames, status, text};
 use crate::domain::{
     ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
 };
@@ -155,7 +155,8 @@ async fn guide(
     };
     let cause = cause.as_deref().and_then(parse);
     let event = guide_event(&stored, cause.as_ref())?;
-    text(event.to_string().as_bytes())
+    let event = event.to_string();
+    fitting(text(event.as_bytes())?, event.as_bytes())
 }
 
 fn parse(event: &StoredEvent) -> Option<serde_json::Value> {

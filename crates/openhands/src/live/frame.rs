@@ -7,6 +7,7 @@ use engineio::proto::Text;
 use socketio::proto::{Encoded, NamespaceName, encode};
 use socketio::server::{EmitError, Socket};
 
+use super::oversize::shortened;
 use crate::domain::{Ephemeral, EventId, Source};
 use crate::hub::{Envelope, StoredEvent};
 
@@ -40,6 +41,7 @@ fn framed(event: &StoredEvent) -> Option<Encoded> {
         && !is_environment
         // A log may have been opened with another envelope.
         && bytes.starts_with(&ENVELOPE.before)
+        && bytes.len() <= MAX_FRAME
     {
         return Some(packet(bytes));
     }
@@ -50,7 +52,19 @@ fn framed(event: &StoredEvent) -> Option<Encoded> {
         true => text(&as_agent(&event.json))?,
         false => text(&event.json)?,
     };
+    let made = fitting(made, &event.json)?;
     Some(packet(event.form.get_or_init(|| made.text().wire().clone())))
+}
+
+/// The packet, or that of its event made to fit what clients take.
+pub(super) fn fitting(packet: Encoded, event: &[u8]) -> Option<Encoded> {
+    if packet.size() <= MAX_FRAME {
+        return Some(packet);
+    }
+    let max = MAX_FRAME - (ENVELOPE.before.len() + ENVELOPE.after.len());
+    let shortened = shortened(event, max)?;
+    tracing::warn!(bytes = event.len(), max, "an event is sent with its long texts cut");
+    text(&as_agent(&shortened))
 }
 
 /// A packet of bytes that stand in an envelope of ours, or were made by [`text`]: both are UTF-8 and
@@ -85,6 +99,9 @@ fn as_agent(json: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Most bytes of a packet: those of the `maxPayload` that the server announces, above which clients
+/// close their connection.
+pub(crate) const MAX_FRAME: usize = 4 << 20;
 const ENVIRONMENT: &[u8] = br#""source":"environment""#;
 const AGENT: &[u8] = br#""source":"agent""#;
 /// Bytes in which the source must come: id and timestamp are before it.

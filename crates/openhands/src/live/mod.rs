@@ -15,6 +15,7 @@ mod admit;
 mod feed;
 mod frame;
 mod inbound;
+mod oversize;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 use admit::{JoinedClient, admit};
+pub(crate) use frame::MAX_FRAME;
 pub use frame::envelope;
 use inbound::{unknown, user_action};
 
