@@ -43,7 +43,7 @@ impl<'de> ReadBytes<'de> for Received<'de> {
 
 /// The attachments of a packet that is being written: bytes become the next of them, and a placeholder
 /// is written in their place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sent(pub(super) Vec<Bytes>);
 
 impl WriteBytes for Sent {

@@ -123,7 +123,7 @@ impl Context {
 
     fn messages(&self, packet: Encoded) -> Messages {
         #[cfg(feature = "msgpack")]
-        if self.connection.codec == proto::Codec::MessagePack {
+        if matches!(self.connection.codec, proto::Codec::MessagePack) {
             return match msgpack::encode(&packet) {
                 Ok(packed) => Messages::One(packed.into()),
                 Err(error) => {

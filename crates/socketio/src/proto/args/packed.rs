@@ -8,7 +8,7 @@ use rmp_serde::decode::Error;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny};
 
-use super::array::Array;
+use super::Array;
 use super::spread::{Source, Spread};
 use crate::proto::ArgsError;
 use crate::proto::msgpack::read::to_json;

@@ -18,7 +18,7 @@ use super::wire::{self, Cursor, FIX_ARRAY, FIX_MAP, put_array_len};
 use super::{ACK, EVENT};
 use crate::proto::args::Packed;
 use crate::proto::encode::{self as json_encode, Elements, TYPICAL_SIZE, check_name, spread};
-use crate::proto::parser::{Kind, Opening, opening};
+use crate::proto::packet::{Kind, Opening, opening};
 use crate::proto::{
     Args, Body, ConnectionConfig, EncodeError, Encoded, Misuse, NamespaceName, PeerError, parse,
 };

@@ -247,7 +247,7 @@ impl Socket {
 
     #[cfg(feature = "msgpack")]
     fn is_packed(&self) -> bool {
-        self.context().connection.codec == Codec::MessagePack
+        matches!(self.context().connection.codec, Codec::MessagePack)
     }
 
     /// Whether an event is only ever read as MessagePack by this socket's client: no listener looks

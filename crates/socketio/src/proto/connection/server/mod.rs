@@ -26,7 +26,7 @@ use engineio::proto::{Message, Time};
 
 pub use self::version::Version;
 use super::{Event, Events, Incoming, Read, States, unexpected};
-use crate::proto::parser::Announced;
+use crate::proto::packet::Announced;
 use crate::proto::{
     Body, ConnectionConfig, Encoded, Error, NamespaceName, Packet, PeerError, RawJson, encode,
 };
