@@ -232,7 +232,7 @@ pub fn parse(text: &Text, config: &ConnectionConfig) -> Result<Announced, PeerEr
     parse_with(text, config, NamespaceName::from_checked)
 }
 
-/// As [`parse`]. `name` gives a namespace other than `/`, so that one that exists can be shared.
+/// Like [`parse`]. `name` gives a namespace other than `/`, so that one that exists can be shared.
 pub(crate) fn parse_with(
     text: &Text,
     config: &ConnectionConfig,
@@ -393,7 +393,7 @@ fn read_body(
         check(data, max_depth).map_err(json)?;
         Ok(RawJson::from_checked(data))
     };
-    // White space alone is no data: a line typed into a terminal ends in a newline.
+    // White space alone does not count as data: a line typed into a terminal ends in a newline.
     let first = data.iter().find(|byte| !is_space(**byte)).copied();
     match kind {
         Kind::Connect if first.is_none() => Ok(Body::Connect { auth: None }),

@@ -60,7 +60,7 @@ impl SharedPacket {
 
 impl SocketPacket {
     /// The packet as others can read it. None when it was written as MessagePack, which happens
-    /// only when nobody reads it.
+    /// only when no listener or log reads it.
     pub(crate) fn encoded(&self) -> Option<&Encoded> {
         match self {
             Self::Encoded(packet) => Some(packet),

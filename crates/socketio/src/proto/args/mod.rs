@@ -29,7 +29,7 @@ use super::{ArgsError, PeerError, placeholder};
 /// The arguments of one event or ack, as they came, with their attachments.
 ///
 /// Key order, number text and white space inside stay what the peer wrote. Cloning copies no bytes.
-/// Arguments that came as MessagePack become JSON when somebody asks for JSON; types are read without.
+/// Arguments that came as MessagePack become JSON when JSON is asked for; types are read without it.
 #[derive(Clone)]
 pub struct Args(Form);
 
@@ -108,7 +108,7 @@ impl Args {
         }
     }
 
-    /// As [`Args::name`], with halves of surrogate pairs as they came.
+    /// The bytes of [`Args::name`], with halves of surrogate pairs as they came.
     pub(super) fn name_text(&self) -> Cow<'_, [u8]> {
         match &self.0 {
             Form::Json(array) => array.name_text(),

@@ -2,7 +2,7 @@
 //!
 //! Pure. Data is written once, as `serde_json` would write it; bytes anywhere in it leave as
 //! attachments, with a placeholder in their place. Types come in, or arguments that were received, and an
-//! [`Encoded`] goes out, whose bytes all receivers share. [`spread`] makes arguments of a type, for JSON
+//! [`Encoded`] goes out, whose bytes all receivers share. `spread` makes arguments of a type, for JSON
 //! and for MessagePack: the fields of a tuple are one argument each, a unit is none, anything else is one.
 
 mod amend;
@@ -71,7 +71,7 @@ impl Encoded {
 /// Encodes an event.
 ///
 /// A tuple, tuple struct or array is spread over several arguments. `()`, and every type that `serde`
-/// writes as a unit, is no argument. Any other type is one. Write `None::<()>` for a literal `null`.
+/// writes as a unit, add no argument. Any other type is one argument. Write `None::<()>` for a literal `null`.
 ///
 /// # Errors
 /// [`Misuse::ReservedName`], or [`EncodeError::Json`] for data that does not become JSON.
@@ -300,7 +300,7 @@ pub(super) trait Elements {
     fn next(&mut self) -> Self::One<'_>;
 }
 
-/// Writes `args` as elements of an array. The type is asked once, whatever it is.
+/// Writes `args` as elements of an array. The type is serialized once.
 pub(super) fn spread<T, E>(args: &T, elements: &mut E) -> Result<(), E::Error>
 where
     T: Serialize + ?Sized,

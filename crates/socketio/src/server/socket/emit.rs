@@ -19,7 +19,7 @@ impl Socket {
     /// | data | arguments |
     /// |---|---|
     /// | a tuple, an array of fixed length, a tuple struct | as many as it has |
-    /// | `()`, whatever serde writes as a unit | none; one that is `null` is `None::<()>` |
+    /// | `()`, whatever serde writes as a unit | none; for an argument that is `null`, use `None::<()>` |
     /// | anything else, a `Vec` or a map too | one |
     ///
     /// Values that serde treats as bytes ([`Bytes`](bytes::Bytes), but not `[u8]` or `Vec<u8>`) are

@@ -3,7 +3,7 @@
 //! ```text
 //! state of a namespace   CONNECT        EVENT, ACK   DISCONNECT        binary, text
 //! (none)                 -> CONNECTING  error        error             as `Reassembly` says,
-//! CONNECTING             error (1)      yield        yield -> (none)   whatever the state
+//! CONNECTING             error (1)      yield        yield -> (none)   in every state
 //! JOINED                 error (1)      yield        yield -> (none)
 //! LEFT                   -> CONNECTING  ignore       ignore -> (none)
 //!
