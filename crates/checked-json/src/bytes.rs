@@ -1,4 +1,4 @@
-//! Hooks for programs that carry byte strings beside their JSON, which has none.
+//! Hooks for programs that carry byte strings next to their JSON, since JSON has no byte strings.
 //!
 //! ```
 //! use std::borrow::Cow;

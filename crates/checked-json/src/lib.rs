@@ -38,21 +38,21 @@
 //!
 //! # The hooks for bytes
 //!
-//! JSON has no byte strings. A program that carries them beside its JSON tells a [`Reader`] and a
+//! JSON has no byte strings. A program that carries them next to its JSON tells a [`Reader`] and a
 //! [`Writer`] how, by the two traits of [`bytes`]:
 //!
 //! - [`ReadBytes`]: a type asks for bytes, and the JSON has an object there. The hook is given the
 //!   object's members and answers with the bytes that they stand for.
 //! - [`WriteBytes`]: a type writes bytes. The hook takes them and writes some JSON in their place.
 //!
-//! Both are type parameters, compiled for each hook. [`AsJson`], the default, is no hook: bytes are
+//! Both are type parameters, compiled for each hook. [`AsJson`], the default, adds nothing: bytes are
 //! strings and arrays of numbers, as with `serde_json`, and nothing is spent on the question.
 //!
 //! # What must never happen
 //!
-//! - A panic, an endless loop or an allocation beyond the size of the text, whatever the bytes are.
+//! - A panic, an endless loop or an allocation beyond the size of the text, for any bytes.
 //!   Text that was not checked gives an error or some value.
-//! - Recursion over text that nobody asked a type for: checking and skipping walk with a counter.
+//! - Recursion over text that is not read as a type: checking and skipping walk with a counter.
 //! - A value that differs from `serde_json`'s. Where a type refuses, `serde_json` reads the text once
 //!   more and has the last word.
 //!
@@ -72,7 +72,7 @@ pub use self::read::{Number, Reader, from_checked};
 pub use self::scan::Scanner;
 pub use self::write::{Open, Writer, to_vec, write_string};
 
-/// Deepest nesting that [`check`] can follow, whatever limit it is given. `serde_json` reads types to
+/// Deepest nesting that [`check`] can follow; higher limits mean this one. `serde_json` reads types to
 /// about the same depth.
 pub const DEEPEST: usize = 128;
 

@@ -107,7 +107,7 @@ impl<'a> Scanner<'a> {
     /// No recursion: of each open bracket one `bool` is kept, in an array of fixed size.
     #[inline(never)]
     fn value(self, around: usize, max: usize) -> Result<Self, JsonError> {
-        // A local copy, whose address nobody takes: the compiler keeps its fields in registers.
+        // A local copy whose address is not taken: the compiler keeps its fields in registers.
         let Self { bytes, at, block, marks } = self;
         let mut scan = Self { bytes, at, block, marks };
         let mut depth = around;
@@ -237,7 +237,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// As [`space`](Self::space), for a caller that expects some.
+    /// Like [`space`](Self::space), for a caller that expects some.
     // Marked cold and called last: otherwise the compiler turns the comparisons before it into a
     // table of jumps.
     #[inline(always)]
@@ -292,7 +292,7 @@ impl<'a> Scanner<'a> {
         &self.bytes[start..self.at]
     }
 
-    /// As [`plain`](Self::plain), without giving the bytes.
+    /// Like [`plain`](Self::plain), without giving the bytes.
     // A block is looked at once, however many strings and escapes it holds. The end of the text counts
     // as a mark, so that nothing here passes it.
     #[inline(always)]
@@ -391,7 +391,7 @@ pub(crate) fn look(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// As [`find`], for the last block, which is shorter than [`BLOCK`].
+/// Like [`find`], for the last block, which is shorter than [`BLOCK`].
 #[inline(never)]
 fn look_at_end(bytes: &[u8], at: usize) -> (usize, u64) {
     let left = bytes.len().saturating_sub(at);
@@ -413,7 +413,7 @@ fn marks(block: &[u8; BLOCK]) -> u64 {
     lanes.iter().enumerate().fold(0, marks)
 }
 
-/// As [`look`], for 16 bytes.
+/// Like [`look`], for 16 bytes.
 #[inline]
 pub(crate) fn lane_marks(lane: &[u8; 16]) -> u32 {
     let lane = u8x16::new(*lane);

@@ -33,7 +33,7 @@ pub fn from_checked<'de, T: Deserialize<'de>>(checked: &'de [u8]) -> Result<T, E
     read_alone(checked).or_else(|_| by_serde_json(checked))
 }
 
-/// Reads without `serde_json` behind it. The errors name no line and column.
+/// Reads without falling back on `serde_json`. The errors name no line and column.
 #[inline]
 fn read_alone<'de, T: Deserialize<'de>>(checked: &'de [u8]) -> Result<T, Error> {
     let mut reader = Reader::new(checked, AsJson)?;
@@ -161,7 +161,7 @@ impl<'de, B: ReadBytes<'de>> Reader<'de, B> {
         }
     }
 
-    /// As [`string`](Self::string), for a type that asks for bytes: these may hold half a surrogate
+    /// Like [`string`](Self::string), for a type that asks for bytes: these may hold half a surrogate
     /// pair, as with `serde_json`.
     fn string_as_bytes<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.plain_string() {

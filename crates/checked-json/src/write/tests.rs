@@ -141,7 +141,7 @@ fn keys_of_maps() {
     same(&BTreeMap::from([(Some(1), 1)]));
 }
 
-/// A map of one key, whatever that is.
+/// A map with one key of any type.
 struct Under<K>(K);
 
 impl<K: Serialize> Serialize for Under<K> {

@@ -2,6 +2,7 @@
 //! have its own.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
@@ -21,11 +22,13 @@ pub(crate) type EventMiddleware<S> =
 /// The handlers of a namespace or of a socket, under a lock.
 pub(crate) struct HandlerTable<S: EventSocket> {
     handlers: RwLock<Handlers<S>>,
+    /// Whether there are listeners of outgoing events. Read without the lock for each event sent.
+    pub(crate) has_outgoing: AtomicBool,
 }
 
 impl<S: EventSocket> Default for HandlerTable<S> {
     fn default() -> Self {
-        Self { handlers: RwLock::default() }
+        Self { handlers: RwLock::default(), has_outgoing: AtomicBool::new(false) }
     }
 }
 
@@ -38,6 +41,7 @@ impl<S: EventSocket> HandlerTable<S> {
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
         // Dropping a handler may run foreign code, so not under the lock.
         let dropped = change(&mut handlers);
+        self.has_outgoing.store(!handlers.outgoing.is_empty(), Ordering::Release);
         drop(handlers);
         drop(dropped);
     }

@@ -1,4 +1,4 @@
-//! The knobs of a connection.
+//! The configuration of a connection: its codec and its limits.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
-    /// Text with JSON in it, and attachments behind it: the reference's default parser.
+    /// Text with JSON in it, followed by attachments: the reference's default parser.
     #[default]
     Json,
     /// One binary message each: `socket.io-msgpack-parser`.
@@ -23,7 +23,7 @@ pub struct ConnectionConfig {
     /// Most attachments of one packet. Default 10, as the reference since 4.2.6.
     pub max_attachments: usize,
     /// Most bytes of all attachments of one packet. Default 10 MiB.
-    /// Held until the packet is complete, then by whoever holds its arguments.
+    /// They are held until the packet is complete, then as long as its arguments.
     pub max_attachment_bytes: usize,
     /// Time from a packet's text to its last attachment. Default 60 s.
     pub attachments_timeout: Duration,
@@ -38,7 +38,7 @@ pub struct ConnectionConfig {
     /// Default 64. While so many that the client left are still being handled, the server reads
     /// nothing more from it.
     pub max_namespaces: usize,
-    /// Most acks that this side awaits from one socket, as [`Acks`](super::Acks) are made with.
+    /// Most acks that this side awaits from one socket: the limit of its [`Acks`](super::Acks).
     /// Default 1000. When full, an emission that asks for an ack is refused and not sent.
     pub max_pending_acks: usize,
     /// Most digits of an ack id, at most `u64::MAX` in value. Default 20.

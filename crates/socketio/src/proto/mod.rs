@@ -7,21 +7,18 @@
 //!
 //! No panic may be reachable from bytes, and nothing grows beyond a limit in [`ConnectionConfig`].
 //!
-//! Start reading in `packet.rs` (the table of packets), then `parser.rs` (text to packet), `encode/`
-//! (packet to text) and `connection/` (who may send what when).
+//! Start reading in `packet.rs` (the table of packets, and text to packet), then `encode/` (packet to
+//! text) and `connection/` (who may send what when).
 
 mod ack;
 mod args;
-mod attachments;
 mod config;
 mod connection;
 pub mod encode;
 mod error;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
-mod namespace;
 mod packet;
-mod parser;
 mod placeholder;
 mod raw;
 #[cfg(test)]
@@ -29,14 +26,13 @@ mod tests;
 
 pub use ack::Acks;
 pub use args::Args;
-pub use attachments::Reassembly;
 pub use config::{Codec, ConnectionConfig};
-pub use connection::{ClientConnection, ClientEvent, Event, Events, ServerConnection, Version};
+pub use connection::{
+    ClientConnection, ClientEvent, Event, Events, Reassembly, ServerConnection, Version,
+};
 pub use encode::Encoded;
 pub use error::{ArgsError, EncodeError, Error, Misuse, PeerError, TooManyAcks};
-pub use namespace::NamespaceName;
-pub use packet::{Body, Packet};
-pub use parser::{Announced, parse};
+pub use packet::{Announced, Body, NamespaceName, Packet, parse};
 pub use raw::RawJson;
 
 pub use checked_json::JsonError;

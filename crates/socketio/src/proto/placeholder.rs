@@ -43,7 +43,7 @@ impl<'de> ReadBytes<'de> for Received<'de> {
 
 /// The attachments of a packet that is being written: bytes become the next of them, and a placeholder
 /// is written in their place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sent(pub(super) Vec<Bytes>);
 
 impl WriteBytes for Sent {
@@ -70,8 +70,8 @@ pub(super) fn check(checked: &[u8], attachments: usize) -> Result<(), PeerError>
 fn are_usual(checked: &[u8], attachments: usize) -> bool {
     let is_usual = |at: usize| {
         let end = at + MARK.len();
-        let behind = checked[end..].strip_prefix(b"\":true,\"num\":");
-        let digits = behind.and_then(|rest| rest.split(|byte| *byte == b'}').next());
+        let rest = checked[end..].strip_prefix(b"\":true,\"num\":");
+        let digits = rest.and_then(|rest| rest.split(|byte| *byte == b'}').next());
         let num = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse::<usize>().ok());
         checked[..at].ends_with(b"{\"") && num.is_some_and(|num| num < attachments)
     };
@@ -80,7 +80,7 @@ fn are_usual(checked: &[u8], attachments: usize) -> bool {
     })
 }
 
-/// As [`check`], whatever they look like.
+/// Like [`check`], for placeholders in any spelling.
 fn read(checked: &[u8], attachments: usize) -> Result<(), PeerError> {
     let mut open: Vec<Frame> = Vec::new();
     let mut rest = checked;
@@ -91,8 +91,8 @@ fn read(checked: &[u8], attachments: usize) -> Result<(), PeerError> {
             b'-' | b'0'..=b'9' | b'a'..=b'z' => value_len(rest),
             _ => 1,
         };
-        let (token, behind) = rest.split_at(len.max(1));
-        rest = behind;
+        let (token, after) = rest.split_at(len.max(1));
+        rest = after;
         match byte {
             b' ' | b'\n' | b'\r' | b'\t' | b':' => {}
             b',' => {

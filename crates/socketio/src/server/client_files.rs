@@ -19,7 +19,7 @@ use http_body_util::{Either, Full};
 /// uses this.
 ///
 /// `npm install socket.io-client` puts them into `node_modules/socket.io-client/dist`. They are
-/// read once, and served from memory by their names, below whatever path the service is at:
+/// read once, and served from memory by their names, below the path of the service:
 /// `socket.io`, maybe `.msgpack` or `.esm`, maybe `.min`, then `.js`, maybe `.map`. A name of this
 /// form without a file is answered 404; all other requests go to the inner service.
 ///

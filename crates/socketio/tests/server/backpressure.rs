@@ -25,7 +25,7 @@ async fn stuffed(server: &Server) -> (Client, Socket) {
 pub(crate) async fn fill(socket: &Socket) {
     let filler = "x".repeat(64 << 10);
     let mut full = 0;
-    // The system's own buffers take some; the driver must have had its turns.
+    // The system's buffers take some first, and the driver needs time to fill them.
     while full < 10 {
         match socket.emit("fill", &filler) {
             Ok(()) => full = 0,
@@ -153,7 +153,7 @@ async fn room_is_waited_for_until_what_was_refused_fits() {
     assert!(socket.ready().now_or_never().is_some());
     let large = "x".repeat(800);
     assert!(matches!(socket.emit("large", &large), Err(EmitError::Full(_))));
-    // Less than half is taken: whoever tried again at once would try for ever.
+    // Less than half is taken: a sender that tried again at once would try for ever.
     assert!(socket.ready().now_or_never().is_none());
     let (answer, ()) = tokio::join!(poller.get(""), async {
         socket.ready().await;

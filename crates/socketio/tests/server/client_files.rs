@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::service::Service as _;
 use socketio::server::{ClientFiles, ClientFilesError, Server};
 
-/// A folder that is gone with its test.
+/// A folder that is removed at the end of its test.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -116,7 +116,7 @@ impl Client {
         }
     }
 
-    /// Cuts the connection without a word.
+    /// Cuts the connection without a close frame.
     pub(crate) fn cut(self) {
         drop(self.websocket.into_inner());
     }

@@ -42,7 +42,7 @@ async fn an_event_is_encoded_once_however_many_receive_it() {
     let counted = Counted::default();
     server.emit("all", &counted).unwrap();
     assert_eq!(counted.take(), 1);
-    // A tuple is spread over arguments; its parts are written once all the same.
+    // A tuple is spread over arguments; its parts are also written once.
     server.to(["red", "blue"]).emit("rooms", &(1, &counted)).unwrap();
     assert_eq!(counted.take(), 1);
     let acks = server.to("red").emit_with_ack("asked", &(&counted,)).unwrap();

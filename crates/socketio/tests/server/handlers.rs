@@ -84,7 +84,7 @@ async fn failures_are_answered_told_and_counted_and_the_socket_lives_on() {
     assert_eq!(ask(&mut client, r#"23["panics"]"#).await, r#"33[{"error":"internal error"}]"#);
     let unknown = ask(&mut client, r#"24["unknown"]"#).await;
     assert_eq!(unknown, r#"34[{"error":"no handler for event \"unknown\""}]"#);
-    // Without an ack to answer by.
+    // Without an ack: the refusal cannot be sent.
     client.send(r#"2["fails"]"#).await;
     assert_eq!(ask(&mut client, r#"25["fails"]"#).await, r#"35[{"error":"no luck"}]"#);
     let counts = server.counts();

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::common::{Client, connected, next, serve};
 
-/// Waits until the engine has taken so many packets of clients, and its sessions had their turns.
+/// Waits until the engine has taken so many packets of clients, and its sessions were polled.
 async fn taken(server: &Server, packets: u64) {
     while server.engine().stats().packets_in < packets {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Clients that speak MessagePack: what handlers see is the same.
+//! Clients that speak MessagePack: handlers see the same data.
 
 use std::collections::BTreeMap;
 

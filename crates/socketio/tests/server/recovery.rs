@@ -78,7 +78,7 @@ async fn a_lost_client_gets_its_socket_back_and_what_it_missed() {
     world.server.to("room").emit("room", &()).unwrap();
     world.server.to("elsewhere").emit("not for it", &()).unwrap();
     world.server.except("room").emit("not for it", &()).unwrap();
-    // A handle to the lost socket still speaks to whoever comes back.
+    // A handle to the lost socket still sends to the client that came back.
     socket.emit("direct", &bytes::Bytes::from_static(b"b")).unwrap();
 
     let (mut client, answer, back) = world.back(&pid, Some(&offset(&seen))).await;

@@ -137,7 +137,7 @@ async fn sockets_are_moved_and_disconnected_from_outside() {
     server.to("in").disconnect_sockets(false).unwrap();
     assert_eq!(a.recv().await, "1");
     assert_eq!(sa.disconnected().await.as_str(), "server namespace disconnect");
-    // The connection is still there, the other one not.
+    // The connection is still open; the other one is closed.
     a.send("0").await;
     assert!(a.recv().await.starts_with("0{"));
     server.except(sa.id()).to(sb.id()).disconnect_sockets(true).unwrap();

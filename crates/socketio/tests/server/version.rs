@@ -8,7 +8,7 @@ use crate::common::{Client, connected, next, serve};
 fn server() -> Server {
     let mut config = Config::default();
     config.engine.allow_eio3 = true;
-    // Such a client has no part in it, and is not harmed by it.
+    // Recovery does not apply to such a client, and does not disturb it.
     config.recovery = Some(Recovery::default());
     Server::new(config)
 }
@@ -27,7 +27,7 @@ async fn the_root_namespace_is_joined_by_opening_the_connection() {
     assert_eq!(client.recv().await, "31[3]");
     server.to(&*sid).emit_with_ack("asked", &()).unwrap();
     assert_eq!(client.recv().await, r#"20["asked"]"#);
-    // Clients of other makes ask for it all the same.
+    // Some other clients send a CONNECT for it nevertheless.
     client.send("0").await;
     assert_eq!(client.recv().await, "0");
     socket.disconnect();
@@ -60,7 +60,7 @@ async fn other_namespaces_are_joined_with_a_query() {
     assert_eq!(server.of("/admin").unwrap().sockets().len(), 1);
     client.send("1/admin,").await;
     client.assert_quiet().await;
-    // A name is as long as one may be; its query is longer than it may be.
+    // The name is as long as allowed; its query is longer than allowed.
     client.send(&format!("0/admin?token={},", "x".repeat(5_000))).await;
     client.closed().await;
 }

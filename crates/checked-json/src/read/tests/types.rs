@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Nothing {
     }
 }
 
-/// Takes two elements, whatever follows.
+/// Takes two elements and ignores what follows.
 #[derive(Debug)]
 pub(super) struct Two;
 

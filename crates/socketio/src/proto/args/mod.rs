@@ -1,10 +1,9 @@
 //! Arguments of an event or ack: as they came until a handler asks for a type. [spec: EVENT, ACK]
 //!
-//! A packet's array comes in, JSON that was checked (`array.rs`) or plain MessagePack (`packed.rs`), and
-//! then its attachments. Types go out: `spread.rs` gives a tuple one argument per field. Nothing is
+//! A packet's array comes in, JSON that was checked ([`Array`]) or plain MessagePack (`packed.rs`),
+//! and then its attachments. Types go out: `spread.rs` gives a tuple one argument per field. Nothing is
 //! parsed before it is asked for, and what is sent on leaves byte for byte.
 
-mod array;
 #[cfg(feature = "msgpack")]
 mod packed;
 #[cfg(not(feature = "msgpack"))]
@@ -16,20 +15,21 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use checked_json::{ArrayHead, elements};
+use bytes::{Buf, Bytes};
+use checked_json::{ArrayHead, elements, trim};
 use serde::Deserialize;
 
-use self::array::Array;
 pub(super) use self::packed::Packed;
-use super::{ArgsError, PeerError};
+use self::spread::{Json, Spread};
+use super::{ArgsError, PeerError, placeholder};
 
 /// The arguments of one event or ack, as they came, with their attachments.
 ///
 /// Key order, number text and white space inside stay what the peer wrote. Cloning copies no bytes.
-/// Arguments that came as MessagePack become JSON when somebody asks for JSON; types are read without.
+/// Arguments that came as MessagePack become JSON when JSON is asked for; types are read without it.
 #[derive(Clone)]
 pub struct Args(Form);
 
@@ -108,7 +108,7 @@ impl Args {
         }
     }
 
-    /// As [`Args::name`], with halves of surrogate pairs as they came.
+    /// The bytes of [`Args::name`], with halves of surrogate pairs as they came.
     pub(super) fn name_text(&self) -> Cow<'_, [u8]> {
         match &self.0 {
             Form::Json(array) => array.name_text(),
@@ -213,5 +213,93 @@ impl Eq for Args {}
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Args").field(self.array()).finish()
+    }
+}
+
+/// The array of an event or ack, from bracket to bracket, with its attachments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Array {
+    json: Bytes,
+    /// The event's name in it; empty for an ack.
+    name: Range<usize>,
+    /// The name differs from the text between the quotes: it has escapes, or is a number.
+    is_escaped: bool,
+    /// Where the first argument begins.
+    start: usize,
+    len: usize,
+    attachments: Vec<Bytes>,
+}
+
+impl Array {
+    /// `None` when the first element is neither a string nor a number.
+    fn of_event(json: Bytes, head: ArrayHead) -> Option<Self> {
+        match json[head.first.clone()].first() {
+            Some(b'"' | b'-' | b'0'..=b'9') => {}
+            _ => return None,
+        }
+        let ArrayHead { first, rest_at, end, len } = head;
+        Some(Self::between(json, first, rest_at, end, len - 1))
+    }
+
+    fn of_ack(json: Bytes, head: ArrayHead) -> Self {
+        let start = head.first.start;
+        Self::between(json, start..start, start, head.end, head.len)
+    }
+
+    /// No arguments.
+    #[cfg(feature = "msgpack")]
+    pub(super) fn nothing() -> Self {
+        let json = Bytes::from_static(b"[]");
+        Self { json, name: 1..1, is_escaped: true, start: 1, len: 0, attachments: Vec::new() }
+    }
+
+    /// Cuts away the white space around the array.
+    fn between(mut json: Bytes, name: Range<usize>, start: usize, end: usize, len: usize) -> Self {
+        let open = json.iter().position(|byte| *byte == b'[').unwrap_or_default();
+        let is_escaped =
+            json[name.clone()].first() != Some(&b'"') || json[name.clone()].contains(&b'\\');
+        json.truncate(end + 1);
+        json.advance(open);
+        Self {
+            json,
+            is_escaped,
+            name: name.start - open..name.end - open,
+            start: start - open,
+            len,
+            attachments: Vec::new(),
+        }
+    }
+
+    /// Completes the arguments. Every placeholder must name one of `attachments`.
+    fn attach(&mut self, attachments: Vec<Bytes>) -> Result<(), PeerError> {
+        placeholder::check(&self.json, attachments.len())?;
+        self.attachments = attachments;
+        Ok(())
+    }
+
+    fn name_text(&self) -> Cow<'_, [u8]> {
+        match self.is_escaped {
+            true => placeholder::unescape(&self.json[self.name.clone()]),
+            false => self.json[self.name.start + 1..self.name.end - 1].into(),
+        }
+    }
+
+    fn raw(&self) -> &[u8] {
+        trim(&self.json[self.start..self.json.len() - 1])
+    }
+
+    fn size(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ArgsError> {
+        let (raw, len) = (self.raw(), self.len);
+        match T::deserialize(Spread::of(Json::new(raw, &self.attachments), len)) {
+            // `serde_json` says what is wrong, and where.
+            Err(ArgsError::Type { .. }) if self.attachments.is_empty() => {
+                T::deserialize(Spread::of(Json::SerdeJson(raw), len))
+            }
+            read => read,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments that stay MessagePack until somebody asks for JSON.
+//! Arguments that stay MessagePack until JSON is asked for.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ use rmp_serde::decode::Error;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny};
 
-use super::array::Array;
+use super::Array;
 use super::spread::{Source, Spread};
 use crate::proto::ArgsError;
 use crate::proto::msgpack::read::to_json;
@@ -74,7 +74,7 @@ impl Packed {
                 0 => Some(Array::of_ack(json.clone(), head)),
                 _ => Array::of_event(json.clone(), head),
             });
-            // What was checked becomes JSON. Without arguments is what remains if it did not.
+            // Checked data always becomes JSON. If it ever did not, there are no arguments.
             array.unwrap_or_else(Array::nothing)
         })
     }

@@ -41,7 +41,7 @@ impl<S> Spread<S> {
 /// JSON, and which of the two readers reads it.
 pub(super) enum Json<'de> {
     Ours(Reader<'de, Received<'de>>),
-    /// For the words of an error, where there are no attachments.
+    /// Reads again with `serde_json`, for its error message. Only without attachments.
     SerdeJson(&'de [u8]),
 }
 

@@ -99,7 +99,7 @@ fn an_argument_of_another_type_is_an_error_with_its_index() {
     let args = event(r#"1,"a",[]"#);
     assert!(matches!(args.parse::<(i32, i32)>(), Err(ArgsError::Type { index: 1, .. })));
     assert!(matches!(args.parse::<String>(), Err(ArgsError::Type { index: 0, .. })));
-    // JSON that no string can hold: read only by who asks for it.
+    // JSON that a string cannot hold is an error only for the type that reads it.
     let half = event(r#"1,"\ud800""#);
     assert_eq!(half.parse::<i32>().unwrap(), 1);
     assert!(matches!(half.parse::<(i32, String)>(), Err(ArgsError::Type { index: 1, .. })));
@@ -120,7 +120,7 @@ fn the_error_of_an_argument_is_that_of_serde_json() {
     let error = args.parse::<String>().unwrap_err();
     let string = "invalid type: integer `1`, expected a string at line 1 column 1";
     assert_eq!(source(error), (0, string.to_owned()));
-    // Where attachments are, it is ours.
+    // With attachments, the error is that of our own reader.
     let args = binary("1,[\"a\",2]", &[b"one"]);
     let error = args.parse::<(i32, (&str, Bytes))>().unwrap_err();
     let bytes = "invalid type: integer `2`, expected byte array";
@@ -128,7 +128,7 @@ fn the_error_of_an_argument_is_that_of_serde_json() {
 }
 
 #[test]
-fn an_argument_that_a_type_refused_is_passed_over() {
+fn an_argument_that_a_type_refused_is_skipped() {
     struct Second(Option<i32>);
     impl<'de> Deserialize<'de> for Second {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -195,19 +195,19 @@ fn bytes_receive_the_attachment_of_their_placeholder() {
 }
 
 #[test]
-fn what_is_no_placeholder_is_no_attachment() {
+fn only_placeholders_are_read_as_attachments() {
     let args = binary(r#"{"_placeholder":false,"num":0},"text",[1,2],null,{"a":1}"#, &[b"one"]);
     assert!(matches!(args.parse::<(Bytes,)>(), Err(ArgsError::Type { index: 0, .. })));
     let (_, text, list, none): (IgnoredAny, Bytes, Bytes, Option<Bytes>) = args.parse().unwrap();
     assert_eq!((&text[..], &list[..], none), (&b"text"[..], &[1, 2][..], None));
-    // Without attachments a placeholder is an object like another.
+    // Without attachments a placeholder is an ordinary object.
     let plain = event(r#"{"_placeholder":true,"num":0}"#);
     assert!(plain.parse::<Bytes>().is_err());
     assert_eq!(plain.parse::<Value>().unwrap(), json!({"_placeholder": true, "num": 0}));
 }
 
 #[test]
-fn other_types_read_the_same_beside_attachments() {
+fn other_types_read_the_same_with_attachments() {
     let text = r#"-1,18446744073709551615,1.5,"a\n","b",true,null,{"b":1, "a":[]}"#;
     type All<'a> = (i8, u64, f64, String, char, bool, Option<()>, &'a RawValue);
     for args in [event(text), binary(text, &[b"unused"])] {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::array::Array;
+use super::Array;
 
 /// There is none.
 pub(in crate::proto) enum Packed {}

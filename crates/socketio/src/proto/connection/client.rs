@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Packets for a namespace that this side has left, or was refused, may still be on their way: they
-//! are ignored, as by the reference's client. Attachments are gathered whatever the state, since
+//! are ignored, as by the reference's client. Attachments are gathered in every state, since
 //! the binary messages come all the same. An error closes the whole connection.
 
 use std::borrow::Cow;

@@ -59,7 +59,7 @@ mod tests {
     use crate::proto::{NamespaceName, encode};
 
     #[test]
-    fn an_ack_id_goes_behind_the_namespace_and_a_last_argument_before_the_bracket() {
+    fn an_ack_id_follows_the_namespace_and_a_last_argument_precedes_the_bracket() {
         let bytes = (Bytes::from_static(b"x"),);
         for (namespace, plain, binary) in [
             ("/", r#"47["a",1,"o"]"#, r#"51-7["a",{"_placeholder":true,"num":0},"o"]"#),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn acks_and_control_packets_are_no_plain_events() {
+    fn acks_and_control_packets_are_not_plain_events() {
         let root = NamespaceName::default();
         assert!(!encode::ack(&root, 1, &()).unwrap().is_plain_event(&root));
         assert!(!encode::disconnect(&root).is_plain_event(&root));

@@ -2,26 +2,26 @@
 //!
 //! Pure. Data is written once, as `serde_json` would write it; bytes anywhere in it leave as
 //! attachments, with a placeholder in their place. Types come in, or arguments that were received, and an
-//! [`Encoded`] goes out, whose bytes all receivers share.
+//! [`Encoded`] goes out, whose bytes all receivers share. `spread` makes arguments of a type, for JSON
+//! and for MessagePack: the fields of a tuple are one argument each, a unit is none, anything else is one.
 
 mod amend;
 mod control;
-mod spread;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use checked_json::{Writer, write_string};
 use engineio::proto::{Message, Text};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeTuple, SerializeTupleStruct, Serializer};
 
 use self::control::control;
 pub use self::control::{
     connect, connect_error, connect_error_v4, connect_v4, connect_with_pid, disconnect,
 };
-pub(super) use self::spread::{Elements, spread};
 use super::packet::reserved;
 use super::placeholder::Sent;
 use super::{Args, Body, EncodeError, Misuse, NamespaceName, Packet, RawJson};
@@ -71,7 +71,7 @@ impl Encoded {
 /// Encodes an event.
 ///
 /// A tuple, tuple struct or array is spread over several arguments. `()`, and every type that `serde`
-/// writes as a unit, is no argument. Any other type is one. Write `None::<()>` for a literal `null`.
+/// writes as a unit, add no argument. Any other type is one argument. Write `None::<()>` for a literal `null`.
 ///
 /// # Errors
 /// [`Misuse::ReservedName`], or [`EncodeError::Json`] for data that does not become JSON.
@@ -163,7 +163,7 @@ fn finish_with<T: Serialize + ?Sized>(
     args: &T,
     len: usize,
 ) -> Result<Encoded, EncodeError> {
-    let writer = Writer::new(wire, Sent::default());
+    let writer = Writer::new(wire, Sent(Vec::new()));
     let mut array = JsonArray { writer, is_empty: len == 0 };
     spread(args, &mut array).map_err(EncodeError::Json)?;
     let Writer { text: mut wire, bytes: Sent(attachments) } = array.writer;
@@ -285,6 +285,147 @@ fn plain(wire: Vec<u8>) -> Encoded {
 
 pub(super) fn check_name(name: &str) -> Result<(), Misuse> {
     reserved(name.as_bytes()).map_or(Ok(()), |name| Err(Misuse::ReservedName { name }))
+}
+
+/// An open array, which takes arguments one after the other in the format that it has.
+pub(super) trait Elements {
+    /// Writes one argument.
+    type One<'a>: Serializer<Ok = (), Error = Self::Error>
+    where
+        Self: 'a;
+    /// What an argument may be refused with.
+    type Error: serde::ser::Error;
+
+    /// Begins the next argument.
+    fn next(&mut self) -> Self::One<'_>;
+}
+
+/// Writes `args` as elements of an array. The type is serialized once.
+pub(super) fn spread<T, E>(args: &T, elements: &mut E) -> Result<(), E::Error>
+where
+    T: Serialize + ?Sized,
+    E: Elements,
+{
+    args.serialize(Spread(elements))
+}
+
+/// Takes a type by its shape.
+struct Spread<'a, E>(&'a mut E);
+
+macro_rules! one {
+    ($($method:ident($($arg:ident: $type:ty),*) -> $ok:ty;)*) => {$(
+        fn $method(self, $($arg: $type),*) -> Result<$ok, Self::Error> {
+            self.0.next().$method($($arg),*)
+        }
+    )*};
+}
+
+impl<'a, E: Elements> Serializer for Spread<'a, E> {
+    type Ok = ();
+    type Error = E::Error;
+    type SerializeSeq = <E::One<'a> as Serializer>::SerializeSeq;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = <E::One<'a> as Serializer>::SerializeTupleVariant;
+    type SerializeMap = <E::One<'a> as Serializer>::SerializeMap;
+    type SerializeStruct = <E::One<'a> as Serializer>::SerializeStruct;
+    type SerializeStructVariant = <E::One<'a> as Serializer>::SerializeStructVariant;
+
+    one! {
+        serialize_bool(value: bool) -> ();
+        serialize_i8(value: i8) -> ();
+        serialize_i16(value: i16) -> ();
+        serialize_i32(value: i32) -> ();
+        serialize_i64(value: i64) -> ();
+        serialize_i128(value: i128) -> ();
+        serialize_u8(value: u8) -> ();
+        serialize_u16(value: u16) -> ();
+        serialize_u32(value: u32) -> ();
+        serialize_u64(value: u64) -> ();
+        serialize_u128(value: u128) -> ();
+        serialize_f32(value: f32) -> ();
+        serialize_f64(value: f64) -> ();
+        serialize_char(value: char) -> ();
+        serialize_str(value: &str) -> ();
+        serialize_bytes(value: &[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> ();
+        serialize_seq(len: Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> Self::SerializeTupleVariant;
+        serialize_map(len: Option<usize>) -> Self::SerializeMap;
+        serialize_struct(name: &'static str, len: usize) -> Self::SerializeStruct;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
+            -> Self::SerializeStructVariant;
+    }
+
+    fn serialize_unit(self) -> Result<(), E::Error> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), E::Error> {
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), E::Error> {
+        self.0.next().serialize_some(value)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), E::Error> {
+        self.0.next().serialize_newtype_struct(name, value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), E::Error> {
+        self.0.next().serialize_newtype_variant(name, index, variant, value)
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Result<Self, E::Error> {
+        Ok(self)
+    }
+
+    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self, E::Error> {
+        Ok(self)
+    }
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), E::Error> {
+        self.0.next().collect_str(value)
+    }
+}
+
+impl<E: Elements> SerializeTuple for Spread<'_, E> {
+    type Ok = ();
+    type Error = E::Error;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), E::Error> {
+        value.serialize(self.0.next())
+    }
+
+    fn end(self) -> Result<(), E::Error> {
+        Ok(())
+    }
+}
+
+impl<E: Elements> SerializeTupleStruct for Spread<'_, E> {
+    type Ok = ();
+    type Error = E::Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), E::Error> {
+        value.serialize(self.0.next())
+    }
+
+    fn end(self) -> Result<(), E::Error> {
+        Ok(())
+    }
 }
 
 /// The refusal of a namespace that does not exist, in the reference's words.

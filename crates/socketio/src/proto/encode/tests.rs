@@ -1,4 +1,4 @@
-//! Types as packets.
+//! Types written as packets.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -43,7 +43,7 @@ enum Shape {
 }
 
 #[test]
-fn tuples_spread_a_unit_is_none_and_the_rest_is_one_argument() {
+fn a_tuple_is_several_arguments_a_unit_none_and_other_types_one() {
     assert_eq!(wire(&(1, "a", None::<i32>)), r#"42["e",1,"a",null]"#);
     assert_eq!(wire(&Pair(1, "a")), r#"42["e",1,"a"]"#);
     assert_eq!(wire(&[1, 2]), r#"42["e",1,2]"#);
@@ -168,7 +168,7 @@ fn text_comes_first_and_its_attachments_in_order() {
 }
 
 #[test]
-fn reserved_names_do_not_leave() {
+fn reserved_names_are_not_sent() {
     let root = NamespaceName::default();
     for name in
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
@@ -181,7 +181,7 @@ fn reserved_names_do_not_leave() {
 }
 
 #[test]
-fn data_that_becomes_no_json_is_an_error() {
+fn data_that_cannot_be_json_is_an_error() {
     let root = NamespaceName::default();
     let keys = std::collections::BTreeMap::from([(vec![1], 2)]);
     assert!(matches!(event(&root, None, "e", &keys), Err(EncodeError::Json(_))));

@@ -1,6 +1,6 @@
 //! Dates as JSON has them.
 
-/// A time in milliseconds since 1970 as `Date.prototype.toJSON` writes it; None beyond the range
+/// A time in milliseconds since 1970 as `Date.prototype.toJSON` writes it; `None` beyond the range
 /// of a `Date`.
 pub(super) fn text(millis: i64) -> Option<String> {
     if millis.unsigned_abs() > LAST {

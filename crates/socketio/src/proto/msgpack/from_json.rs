@@ -197,8 +197,8 @@ impl Placeholder {
     }
 }
 
-/// Writes the string whose opening quote was passed. `None` if it does not end, or has an escape that
-/// is none.
+/// Writes the string whose opening quote was passed. `None` if it does not end, or has an invalid
+/// escape.
 #[inline]
 fn string(scan: &mut Scanner<'_>, wire: &mut Vec<u8>) -> Option<()> {
     let start = scan.offset();
@@ -219,7 +219,7 @@ fn string(scan: &mut Scanner<'_>, wire: &mut Vec<u8>) -> Option<()> {
 /// cannot, `wire` is left empty.
 #[inline(never)]
 fn escaped(scanner: &mut Scanner<'_>, wire: &mut Vec<u8>, mut start: usize) -> Option<()> {
-    // Taken, so that the compiler keeps the fields of both in registers.
+    // Local copies, so that the compiler keeps the fields of both in registers.
     let (mut scan, mut text) = (scanner.clone(), std::mem::take(wire));
     let head = text.len();
     text.push(FIX_STR);
@@ -274,5 +274,5 @@ fn copy(wire: &mut Vec<u8>, bytes: &[u8], len: usize) {
     }
 }
 
-/// As `serde_json` counts: the 128th bracket is refused.
+/// The limit of `serde_json`, which refuses the 128th bracket.
 const DEPTH: u8 = 128;

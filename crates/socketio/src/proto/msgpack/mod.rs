@@ -39,8 +39,7 @@ use super::{Args, Body, ConnectionConfig, NamespaceName, Packet, PeerError, Reas
 
 /// Reads a packet, its binary data included.
 ///
-/// The arguments of events and acks of plain data stay as they came until somebody asks for their
-/// JSON; types are read without it.
+/// The arguments of events and acks of plain data stay as they came until their JSON is asked for; types are read without it.
 ///
 /// # Errors
 /// Those of [`decode`] and [`parse`](super::parse).
@@ -57,8 +56,8 @@ pub fn parse(packet: &Bytes, config: &ConnectionConfig) -> Result<Packet, PeerEr
     whole.ok_or(PeerError::MessagePack { what: "it ends too early", at: packet.len() })
 }
 
-/// Reads a packet that is an event or ack of plain data. `None` for every other, and for whatever is
-/// unusual or wrong: those are left to [`decode`], which says what is wrong. `name` gives a namespace
+/// Reads a packet that is an event or ack of plain data. `None` for every other packet, and for
+/// one that is unusual or wrong: those are left to [`decode`], which says what is wrong. `name` gives a namespace
 /// other than `/`.
 pub(super) fn plain(
     packet: &Bytes,

@@ -37,7 +37,7 @@ pub(super) fn fields<'a>(
                 fields.data.clear();
                 reader.attachments.clear();
                 reader.value(&mut fields.data, 0)?;
-                // The reference's client says `undefined` or `null` where there is no data.
+                // The reference's client writes `undefined` or `null` when there is no data.
                 if fields.data == b"null" {
                     fields.data.clear();
                 }

@@ -24,7 +24,7 @@ pub(in crate::proto) enum Value<'a> {
     Negative(i64),
     Float32(f32),
     Float(f64),
-    /// A string, whose UTF-8 nobody has looked at.
+    /// A string that was not checked to be UTF-8.
     Text(&'a [u8]),
     Binary(&'a [u8]),
     /// Its number of elements.
@@ -40,7 +40,7 @@ impl<'a> Cursor<'a> {
         Self { wire, at: 0 }
     }
 
-    /// Reads a value. `None` at the end, for what ends too early, and for a byte that begins none.
+    /// Reads a value. `None` at the end, for a value that ends too early, and for a byte that begins no value.
     #[inline]
     pub(in crate::proto) fn value(&mut self) -> Option<Value<'a>> {
         let marker = Marker::from_u8(self.number::<1>()?[0]);
@@ -57,7 +57,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// As [`value`](Self::value), for what most values are not.
+    /// Like [`value`](Self::value), for the rarer markers.
     fn longer(&mut self, marker: Marker) -> Option<Value<'a>> {
         let signed =
             |number: i64| u64::try_from(number).map_or(Value::Negative(number), Value::Unsigned);
@@ -190,7 +190,7 @@ pub(super) fn put_array_len(wire: &mut Vec<u8>, head: usize, len: usize) -> Opti
     put_len(wire, head, FIX_ARRAY, len, put::write_array_len)
 }
 
-/// As [`put_array_len`], of a map.
+/// Like [`put_array_len`], for a map.
 pub(super) fn put_map_len(wire: &mut Vec<u8>, head: usize, len: usize) -> Option<()> {
     put_len(wire, head, FIX_MAP, len, put::write_map_len)
 }

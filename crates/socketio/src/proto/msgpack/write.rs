@@ -2,8 +2,8 @@
 //! their text.
 //!
 //! The default parser's JSON decides what a type means, so that a client sees the same data whichever
-//! parser it has. What `rmp-serde` wrote is looked at: where JSON has it otherwise, the packet is
-//! written by way of JSON instead.
+//! parser it has. What `rmp-serde` wrote is checked: where JSON says something else, the packet is
+//! written from its JSON instead.
 
 use bytes::Bytes;
 use engineio::proto::Text;
@@ -18,7 +18,7 @@ use super::wire::{self, Cursor, FIX_ARRAY, FIX_MAP, put_array_len};
 use super::{ACK, EVENT};
 use crate::proto::args::Packed;
 use crate::proto::encode::{self as json_encode, Elements, TYPICAL_SIZE, check_name, spread};
-use crate::proto::parser::{Kind, Opening, opening};
+use crate::proto::packet::{Kind, Opening, opening};
 use crate::proto::{
     Args, Body, ConnectionConfig, EncodeError, Encoded, Misuse, NamespaceName, PeerError, parse,
 };
@@ -50,11 +50,11 @@ pub fn event<T: Serialize + ?Sized>(
     typed(namespace, EVENT, ack_id, Some(name), args)
 }
 
-/// Encodes an ack as one binary message: the answer to the event that carried `id`. Arguments are as
-/// in [`event`].
+/// Encodes an ack as one binary message: the answer to the event that carried `id`. Arguments are those
+/// of [`event`].
 ///
 /// # Errors
-/// As [`event`].
+/// Those of [`event`].
 pub fn ack<T: Serialize + ?Sized>(
     namespace: &NamespaceName,
     id: u64,
@@ -67,7 +67,7 @@ pub fn ack<T: Serialize + ?Sized>(
 /// are plain data, else by way of their JSON.
 ///
 /// # Errors
-/// As [`event`].
+/// Those of [`event`].
 pub fn event_args(
     namespace: &NamespaceName,
     ack_id: Option<u64>,
@@ -81,10 +81,10 @@ pub fn event_args(
     }
 }
 
-/// Encodes an ack with arguments that were received, as [`event_args`] does.
+/// Encodes an ack with arguments that were received, like [`event_args`].
 ///
 /// # Errors
-/// As [`ack`].
+/// Those of [`ack`].
 pub fn ack_args(namespace: &NamespaceName, id: u64, args: &Args) -> Result<Bytes, EncodeError> {
     match args.as_packed() {
         Some(args) => relayed(namespace, ACK, Some(id), None, args),
@@ -101,7 +101,7 @@ fn relayed(
 ) -> Result<Bytes, EncodeError> {
     let mut wire = open(kind, true, ack_id, args.size() + name.map_or(0, str::len));
     let len = args.len() + usize::from(name.is_some());
-    // Neither does a vector refuse to be written to, nor were there more arguments than fit.
+    // Writing to a vector does not fail, and the arguments were counted as a `u32` when they came.
     let head = u32::try_from(len).ok().and_then(|len| put::write_array_len(&mut wire, len).ok());
     let name = name.map(|name| put::write_str(&mut wire, name));
     debug_assert!(head.is_some() && name.is_none_or(|name| name.is_ok()));
@@ -125,7 +125,7 @@ fn typed<T: Serialize + ?Sized>(
         (name, id) => json_encode::event(namespace, id, name.unwrap_or_default(), args)?,
     };
     encode(&json).map_err(|error| match error {
-        // A type that is nested too deeply; nobody put the packet together by hand.
+        // The packet was written from a type, so this is not a misuse: the type is nested too deeply.
         EncodeError::Misuse(Misuse::Json(error)) => {
             EncodeError::Json(serde_json::Error::custom(error))
         }
@@ -133,8 +133,8 @@ fn typed<T: Serialize + ?Sized>(
     })
 }
 
-/// Appends an array of a name, if there is one, and these arguments. `None` if JSON has them otherwise,
-/// or not at all.
+/// Appends an array of a name, if there is one, and these arguments. `None` if their JSON says something
+/// else, or there is none.
 fn array<T: Serialize + ?Sized>(
     mut wire: Vec<u8>,
     name: Option<&str>,
@@ -257,7 +257,7 @@ fn close(mut wire: Vec<u8>, ack_id: Option<u64>, namespace: &str) -> Vec<u8> {
     });
     wire.extend_from_slice(b"\xa3nsp");
     let name = put::write_str(&mut wire, namespace);
-    // A vector does not refuse to be written to.
+    // Writing to a vector does not fail.
     debug_assert!(name.is_ok() && id.is_none_or(|id| id.is_ok()));
     wire
 }

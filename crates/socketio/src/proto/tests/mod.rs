@@ -1,4 +1,4 @@
-//! Wire text and its meaning, both directions.
+//! Packets as wire text, read and written.
 
 mod properties;
 
@@ -12,11 +12,11 @@ fn read(wire: &str) -> Result<Announced, PeerError> {
 }
 
 fn read_with(wire: &str, config: &ConnectionConfig) -> Result<Announced, PeerError> {
-    // Written as on the wire, the engine's 4 in front.
+    // As on the wire, with the engine's 4 in front.
     parse(&Text::from_wire(Bytes::copy_from_slice(wire.as_bytes())).unwrap(), config)
 }
 
-/// The packet, with attachments of one byte each: its own number.
+/// The packet with its attachments. Each is one byte: its own number.
 fn complete(wire: &str) -> Result<Packet, PeerError> {
     let config = ConnectionConfig::default();
     let announced = read(wire)?;
@@ -98,7 +98,7 @@ const VECTORS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Read, but written in the usual form.
+/// Forms that are read, but never written: the packet is written in the usual form.
 const ONLY_READ: &[(&str, &str)] = &[
     ("40/,", "CONNECT /"),
     ("40/random", "CONNECT /random"),
@@ -107,7 +107,7 @@ const ONLY_READ: &[(&str, &str)] = &[
     ("40\n", "CONNECT /"),
     ("41\n", "DISCONNECT /"),
     (r#"40 {"a":1} "#, r#"CONNECT / {"a":1}"#),
-    // White space is none of the id's digits.
+    // White space is not a digit of the id.
     (r#"42 ["a" , 1 ] "#, r#"EVENT / "a" 1(1) +0"#),
     (r#"42/admin, [ "a" ]"#, r#"EVENT /admin "a" 0() +0"#),
     (r#"431 [ 1 ] "#, r#"ACK / #1 "" 1(1) +0"#),
@@ -144,7 +144,7 @@ fn other_forms_read_the_same_and_are_written_as_packets() {
 }
 
 #[test]
-fn packets_that_are_none_say_what_is_wrong() {
+fn what_is_not_a_packet_gives_an_error_that_says_why() {
     let payload = |packet, needs| PeerError::Payload { packet, needs };
     let json = |packet, at| PeerError::Json { packet, error: JsonError::Syntax { at } };
     let name = "a name that is a string or a number";
@@ -164,7 +164,7 @@ fn packets_that_are_none_say_what_is_wrong() {
         ("42", payload("EVENT", "an array")),
         ("4212", payload("EVENT", "an array")),
         ("42/admin", payload("EVENT", "an array")),
-        // Without a comma all of it is the namespace.
+        // Without a comma, all that follows the type is the namespace.
         ("42/admin[\"a\"]", payload("EVENT", "an array")),
         ("42{}", payload("EVENT", "an array")),
         ("42\"a\"", payload("EVENT", "an array")),
@@ -173,7 +173,7 @@ fn packets_that_are_none_say_what_is_wrong() {
         ("421 2[\"a\"]", payload("EVENT", "an array")),
         ("42[]", payload("EVENT", name)),
         ("42[null]", payload("EVENT", name)),
-        // An event name that is no string: CVE-2023-32695.
+        // An event name that is not a string: CVE-2023-32695.
         ("42[{\"toString\":\"x\"}]", payload("EVENT", name)),
         ("42[[\"a\"]]", payload("EVENT", name)),
         ("42[true]", payload("EVENT", name)),
@@ -217,7 +217,7 @@ fn packets_that_are_none_say_what_is_wrong() {
 }
 
 #[test]
-fn reserved_names_do_not_come_in_however_they_are_written() {
+fn reserved_names_are_refused_in_any_spelling() {
     for name in
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
     {
@@ -230,7 +230,7 @@ fn reserved_names_do_not_come_in_however_they_are_written() {
 }
 
 #[test]
-fn limits_hold_at_their_number_and_tell_it() {
+fn limits_allow_their_number_and_their_errors_tell_it() {
     let config = ConnectionConfig {
         max_namespace_len: 4,
         max_ack_digits: 2,

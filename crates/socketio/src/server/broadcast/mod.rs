@@ -2,7 +2,7 @@
 //!
 //! What lives here: [`Broadcast`], which collects options and then acts; `shortcuts`, the methods
 //! of a server and of a namespace that begin one; `remote`, sockets of other nodes. Everything goes
-//! out by the namespace's adapter. An event is encoded once, whatever the number of receivers.
+//! out by the namespace's adapter. An event is encoded once, for any number of receivers.
 
 mod remote;
 mod shortcuts;

@@ -214,8 +214,8 @@ impl RecoveryLog {
     /// The logged events after `seen` that the session would have got.
     pub(super) fn since(&self, seen: u64, session: &StoredSession) -> Vec<Encoded> {
         let skip = usize::try_from(seen.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let behind = self.log.iter().zip(self.dropped + 1..).skip(skip);
-        behind
+        let missed = self.log.iter().zip(self.dropped + 1..).skip(skip);
+        missed
             .filter(|(logged, event)| logged.is_for(session, *event))
             .map(|(logged, _)| logged.packet.clone())
             .collect()

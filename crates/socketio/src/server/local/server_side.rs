@@ -27,7 +27,7 @@ impl ServerSide {
             let answer = handler(args);
             Box::pin(async move {
                 let answer = RawJson::from_value(&answer.await);
-                answer.inspect_err(|error| tracing::error!(%error, "answer is no JSON")).ok()
+                answer.inspect_err(|error| tracing::error!(%error, "answer is not JSON")).ok()
             })
         });
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);

@@ -256,7 +256,7 @@ impl Namespace {
     /// Whether a listener of the namespace looks at outgoing events.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.inner.template.as_ref().is_some_and(Self::has_outgoing)
-            || self.handlers().read(|handlers| !handlers.outgoing.is_empty())
+            || self.inner.events.has_outgoing.load(Ordering::Acquire)
     }
 
     pub(crate) fn handlers(&self) -> &HandlerTable<Socket> {

@@ -64,6 +64,7 @@ impl Session {
         at: usize,
         result: Result<Option<Box<RestoredSession>>, ConnectError>,
     ) {
+        self.stale = true;
         let lane = &mut self.sockets[at];
         let (socket, name) = (lane.socket.clone(), lane.socket.namespace_name());
         let refusal = match result {

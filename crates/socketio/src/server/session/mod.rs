@@ -1,7 +1,7 @@
 //! One connection: the future that the engine's own task polls for each of its sessions.
 //!
-//! What lives here: [`Session`], with a lane per socket (`lane`: one handler at a time and a bounded
-//! queue; `tasks`: what runs concurrently), and how clients join (`connect`). Messages come in from
+//! What lives here: [`Session`], with a lane per socket (`lane`: one handler at a time, a bounded queue,
+//! and what runs concurrently), and how clients join (`connect`). Messages come in from
 //! the engine, commands from other tasks by the mailbox. Packets go out by `outgoing`, and events to
 //! handlers. While handlers do not keep up, nothing is read.
 //!
@@ -10,7 +10,6 @@
 
 mod connect;
 mod lane;
-mod tasks;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -23,7 +22,7 @@ use engineio::server::Socket as Engine;
 
 use self::lane::{Lane, Running, Step, part};
 use super::namespace::registry::Registry;
-use super::socket::mailbox::{Command, Mailbox};
+use super::socket::{Command, Mailbox};
 use super::{DisconnectReason, Socket};
 use crate::proto::{self, Encoded, ServerConnection, Version};
 use crate::server::context::Context as Server;
@@ -43,6 +42,9 @@ pub(crate) struct Session {
     sockets: Vec<Lane>,
     /// When the engine polls this next because of a timer.
     alarm: Option<Time>,
+    /// Whether the connection's next deadline may differ from `alarm`. It moves only by messages,
+    /// by letting a client in, and at the end.
+    stale: bool,
     /// Reading pauses until the first `on_connect` is done: [`Config::connect_before_read`].
     ///
     /// [`Config::connect_before_read`]: super::Config::connect_before_read
@@ -86,6 +88,7 @@ impl Session {
             waker: None,
             sockets: Vec::new(),
             alarm: None,
+            stale: true,
             ended: false,
         };
         if let Some(event) = opened {
@@ -146,6 +149,7 @@ impl Session {
 
     fn end(&mut self, reason: &DisconnectReason) {
         self.ended = true;
+        self.stale = true;
         self.messages = VecDeque::new();
         for lane in self.sockets.iter_mut().filter(|lane| lane.is_in()) {
             lane.leave(reason.clone());
@@ -181,6 +185,7 @@ impl Session {
                 true => *now.get_or_insert_with(|| self.now()),
                 false => Time::ZERO,
             };
+            self.stale = true;
             match self.connection.handle_message(now, message) {
                 Ok(events) => events.for_each(|event| self.event(event)),
                 Err(error) => self.fail(error),
@@ -292,18 +297,21 @@ impl Session {
     }
 
     fn tick(&mut self) -> bool {
-        let next = self.connection.poll_timeout().filter(|_| !self.ended);
-        if std::mem::replace(&mut self.alarm, next) != next {
-            let instant = |at: Time| (self.server.origin + at.since_origin()).into_std();
-            // The engine polls again at once if that time has already passed.
-            self.engine.set_alarm(next.map(instant));
-            return false;
+        if std::mem::take(&mut self.stale) {
+            let next = self.connection.poll_timeout().filter(|_| !self.ended);
+            if std::mem::replace(&mut self.alarm, next) != next {
+                let instant = |at: Time| (self.server.origin + at.since_origin()).into_std();
+                // The engine polls again at once if that time has already passed.
+                self.engine.set_alarm(next.map(instant));
+                return false;
+            }
         }
-        let Some(at) = next else { return false };
+        let Some(at) = self.alarm else { return false };
         let now = self.now();
         if now < at {
             return false;
         }
+        self.stale = true;
         if let Err(error) = self.connection.handle_timeout(now) {
             self.fail(error);
         }

@@ -38,7 +38,7 @@ impl Socket {
         let waiter = self.acks().as_mut().and_then(|acks| acks.take(id));
         match waiter {
             Some(waiter) => waiter.answer(args),
-            None => tracing::debug!(socket = %self.id(), id, "ack that nobody awaits"),
+            None => tracing::debug!(socket = %self.id(), id, "ack that is not awaited"),
         }
     }
 

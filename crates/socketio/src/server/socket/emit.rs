@@ -1,23 +1,17 @@
-//! Emissions to one socket: encoded, and queued in the engine's outbox.
+//! Emissions to one socket, and how they are sent: volatile, compressed, with an ack.
 //!
-//! An emission enters here, is encoded by `proto`, and leaves by [`SharedPacket`]. With recovery it goes
-//! through the namespace's sockets of this node first, which log it and give it its offset.
+//! An emission enters here and leaves by `server/outgoing.rs`, which encodes and queues it. With recovery
+//! it goes through the namespace's sockets of this node first, which log it and give it its offset.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::proto::{Message, Sid};
 use serde::Serialize;
 
 use super::Socket;
-use crate::handler::{EventSocket, HandlerError};
-use crate::proto::{Args, EncodeError, Encoded, encode};
-#[cfg(feature = "msgpack")]
-use crate::proto::{Codec, msgpack};
+use crate::proto::{Args, EncodeError, Encoded};
 use crate::server::hooks::Hooks;
 use crate::server::outgoing::{SharedPacket, SocketPacket};
-use crate::server::{AckError, EmitError, SlowConsumer};
+use crate::server::{AckError, EmitError};
 
 impl Socket {
     /// Sends an event, with arguments by serde:
@@ -25,7 +19,7 @@ impl Socket {
     /// | data | arguments |
     /// |---|---|
     /// | a tuple, an array of fixed length, a tuple struct | as many as it has |
-    /// | `()`, whatever serde writes as a unit | none; one that is `null` is `None::<()>` |
+    /// | `()`, whatever serde writes as a unit | none; for an argument that is `null`, use `None::<()>` |
     /// | anything else, a `Vec` or a map too | one |
     ///
     /// Values that serde treats as bytes ([`Bytes`](bytes::Bytes), but not `[u8]` or `Vec<u8>`) are
@@ -60,40 +54,6 @@ impl Socket {
     /// Those of [`Socket::emit`].
     pub fn send(&self, packet: &Encoded) -> Result<(), EmitError> {
         Emission::new(self).send(packet)
-    }
-
-    /// Sends encoded packets in order, as many as the outbox has room for, and returns how many.
-    /// Send the rest after [`Socket::ready`].
-    ///
-    /// Cheaper than a [`Socket::send`] for each: all packets share one lock and one wake-up.
-    ///
-    /// # Errors
-    /// [`EmitError::Disconnected`].
-    pub fn send_some<'a>(
-        &self,
-        packets: impl IntoIterator<Item = &'a Encoded>,
-    ) -> Result<usize, EmitError> {
-        let packets: Vec<&Encoded> = packets.into_iter().collect();
-        let context = self.context();
-        if context.config.recovery.is_none()
-            && let Some(messages) = context.single_messages(&packets)
-        {
-            let sent = self.transmit_some(messages)?;
-            if self.has_outgoing() {
-                for packet in &packets[..sent] {
-                    Self::notify_outgoing(std::slice::from_ref(self), packet);
-                }
-            }
-            return Ok(sent);
-        }
-        // Each gets an offset, or is several messages of which none may be missing.
-        for (sent, packet) in packets.iter().enumerate() {
-            match self.send(packet) {
-                Err(EmitError::Full(_)) => return Ok(sent),
-                other => other?,
-            }
-        }
-        Ok(packets.len())
     }
 
     /// Sends an event and waits for the client's ack, at most
@@ -146,140 +106,6 @@ impl Socket {
     /// The future holds nothing and may be dropped at any time.
     pub async fn ready(&self) {
         self.engine().ready().await;
-    }
-
-    /// Queues a packet of any kind.
-    pub(crate) fn transmit(&self, outgoing: &SharedPacket) -> Result<(), EmitError> {
-        if !self.is_connected() {
-            return Err(EmitError::Disconnected);
-        }
-        Ok(outgoing.send(self.engine())?)
-    }
-
-    /// Queues a packet of any kind that only this socket receives.
-    pub(crate) fn answer(&self, packet: SocketPacket) -> Result<(), EmitError> {
-        if !self.is_connected() {
-            return Err(EmitError::Disconnected);
-        }
-        Ok(self.context().send(self.engine(), packet)?)
-    }
-
-    /// Queues messages in order while there is room, and returns how many.
-    pub(crate) fn transmit_some(&self, messages: Vec<Message>) -> Result<usize, EmitError> {
-        if !self.is_connected() {
-            return Err(EmitError::Disconnected);
-        }
-        Ok(self.engine().send_some(messages)?)
-    }
-
-    /// Queues an event of a broadcast, or a volatile one. If there is no room, a volatile event is
-    /// dropped; for others [`SlowConsumer`] decides.
-    pub(crate) fn deliver(&self, outgoing: &SharedPacket, volatile: bool) {
-        let hooks = &self.context().hooks;
-        if volatile && !self.is_writable() {
-            return Hooks::count(&hooks.volatile_dropped);
-        }
-        let Err(EmitError::Full(full)) = self.transmit(outgoing) else { return };
-        match self.context().config.slow_consumer {
-            _ if volatile => Hooks::count(&hooks.volatile_dropped),
-            SlowConsumer::Drop => Hooks::count(&hooks.slow_dropped),
-            SlowConsumer::Close => {
-                tracing::warn!(socket = %self.id(), %full, "slow consumer closed");
-                Hooks::count(&hooks.slow_closed);
-                self.engine().close();
-            }
-        }
-    }
-
-    /// Encodes an event for this socket.
-    pub(crate) fn event<T: Serialize + ?Sized>(
-        &self,
-        ack_id: Option<u64>,
-        event: &str,
-        args: &T,
-    ) -> Result<SocketPacket, EncodeError> {
-        let name = self.namespace_name();
-        #[cfg(feature = "msgpack")]
-        if self.is_alone() {
-            return msgpack::event(name, ack_id, event, args).map(SocketPacket::Packed);
-        }
-        encode::event(name, ack_id, event, args).map(SocketPacket::Encoded)
-    }
-
-    /// Like [`Socket::event`], with arguments as they were received.
-    pub(crate) fn event_args(
-        &self,
-        ack_id: Option<u64>,
-        event: &str,
-        args: &Args,
-    ) -> Result<SocketPacket, EncodeError> {
-        let name = self.namespace_name();
-        #[cfg(feature = "msgpack")]
-        if self.is_alone() {
-            return msgpack::event_args(name, ack_id, event, args).map(SocketPacket::Packed);
-        }
-        Ok(encode::event_args(name, ack_id, event, args)?.into())
-    }
-
-    /// Encodes an ack for this socket.
-    pub(crate) fn ack<T: Serialize + ?Sized>(
-        &self,
-        id: u64,
-        args: &T,
-    ) -> Result<SocketPacket, EncodeError> {
-        let name = self.namespace_name();
-        #[cfg(feature = "msgpack")]
-        if self.is_packed() {
-            return msgpack::ack(name, id, args).map(SocketPacket::Packed);
-        }
-        encode::ack(name, id, args).map(SocketPacket::Encoded)
-    }
-
-    /// Like [`Socket::ack`], with arguments as they were received.
-    pub(crate) fn ack_args(&self, id: u64, args: &Args) -> Result<SocketPacket, EncodeError> {
-        let name = self.namespace_name();
-        #[cfg(feature = "msgpack")]
-        if self.is_packed() {
-            return msgpack::ack_args(name, id, args).map(SocketPacket::Packed);
-        }
-        Ok(encode::ack_args(name, id, args).into())
-    }
-
-    #[cfg(feature = "msgpack")]
-    fn is_packed(&self) -> bool {
-        self.context().connection.codec == Codec::MessagePack
-    }
-
-    /// Whether an event is only ever read as MessagePack by this socket's client: no listener looks
-    /// at it and no log keeps it. Only then may it be written without its JSON form.
-    #[cfg(feature = "msgpack")]
-    fn is_alone(&self) -> bool {
-        self.is_packed() && self.context().config.recovery.is_none() && !self.has_outgoing()
-    }
-}
-
-/// How handlers reach this socket.
-impl EventSocket for Socket {
-    type Error = EmitError;
-
-    fn id(&self) -> Sid {
-        self.id()
-    }
-
-    fn send_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<(), EmitError> {
-        self.answer(self.ack(id, args)?)
-    }
-
-    fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), EmitError> {
-        self.answer(self.ack_args(id, args)?)
-    }
-
-    fn report(&self, error: &HandlerError) {
-        self.context().hooks.report(self, error);
-    }
-
-    fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.state()
     }
 }
 

@@ -5,13 +5,9 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-
 use super::Socket;
-use crate::handler::{
-    EventHandler, EventMiddleware, FromEvent, Handler, HandlerError, event_middleware,
-};
-use crate::proto::{Args, ArgsError, Encoded};
+use crate::handler::{EventHandler, EventMiddleware, Handler, HandlerError, event_middleware};
+use crate::proto::{Args, Encoded};
 use crate::server::broadcast::read_args;
 use crate::server::{IncomingEvent, Namespace};
 
@@ -80,17 +76,6 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether any listener looks at what this socket is sent.
-    pub(crate) fn has_outgoing(&self) -> bool {
-        self.has_own_outgoing() || self.namespace().has_outgoing()
-    }
-
-    /// Whether this socket has such listeners of its own.
-    pub(crate) fn has_own_outgoing(&self) -> bool {
-        let own = self.own_handlers();
-        own.is_some_and(|events| events.read(|handlers| !handlers.outgoing.is_empty()))
-    }
-
     /// Calls the listeners of outgoing events of `sockets`. Their panics end here: the sender is
     /// not at fault.
     pub(crate) fn notify_outgoing(sockets: &[Self], packet: &Encoded) {
@@ -115,27 +100,10 @@ impl Socket {
         }
     }
 
-    pub(crate) fn report_panic(&self, what: &'static str) {
-        self.context().hooks.report(self, &HandlerError::Panicked { what });
-    }
-
-    /// Runs foreign code of this socket to its end. A panic is reported.
-    pub(crate) async fn guarded(self, what: &'static str, run: impl Future<Output = ()>) {
-        if AssertUnwindSafe(run).catch_unwind().await.is_err() {
-            self.report_panic(what);
-        }
-    }
-
     pub(crate) fn clear_handlers(&self) {
         if let Some(events) = self.own_handlers() {
             events.change(std::mem::take);
         }
-    }
-}
-
-impl FromEvent<Self> for Socket {
-    fn from_event(event: &mut IncomingEvent) -> Result<Self, ArgsError> {
-        Ok(event.socket().clone())
     }
 }
 

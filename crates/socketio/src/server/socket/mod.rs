@@ -1,39 +1,40 @@
 //! A socket: one client in one namespace, and all that the application may do with it.
 //!
 //! What lives here: [`Socket`], shared by the application, its namespace and its session. `emit`
-//! sends, `acks` awaits acks, `handlers` finds and runs handlers, `rooms` joins and leaves, and
-//! `mailbox` carries commands to the session's task. Packets go out by `outgoing` to the engine's
-//! outbox. What must never happen: foreign code (values, handlers, waiters) run or dropped under
+//! sends, `acks` awaits acks, `handlers` runs handlers, `rooms` joins and leaves, and the [`Mailbox`]
+//! carries commands to the session's task. Packets go out by `outgoing` to the engine's outbox. What must never happen: foreign code (values, handlers, waiters) run or dropped under
 //! one of the socket's locks, or a socket that keeps itself alive after it is gone.
 
 mod acks;
 mod emit;
 mod handlers;
-pub(crate) mod mailbox;
 mod rooms;
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::SystemTime;
 
 use engineio::proto::{Protocol, Sid};
 use engineio::server::{Parts, Sender};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::SetOnce;
 
 pub use self::emit::Emission;
-use self::mailbox::{Command, Mailbox};
 use self::rooms::Place;
 use super::context::Context;
 use super::handshake::{Handshake, SocketInfo};
 use super::local::{StoredSession, Values, Waiter};
 use super::{DisconnectReason, Namespace, Room};
-use crate::handler::{FoundHandler, HandlerTable};
+use crate::handler::{FoundHandler, HandlerError, HandlerTable};
 use crate::proto::{self, Acks, RawJson};
 
 /// One client in one namespace. Clones are handles to the same socket and can be used from any
@@ -332,6 +333,28 @@ impl Socket {
         }
     }
 
+    pub(crate) fn report_panic(&self, what: &'static str) {
+        self.context().hooks.report(self, &HandlerError::Panicked { what });
+    }
+
+    /// Runs foreign code of this socket to its end. A panic is reported.
+    pub(crate) async fn guarded(self, what: &'static str, run: impl Future<Output = ()>) {
+        if AssertUnwindSafe(run).catch_unwind().await.is_err() {
+            self.report_panic(what);
+        }
+    }
+
+    /// Whether any listener looks at what this socket is sent.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        self.has_own_outgoing() || self.namespace().has_outgoing()
+    }
+
+    /// Whether this socket has such listeners of its own.
+    pub(crate) fn has_own_outgoing(&self) -> bool {
+        let own = self.own_handlers();
+        own.is_some_and(|events| events.has_outgoing.load(Ordering::Acquire))
+    }
+
     pub(crate) fn handlers(&self) -> &HandlerTable<Self> {
         self.inner.events.get_or_init(Box::default)
     }
@@ -359,5 +382,105 @@ impl fmt::Debug for Socket {
             .field("id", &self.id())
             .field("namespace", self.namespace_name())
             .finish_non_exhaustive()
+    }
+}
+
+/// What other tasks ask of the task of a connection.
+pub(crate) enum Command {
+    /// Runs a task concurrently with the handlers.
+    Spawn(Socket, BoxFuture<'static, ()>),
+    /// Disconnects a socket.
+    Disconnect(Socket, DisconnectReason),
+    /// Disconnects all sockets and closes the connection.
+    Close,
+    /// A socket's client came back on another connection: this one is lost.
+    TakenOver(Socket),
+}
+
+/// Commands of other tasks to the task of a connection.
+pub(crate) struct Mailbox {
+    state: Mutex<MailboxState>,
+    /// Set while there are commands. The connection reads it each time it is polled, without the
+    /// lock.
+    asked: AtomicBool,
+}
+
+struct MailboxState {
+    /// `None` when the connection is over.
+    commands: Option<Vec<Command>>,
+    /// The connection's task.
+    waker: Option<Waker>,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        let state = MailboxState { commands: Some(Vec::new()), waker: None };
+        Self { state: Mutex::new(state), asked: AtomicBool::new(false) }
+    }
+}
+
+impl Mailbox {
+    /// Sends a command. If the connection is over, the command is dropped.
+    pub(crate) fn send(&self, command: Command) {
+        let waker = {
+            let mut state = self.lock();
+            let Some(commands) = &mut state.commands else {
+                // Dropping it may run foreign code, so not under the lock.
+                drop(state);
+                return drop(command);
+            };
+            commands.push(command);
+            self.asked.store(true, Ordering::Release);
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn has_some(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take(&self) -> Vec<Command> {
+        let mut state = self.lock();
+        self.asked.store(false, Ordering::Release);
+        state.commands.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Sets the waker of the connection's task.
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        let before = self.lock().waker.replace(waker);
+        drop(before);
+    }
+
+    /// Drops all commands and takes no more. A command holds its socket, and the socket holds the
+    /// mailbox: a command left here would leak both.
+    pub(crate) fn close(&self) {
+        let (left, waker) = {
+            let mut state = self.lock();
+            (state.commands.take(), state.waker.take())
+        };
+        drop((left, waker));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_mailbox_keeps_nothing() {
+        let mailbox = Mailbox::default();
+        mailbox.send(Command::Close);
+        assert_eq!(mailbox.take().len(), 1);
+        mailbox.send(Command::Close);
+        mailbox.close();
+        mailbox.send(Command::Close);
+        assert!(mailbox.take().is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! state of a namespace   CONNECT        EVENT, ACK   DISCONNECT        binary, text
 //! (none)                 -> CONNECTING  error        error             as `Reassembly` says,
-//! CONNECTING             error (1)      yield        yield -> (none)   whatever the state
+//! CONNECTING             error (1)      yield        yield -> (none)   in every state
 //! JOINED                 error (1)      yield        yield -> (none)
 //! LEFT                   -> CONNECTING  ignore       ignore -> (none)
 //!
@@ -26,7 +26,7 @@ use engineio::proto::{Message, Time};
 
 pub use self::version::Version;
 use super::{Event, Events, Incoming, Read, States, unexpected};
-use crate::proto::parser::Announced;
+use crate::proto::packet::Announced;
 use crate::proto::{
     Body, ConnectionConfig, Encoded, Error, NamespaceName, Packet, PeerError, RawJson, encode,
 };

@@ -71,7 +71,7 @@ fn packets_of_every_kind_are_written() {
         r#"2/a,0[ "e" , 1 ] "#,
         r#"218446744073709551615[1.5]"#,
         r#"2[-7,"connect"]"#,
-        r#"2["a name that is longer than thirty-one bytes is no reserved one"]"#,
+        r#"2["a name that is longer than thirty-one bytes is not reserved"]"#,
         "30[]",
         r#"3/long-namespace-of-more-than-thirty-one-bytes,255["a",null]"#,
         r#"4{"message":"no"}"#,

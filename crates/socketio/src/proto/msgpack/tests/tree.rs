@@ -9,7 +9,7 @@ use crate::proto::msgpack::write::unlimited;
 use crate::proto::placeholder::{MARK, NUM};
 use crate::proto::{Args, Body, EncodeError, Misuse, Packet, PeerError, parse};
 
-/// As [`msgpack::encode`](crate::proto::msgpack::encode).
+/// Like [`msgpack::encode`](crate::proto::msgpack::encode).
 pub(super) fn encode(text: &Text, attachments: &[Bytes]) -> Result<Bytes, EncodeError> {
     let announced = parse(text, &unlimited()).map_err(|error| match error {
         PeerError::Json { error, .. } => Misuse::Json(error),

@@ -56,7 +56,7 @@ fn bytes_stay_where_they_are() {
 }
 
 #[test]
-fn lengths_have_their_shortest_form_whatever_the_type_says() {
+fn lengths_have_their_shortest_form_for_any_announced_length() {
     /// Says another length than it has, or none.
     struct Hinted(Option<usize>, usize, bool);
 
@@ -114,7 +114,7 @@ fn raw_json_is_rewritten() {
     for json in
         [" 1.50 ", r#"{"a":[1,{"b":"\u00e9"}],"a":2}"#, r#"[{"_placeholder":true,"num":0}]"#]
     {
-        same(&(RawJson::new(json).unwrap(), "behind"));
+        same(&(RawJson::new(json).unwrap(), "after"));
     }
 }
 

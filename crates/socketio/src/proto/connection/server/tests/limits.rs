@@ -84,7 +84,7 @@ fn a_connection_that_joins_nothing_is_closed_in_time() {
     assert_eq!(peer.connection.handle_timeout(at(45)), timeout);
     assert_eq!(PeerError::ConnectTimeout { within }.close_reason(), "forced server close");
 
-    // Asking is not joining, and being refused is not either.
+    // A CONNECT that is not answered or is refused does not count as joined.
     let mut peer = Peer::new();
     peer.text("0").unwrap();
     peer.refuse("/").unwrap();
@@ -107,7 +107,7 @@ fn namespaces_are_bounded() {
     peer.text("0/b").unwrap();
     peer.accept("/b").unwrap();
     peer.disconnect("/a").unwrap();
-    // One that was left makes room.
+    // A namespace that was left makes room.
     assert_eq!(peer.one("0/c"), "connect /c");
     assert_eq!(peer.text("0/d"), Err(PeerError::TooManyNamespaces { count: 3, max: 2 }));
 

@@ -186,7 +186,7 @@ fn a_bad_packet_closes_the_connection() {
 }
 
 #[test]
-fn events_before_the_answer_are_the_applications_business() {
+fn events_before_the_answer_reach_the_application() {
     let mut peer = Peer::new();
     assert_eq!(peer.one("0"), "connect /");
     assert_eq!(peer.one(r#"2["early"]"#), "event / early  +0");
@@ -237,7 +237,7 @@ fn packets_on_their_way_while_this_side_leaves_are_ignored() {
     assert!(peer.accept("/").is_some());
     assert_eq!(peer.one(r#"2["again"]"#), "event / again  +0");
 
-    // Both left at once: after its own DISCONNECT a client has nothing more to say.
+    // Both left at once: after its own DISCONNECT the client may send nothing more.
     let mut peer = Peer::joined();
     peer.disconnect("/");
     assert_eq!(peer.text("1"), Ok(vec![]));

@@ -1,4 +1,4 @@
-//! Any list of operations.
+//! A property: no list of operations breaks a limit or panics.
 
 use proptest::prelude::*;
 
