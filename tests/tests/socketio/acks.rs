@@ -13,10 +13,11 @@ scenarios! {
     the_client_acks
     a_thousand_emits_in_one_tick_are_acked_in_order
     what_no_handler_can_take_is_refused_by_ack
+    what_no_handler_can_take_gets_no_ack_by_default
 }
 
 async fn the_server_acks(way: Way, client: &mut SocketIo) {
-    let server = way.server();
+    let server = way.answering();
     server
         .of("/")
         .expect("a name")
@@ -86,7 +87,7 @@ async fn a_thousand_emits_in_one_tick_are_acked_in_order(way: Way, client: &mut 
 }
 
 async fn what_no_handler_can_take_is_refused_by_ack(way: Way, client: &mut SocketIo) {
-    let server = way.server();
+    let server = way.answering();
     server
         .of("/")
         .expect("a name")
@@ -107,5 +108,23 @@ async fn what_no_handler_can_take_is_refused_by_ack(way: Way, client: &mut Socke
     }
     client.ask("it", json!(["add", 1, 2])).await;
     assert_eq!(client.expect("it", "ack").await, json!([3]), "the connection lives on");
+    client.clear().await;
+}
+
+async fn what_no_handler_can_take_gets_no_ack_by_default(way: Way, client: &mut SocketIo) {
+    let server = way.server();
+    server
+        .of("/")
+        .expect("a name")
+        .on("add", |Data((a, b)): Data<(i64, i64)>| async move { Ack(a + b) })
+        .on("fails", || async { Err::<(), _>("out of tea") });
+    let host = Host::socketio(&server).await;
+    client.open("it", &host.url(), way.options()).await;
+    client.expect("it", "connect").await;
+    for event in [json!(["add", 1, "two"]), json!(["multiply", 1, 2]), json!(["fails"])] {
+        client.ask("it", event.clone()).await;
+        client.ask("it", json!(["add", 1, 2])).await;
+        assert_eq!(client.expect("it", "ack").await, json!([3]), "the only ack after {event}");
+    }
     client.clear().await;
 }

@@ -61,6 +61,13 @@ impl Way {
     fn server(self) -> Server {
         Server::new(self.config())
     }
+
+    /// A server that acks what was not handled.
+    fn answering(self) -> Server {
+        let mut config = self.config();
+        config.ack_refusals = true;
+        Server::new(config)
+    }
 }
 
 /// Runs a scenario over each transport, all by one process.

@@ -211,6 +211,8 @@ fn sockets(
     server.engine.max_sessions = config.max_connections;
     server.engine.origins =
         Origins::Matching(Arc::new(move |origin, headers| origins.allow(origin, headers)));
+    // Everything is answered, also what nobody understands.
+    server.ack_refusals = true;
     // The guide's second example for websocat sends an event without a CONNECT.
     server.connection.implicit_connect = true;
     // Its first one closes right after the CONNECT, and shall still print the events.

@@ -50,6 +50,9 @@ pub trait EventSocket: Clone + fmt::Debug + Send + Sync + 'static {
     /// When the peer does not take the packet.
     fn send_ack_args(&self, id: u64, args: &Args) -> Result<(), Self::Error>;
 
+    /// Whether an event that was not handled is acked with `[{"error":text}]`.
+    fn acks_refusals(&self) -> bool;
+
     /// Reports to the application that handling an event failed.
     fn report(&self, error: &HandlerError);
 
@@ -162,6 +165,12 @@ pub enum HandlerError {
         /// The middleware's error.
         error: String,
     },
+    /// No handler takes an event of this name.
+    #[error("no handler for event {event:?}")]
+    NoHandler {
+        /// The event's name.
+        event: String,
+    },
     /// The handler returned an error.
     #[error("handler of event {event:?} failed: {error}")]
     Failed {
@@ -273,7 +282,8 @@ impl<S: EventSocket> AckSender<S> {
         }
     }
 
-    /// Answers that the event was refused: `[{"error":text}]`.
+    /// Answers that the event was refused: `[{"error":text}]`. What a client does with an ack it does
+    /// with this one too: it takes the event for delivered.
     pub fn refuse(self, text: impl fmt::Display) {
         #[derive(Serialize)]
         struct Refusal {
@@ -281,6 +291,15 @@ impl<S: EventSocket> AckSender<S> {
         }
         let refusal = Refusal { error: text.to_string() };
         self.log(|ack| ack.send(&(refusal,)));
+    }
+
+    /// Answers that nobody handled the event, if the configuration asks for that. Otherwise there is
+    /// no ack, as by the reference: a client that waits for one learns it by its own timeout.
+    pub(crate) fn not_handled(mut self, text: impl fmt::Display) {
+        match self.socket.acks_refusals() {
+            true => self.refuse(text),
+            false => self.id = None,
+        }
     }
 
     /// Takes the sender out and leaves one that sends nothing.
@@ -297,10 +316,10 @@ impl<S: EventSocket> AckSender<S> {
 }
 
 impl<S: EventSocket> Drop for AckSender<S> {
-    /// A handler that panics still owes its ack.
+    /// A handler that panicked handled nothing.
     fn drop(&mut self) {
         if self.id.is_some() && std::thread::panicking() {
-            self.take().refuse("internal error");
+            self.take().not_handled("internal error");
         }
     }
 }
@@ -312,8 +331,9 @@ impl<S: EventSocket> Drop for AckSender<S> {
 /// | `()` | `[]` |
 /// | [`Ack(value)`](Ack) | the value, as arguments of an event |
 /// | [`Args`] | these arguments, byte for byte |
+/// | [`NoAck`] | none |
 /// | `Ok(reply)` | as `reply` |
-/// | `Err(error)` | `[{"error":"…"}]`, the text of the error |
+/// | `Err(error)` | none; with `Config::ack_refusals`, `[{"error":"…"}]` with the error's text |
 pub trait Reply: Send {
     /// Sends the ack.
     fn reply<S: EventSocket>(self, ack: AckSender<S>);
@@ -322,6 +342,17 @@ pub trait Reply: Send {
 /// An ack with these arguments: a tuple is spread, `()` is none, any other type is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack<T>(pub T);
+
+/// No ack, also if the client asked for one: the event was not taken. A client that counts on an ack
+/// sends it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAck;
+
+impl Reply for NoAck {
+    fn reply<S: EventSocket>(self, mut ack: AckSender<S>) {
+        ack.id = None;
+    }
+}
 
 impl Reply for () {
     fn reply<S: EventSocket>(self, ack: AckSender<S>) {
@@ -352,7 +383,7 @@ impl<R: Reply, E: fmt::Display + Send> Reply for Result<R, E> {
                     error: error.to_string(),
                 };
                 ack.socket.report(&failed);
-                ack.refuse(error);
+                ack.not_handled(error);
             }
         }
     }
@@ -366,7 +397,7 @@ fn refuse<S: EventSocket>(event: IncomingEvent<S>, error: ArgsError) -> BoxFutur
     };
     let refused = HandlerError::Args { event: event.args.name().into_owned(), error };
     event.socket().report(&refused);
-    event.ack.refuse(why);
+    event.ack.not_handled(why);
     Box::pin(std::future::ready(()))
 }
 

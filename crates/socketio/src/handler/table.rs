@@ -218,6 +218,10 @@ mod tests {
             Ok(())
         }
 
+        fn acks_refusals(&self) -> bool {
+            false
+        }
+
         fn report(&self, _: &HandlerError) {}
 
         fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {

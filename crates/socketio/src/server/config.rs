@@ -41,6 +41,13 @@ pub struct Config {
     pub connect_before_read: bool,
     /// Time a client has to ack, unless the call says otherwise. Default 10 s.
     pub ack_timeout: Duration,
+    /// Whether an event that was not handled is acked with `[{"error":"…"}]`: one without a handler,
+    /// with other arguments than its handler takes, refused by a middleware, or whose handler
+    /// returned an error or panicked. Default false, as by the reference: such an event gets no ack.
+    /// If true, clients must look into each ack: `emitWithAck`, `timeout` and `retries` take any ack
+    /// for success. Either way [`Server::on_error`](super::Server::on_error), the counts and the log
+    /// tell of it.
+    pub ack_refusals: bool,
     /// Most rooms of one socket, the room of its own id not counted. Default 1,024. One more is
     /// refused by [`Socket::join`](super::Socket::join).
     pub max_rooms: usize,
@@ -82,6 +89,7 @@ impl Default for Config {
             handler_queue_bytes: 1 << 20,
             connect_before_read: false,
             ack_timeout: Duration::from_secs(10),
+            ack_refusals: false,
             max_rooms: 1_024,
             slow_consumer: SlowConsumer::default(),
             max_dynamic_namespaces: 4_096,

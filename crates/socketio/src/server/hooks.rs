@@ -14,6 +14,8 @@ pub struct Counts {
     pub args_refused: u64,
     /// Events that a socket's middleware refused.
     pub events_refused: u64,
+    /// Events for which there was no handler.
+    pub unhandled: u64,
     /// Handlers that gave an error.
     pub handlers_failed: u64,
     /// Handlers, middlewares, listeners and tasks that panicked.
@@ -37,6 +39,7 @@ pub(crate) struct Hooks {
     on_error: RwLock<Option<OnError>>,
     args_refused: AtomicU64,
     events_refused: AtomicU64,
+    unhandled: AtomicU64,
     handlers_failed: AtomicU64,
     panics: AtomicU64,
     pub(crate) slow_closed: AtomicU64,
@@ -55,6 +58,7 @@ impl Hooks {
         let count = match error {
             HandlerError::Args { .. } => &self.args_refused,
             HandlerError::Refused { .. } => &self.events_refused,
+            HandlerError::NoHandler { .. } => &self.unhandled,
             HandlerError::Failed { .. } => &self.handlers_failed,
             HandlerError::Panicked { .. } => &self.panics,
         };
@@ -92,6 +96,7 @@ impl Hooks {
         Counts {
             args_refused: read(&self.args_refused),
             events_refused: read(&self.events_refused),
+            unhandled: read(&self.unhandled),
             handlers_failed: read(&self.handlers_failed),
             panics: read(&self.panics),
             slow_closed: read(&self.slow_closed),

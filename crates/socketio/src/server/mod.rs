@@ -112,7 +112,7 @@ pub use local::{
 pub use namespace::Namespace;
 pub use socket::{Emission, Socket};
 
-pub use crate::handler::{Ack, Data, FromEvent, Handler, HandlerError, Reply, State};
+pub use crate::handler::{Ack, Data, FromEvent, Handler, HandlerError, NoAck, Reply, State};
 use crate::proto::{Misuse, RawJson, encode};
 use context::Context;
 use namespace::pattern::{Matcher, Pattern};

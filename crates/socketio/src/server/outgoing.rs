@@ -237,6 +237,10 @@ impl EventSocket for Socket {
         self.answer(self.ack_args(id, args)?)
     }
 
+    fn acks_refusals(&self) -> bool {
+        self.context().config.ack_refusals
+    }
+
     fn report(&self, error: &HandlerError) {
         self.context().hooks.report(self, error);
     }

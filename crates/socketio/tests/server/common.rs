@@ -14,8 +14,14 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Serves on a free port; gives the address.
+/// Serves on a free port, with the event that `assert_quiet` asks for; gives the address.
 pub(crate) async fn serve(server: &Server) -> String {
+    server.of("/").unwrap().on("fence", || async {});
+    serve_as_it_is(server).await
+}
+
+/// Serves on a free port; gives the address.
+pub(crate) async fn serve_as_it_is(server: &Server) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let service = server.service();
@@ -101,7 +107,7 @@ impl Client {
     /// Nothing has been sent to this client that it has not received: what it asks for is answered
     /// next.
     pub(crate) async fn assert_quiet(&mut self) {
-        self.send(r#"299["an event nobody handles"]"#).await;
+        self.send(r#"299["fence"]"#).await;
         let answer = self.recv().await;
         assert!(answer.starts_with("399["), "unexpected {answer}");
     }

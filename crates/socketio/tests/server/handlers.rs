@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde::Deserialize;
 use socketio::proto::Args;
-use socketio::server::{Ack, AckSender, Data, HandlerError, Server, Socket, State};
+use socketio::server::{Ack, AckSender, Config, Data, HandlerError, NoAck, Server, Socket, State};
 use tokio::sync::{Notify, mpsc};
 
 use crate::common::{Client, connected, next, serve};
@@ -29,6 +29,55 @@ async fn ask(client: &mut Client, event: &str) -> String {
     client.recv().await
 }
 
+/// A server that acks what was not handled.
+fn answering() -> Server {
+    let mut config = Config::default();
+    config.ack_refusals = true;
+    Server::new(config)
+}
+
+#[tokio::test]
+async fn what_was_not_handled_gets_no_ack_and_is_told_and_counted() {
+    let server = Server::default();
+    let (told, errors) = log();
+    server.on_error(move |_, error| told.lock().unwrap().push(error.to_string()));
+    server
+        .of("/")
+        .unwrap()
+        .on("typed", |Data(_): Data<u8>| async {})
+        .on("fails", || async { Err::<(), _>("no luck") })
+        .on("panics", |args: Args| async move { assert!(args.len() > 9, "expected in this test") })
+        .on("later", || async { NoAck })
+        .on("by hand", |ack: AckSender| async move { ack.refuse("no") })
+        .on("next", || async { Ack(2) });
+    let (mut client, socket) = joined(&server).await;
+    for event in ["typed", "fails", "panics", "unknown", "later", "kept"] {
+        if event == "kept" {
+            socket.with(|_, args| {
+                let verdict = if args.name() == "kept" { Err("not you") } else { Ok(()) };
+                async move { verdict }
+            });
+        }
+        client.send(&format!(r#"21["{event}"]"#)).await;
+        assert_eq!(ask(&mut client, r#"22["next"]"#).await, "32[2]", "{event} has no ack");
+    }
+    assert_eq!(ask(&mut client, r#"23["by hand"]"#).await, r#"33[{"error":"no"}]"#);
+    let counts = server.counts();
+    let counted = (counts.args_refused, counts.handlers_failed, counts.panics);
+    assert_eq!(counted, (1, 1, 1));
+    assert_eq!((counts.unhandled, counts.events_refused), (1, 1));
+    assert_eq!(
+        *errors.lock().unwrap(),
+        [
+            "arguments of event \"typed\" refused",
+            "handler of event \"fails\" failed: no luck",
+            "a handler panicked",
+            "no handler for event \"unknown\"",
+            "event \"kept\" refused: not you",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_handler_takes_what_it_asks_for() {
     #[derive(Deserialize)]
@@ -36,7 +85,7 @@ async fn a_handler_takes_what_it_asks_for() {
         name: String,
         data: Bytes,
     }
-    let server = Server::default();
+    let server = answering();
     server.insert_state(10_u64);
     server
         .of("/")
@@ -64,7 +113,7 @@ async fn a_handler_takes_what_it_asks_for() {
 
 #[tokio::test]
 async fn failures_are_answered_told_and_counted_and_the_socket_lives_on() {
-    let server = Server::default();
+    let server = answering();
     let (told, errors) = log();
     server.on_error(move |_, error| {
         let source = std::error::Error::source(error).map(ToString::to_string);
@@ -97,7 +146,7 @@ async fn failures_are_answered_told_and_counted_and_the_socket_lives_on() {
 
 #[tokio::test]
 async fn a_handler_that_acked_by_hand_and_panics_sends_no_second_ack() {
-    let server = Server::default();
+    let server = answering();
     server
         .of("/")
         .unwrap()
@@ -151,7 +200,7 @@ async fn a_sockets_handler_goes_before_its_namespaces_until_it_is_taken_away() {
 
 #[tokio::test]
 async fn a_sockets_middleware_may_keep_an_event_from_its_handler() {
-    let server = Server::default();
+    let server = answering();
     let (log, seen) = log();
     server.of("/").unwrap().on_any(|| async { Ack("handled") });
     let (mut client, socket) = joined(&server).await;
@@ -177,7 +226,7 @@ async fn a_sockets_middleware_may_keep_an_event_from_its_handler() {
 
 #[tokio::test]
 async fn listeners_see_everything_that_comes_and_leaves() {
-    let server = Server::default();
+    let server = answering();
     let (log, seen) = log();
     let namespace = server.of("/").unwrap();
     let (coming, leaving) = (Arc::clone(&log), Arc::clone(&log));
@@ -205,7 +254,7 @@ async fn listeners_see_everything_that_comes_and_leaves() {
 
 #[tokio::test]
 async fn a_concurrent_handler_runs_beside_others_up_to_its_limit() {
-    let server = Server::default();
+    let server = answering();
     let (started, mut starts) = mpsc::unbounded_channel();
     let gate = Arc::new(Notify::new());
     let waiting = Arc::clone(&gate);

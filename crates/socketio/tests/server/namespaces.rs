@@ -11,7 +11,9 @@ const INVALID: &str = r#"{"message":"Invalid namespace"}"#;
 
 #[tokio::test]
 async fn a_pattern_makes_namespaces_with_its_handlers_and_parameters() {
-    let server = Server::default();
+    let mut config = Config::default();
+    config.ack_refusals = true;
+    let server = Server::new(config);
     let made = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&made);
     server.on_namespace(move |namespace| told.lock().unwrap().push(namespace.name().to_string()));

@@ -3,7 +3,7 @@
 use socketio::proto::Version;
 use socketio::server::{Ack, Config, ConnectError, Data, Recovery, Server, Socket};
 
-use crate::common::{Client, connected, next, serve};
+use crate::common::{Client, connected, next, serve, serve_as_it_is};
 
 fn server() -> Server {
     let mut config = Config::default();
@@ -68,7 +68,7 @@ async fn other_namespaces_are_joined_with_a_query() {
 #[tokio::test]
 async fn a_namespace_that_is_not_there_is_refused_in_their_words() {
     let server = server();
-    let address = serve(&server).await;
+    let address = serve_as_it_is(&server).await;
     let (mut client, _) = Client::open_v3(&address).await;
     assert_eq!(client.recv().await, r#"4"Invalid namespace""#);
 }

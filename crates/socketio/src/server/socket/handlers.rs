@@ -48,7 +48,7 @@ impl Socket {
             let name = event.args.name().into_owned();
             let refused = HandlerError::Refused { event: name, error: error.clone() };
             self.context().hooks.report(&self, &refused);
-            return event.ack.refuse(error);
+            return event.ack.not_handled(error);
         }
         match handler {
             Some(handler) => {
@@ -58,9 +58,10 @@ impl Socket {
                 (handler.run)(event).await;
             }
             None => {
-                let name = event.args.name();
-                tracing::debug!(socket = %self.id(), event = %name, "no handler");
-                event.ack.refuse(format!("no handler for event {name:?}"));
+                let name = event.args.name().into_owned();
+                let error = HandlerError::NoHandler { event: name };
+                self.context().hooks.report(&self, &error);
+                event.ack.not_handled(error);
             }
         }
     }
