@@ -15,7 +15,6 @@ mod id;
 mod inbound;
 mod kind;
 mod observation;
-mod older;
 pub(crate) mod python;
 mod redaction;
 pub(crate) mod surrogates;

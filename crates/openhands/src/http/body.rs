@@ -34,7 +34,7 @@ impl Fields {
         if body.is_empty() {
             return Err(ApiError::invalid("missing", &["body"], "Field required", Value::Null));
         }
-        match surrogates::from_slice(body) {
+        match serde_json::from_slice(body).or_else(|error| surrogates::again(body, error)) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(other) => Err(ApiError::invalid(
                 "model_attributes_type",
