@@ -44,7 +44,7 @@ const EVENT_IN: Walk =
     Walk { name: "an event comes in", roots: &[DRIVER, WRITER], cuts: &[FEED], most: (36, 12, 4) };
 const EVENT_OUT: Walk = Walk {
     name: "an event goes out",
-    roots: &["openhands/src/hub/registry.rs", DRIVER],
+    roots: &["openhands/src/hub/core.rs", DRIVER],
     cuts: &[],
     most: (20, 12, 4),
 };

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 use super::client::{JoinedClient, Schema};
 use super::frame::{frames, status, text};
 use crate::domain::{
-    ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, Right, guide_cause, guide_event,
+    ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, Right, guide_cause,
+    guide_event,
 };
 use crate::hub::{Conversation, LogError, Next, StoredEvent};
 
