@@ -154,7 +154,7 @@ impl fmt::Debug for Keys {
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// A person: uses their own conversations, and those shared with them
     User,
     /// An operator: uses every conversation, and the metrics
@@ -165,7 +165,7 @@ pub enum Role {
 
 impl Role {
     /// Its name, as on the command line.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Admin => "admin",
