@@ -26,19 +26,19 @@ use crate::metrics::Metrics;
 
 /// The origins that may speak to the server.
 #[derive(Clone, Debug)]
-pub struct AllowedOrigins {
+pub(crate) struct AllowedOrigins {
     list: Arc<[Origin]>,
     metrics: Metrics,
 }
 
 impl AllowedOrigins {
     /// Pages of this machine and of this server, and pages of these origins. Refusals are counted.
-    pub fn new(list: Vec<Origin>, metrics: Metrics) -> Self {
+    pub(crate) fn new(list: Vec<Origin>, metrics: Metrics) -> Self {
         Self { list: list.into(), metrics }
     }
 
     /// Whether a page of this origin may send a request with these headers.
-    pub fn allow(&self, origin: &str, headers: &HeaderMap) -> bool {
+    pub(crate) fn allow(&self, origin: &str, headers: &HeaderMap) -> bool {
         let allowed = origin.parse().is_ok_and(|origin: Origin| {
             is_loopback(&origin) || self.list.contains(&origin) || self.is_own(&origin, headers)
         });

@@ -44,7 +44,7 @@ const EVENT_IN: Walk =
     Walk { name: "an event comes in", roots: &[DRIVER, WRITER], cuts: &[FEED], most: (70, 24, 14) };
 const EVENT_OUT: Walk = Walk {
     name: "an event goes out",
-    roots: &["openhands/src/hub/registry.rs", DRIVER],
+    roots: &["openhands/src/hub/core.rs", DRIVER],
     cuts: &[],
     most: (51, 20, 14),
 };

@@ -12,7 +12,7 @@ use crate::domain::UserName;
 
 /// The commands on keys.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Make a key for a user and print it; it is shown only once
     Add {
         /// The name of the user, who may have several keys

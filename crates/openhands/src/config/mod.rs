@@ -19,7 +19,7 @@ use crate::limits::LimitsConfig;
 #[derive(Clone, Debug, Default, Parser, Serialize, Deserialize)]
 #[command(name = "openhands", version, max_term_width = 100)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Options {
+pub(crate) struct Options {
     /// Read a TOML file.
     #[arg(long, env = "OPENHANDS_CONFIG", value_name = "FILE", global = true)]
     #[serde(skip)]
@@ -144,7 +144,7 @@ pub struct Options {
     long_about,
     max_term_width = 100
 )]
-pub struct CommandLine {
+pub(crate) struct CommandLine {
     /// Options of the server; commands use the data folder.
     #[command(flatten)]
     pub options: Options,
@@ -157,7 +157,7 @@ impl CommandLine {
     /// What this process was started with: its arguments and its environment. An environment
     /// variable that is empty counts as absent, as compose files set them. Ends the process with a
     /// message when the command line is wrong, or only asks for help.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let empty = |arg: &clap::Arg| {
             arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
         };
@@ -172,7 +172,7 @@ impl CommandLine {
 
 /// Commands that work on the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Copy the event log to a file that does not exist yet
     Backup {
         /// The new file
@@ -213,7 +213,7 @@ pub enum Command {
 
 /// The form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
+pub(crate) enum ExportFormat {
     /// One JSON document, as `GET /api/conversations/{id}/trajectory` answers
     Trajectory,
     /// The folder `sessions/ID`, with `metadata.json` and a file for each event
@@ -223,7 +223,7 @@ pub enum ExportFormat {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people
     Text,
     /// For machines: one JSON object a line
@@ -232,7 +232,7 @@ pub enum LogFormat {
 
 /// Which conversations the server deletes. Default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// Those without a new event for this many days.
     pub days: Option<NonZeroU32>,
     /// The oldest, while the event log has more bytes in use.
@@ -241,7 +241,7 @@ pub struct Retention {
 
 impl Retention {
     /// Whether anything is ever deleted.
-    pub fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.days.is_some() || self.bytes.is_some()
     }
 }
@@ -249,7 +249,7 @@ impl Retention {
 /// The agent that answers users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum AgentChoice {
+pub(crate) enum AgentChoice {
     /// A harmless agent that shows every kind of event and works in its own folder
     Demo,
     /// No agent: events come from clients and over HTTP only
@@ -258,7 +258,7 @@ pub enum AgentChoice {
 
 /// What the server runs with.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// See [`Options::listen`].
     pub listen: SocketAddr,
     /// See [`Options::data_dir`].
@@ -287,7 +287,7 @@ pub struct Config {
 
 impl Config {
     /// The folder of the agents' workspaces.
-    pub fn workspaces(&self) -> PathBuf {
+    pub(crate) fn workspaces(&self) -> PathBuf {
         self.data_dir.join("workspaces")
     }
 }
@@ -297,7 +297,7 @@ impl Options {
     ///
     /// # Errors
     /// [`ConfigError`], in one line.
-    pub fn resolve(self) -> Result<Config, ConfigError> {
+    pub(crate) fn resolve(self) -> Result<Config, ConfigError> {
         let options = match &self.config {
             Some(path) => self.over(&read(path)?, path)?,
             None => self,
@@ -375,7 +375,7 @@ fn default_data_dir() -> Result<PathBuf, ConfigError> {
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}: {source}", path.display())]
     Read {

@@ -18,7 +18,7 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Of a server whose agent has this name.
+    /// The page of a server whose agent has this name.
     pub(crate) fn new(agent: &str) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         let index = INDEX.replace("{{version}}", version).replace("{{agent}}", &escaped(agent));
@@ -26,7 +26,7 @@ impl Console {
         Self { index: index.into(), text: text.into() }
     }
 
-    /// `/`, and what the page loads.
+    /// The routes: `/`, and the files that the page loads.
     pub(crate) fn routes(self) -> Router {
         let routes = Router::new()
             .route("/", get(move |request: Request| async move { self.answer(&request) }));
@@ -63,7 +63,7 @@ fn served(kind: &'static str, bytes: Bytes) -> Response {
     (head, bytes).into_response()
 }
 
-/// For a text or an attribute of HTML.
+/// Escapes a text for HTML, between tags or in an attribute.
 fn escaped(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, c| {
         match c {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{ActionKind, AgentState, older, python};
+use super::{ActionKind, AgentState, python};
 
 /// Arguments that do not fit their action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum ArgsError {
 
 /// Checks `args` against the table and puts them in upstream's order, with upstream's defaults.
 pub(super) fn complete(kind: ActionKind, mut args: Map<String, Value>) -> Result<Args, ArgsError> {
-    older::renew(&mut args);
+    renew(&mut args);
     let fields = fields(kind);
     let mut full = Map::with_capacity(fields.len());
     for field in fields {
@@ -74,6 +74,34 @@ pub(super) fn complete(kind: ActionKind, mut args: Map<String, Value>) -> Result
             name: name.chars().take(40).collect(),
             known: fields.iter().map(|f| f.name).collect::<Vec<_>>().join(", "),
         }),
+    }
+}
+
+/// Brings arguments under today's names, from those of older clients that OpenHands 0.62 still takes.
+/// An argument that has no meaning any more goes; what is given under both names counts under the
+/// new one.
+fn renew(args: &mut Map<String, Value>) {
+    for (old, new) in RENAMED {
+        if let Some(value) = args.remove(*old)
+            && args.get(*new).is_none_or(Value::is_null)
+        {
+            args.insert((*new).to_owned(), value);
+        }
+    }
+    for gone in GONE {
+        args.remove(*gone);
+    }
+    match args.get_mut(RISK.name) {
+        Some(Value::Null) => _ = args.remove(RISK.name),
+        Some(value) => {
+            let level = value
+                .as_str()
+                .and_then(|name| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+            if let Some((_, level)) = level {
+                *value = (*level).into();
+            }
+        }
+        None => {}
     }
 }
 
@@ -451,3 +479,11 @@ pub(super) fn fields(kind: ActionKind) -> &'static [Field] {
         ActionKind::CondensationRequest | ActionKind::Null => &[],
     }
 }
+
+/// Arguments of older clients, and their names today.
+const RENAMED: &[(&str, &str)] =
+    &[("images_urls", "image_urls"), ("is_confirmed", "confirmation_state")];
+/// Arguments of older clients that mean nothing any more.
+const GONE: &[&str] = &["keep_prompt", "task_completed", "translated_ipython_code"];
+/// The levels of risk by the names that models write.
+const LEVELS: &[(&str, i64)] = &[("UNKNOWN", -1), ("LOW", 0), ("MEDIUM", 1), ("HIGH", 2)];

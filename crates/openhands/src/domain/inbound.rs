@@ -103,8 +103,9 @@ pub(crate) fn parse_user_action(json: &[u8]) -> Result<Draft, ActionError> {
 
 /// What came, if it is an object and leaves the id to the log.
 pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, ActionError> {
-    let value: Value =
-        surrogates::from_slice(json).map_err(|e| ActionError::NotJson(e.to_string()))?;
+    let value: Value = serde_json::from_slice(json)
+        .or_else(|error| surrogates::again(json, error))
+        .map_err(|error| ActionError::NotJson(error.to_string()))?;
     let Value::Object(data) = value else {
         return Err(ActionError::NotAnObject { found: type_name(&value) });
     };

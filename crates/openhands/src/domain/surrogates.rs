@@ -5,16 +5,15 @@
 
 use serde::de::DeserializeOwned;
 
-/// Reads JSON to a type, with U+FFFD in the place of halves that stand alone.
+/// Reads JSON again that `serde_json` refused with `error`, with U+FFFD in the place of halves that
+/// stand alone. Callers read the text as it came first: nearly all are fine.
 ///
 /// # Errors
-/// Those of `serde_json`, for the text as it came.
-pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    // Nearly all texts are read here; the others are rare enough to be read twice.
-    let error = match serde_json::from_slice(json) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
+/// `error`, when there was no such half or something else is wrong too.
+pub(crate) fn again<T: DeserializeOwned>(
+    json: &[u8],
+    error: serde_json::Error,
+) -> Result<T, serde_json::Error> {
     let mended = std::str::from_utf8(json).ok().map(mend).filter(|text| text.as_bytes() != json);
     mended.and_then(|text| serde_json::from_str(&text).ok()).ok_or(error)
 }
@@ -59,6 +58,10 @@ mod tests {
 
     use super::*;
 
+    fn read(json: &str) -> Result<String, serde_json::Error> {
+        serde_json::from_str(json).or_else(|error| again(json.as_bytes(), error))
+    }
+
     #[test]
     fn a_half_that_stands_alone_is_replaced() {
         for (json, text) in [
@@ -68,10 +71,10 @@ mod tests {
             (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
             (r#""\\ud83d \ud83d\\""#, "\\ud83d \u{fffd}\\"),
         ] {
-            assert_eq!(from_slice::<String>(json.as_bytes()).unwrap(), text, "{json}");
+            assert_eq!(read(json).unwrap(), text, "{json}");
         }
         for json in ["\"\\ud83d", "\\", "\"\\+123\\ud83d\"", "\"\\é\"", "{"] {
-            assert!(from_slice::<String>(json.as_bytes()).is_err(), "{json}");
+            assert!(read(json).is_err(), "{json}");
         }
     }
 

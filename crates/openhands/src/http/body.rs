@@ -16,7 +16,7 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = Bytes::from_request(request, state).await.map_err(ApiError::from)?;
-        // Some editors and shells put a byte order mark before text. It is no part of the JSON.
+        // Some editors and shells put a byte order mark before text. It does not belong to the JSON.
         let skipped = if body.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         Ok(Self(body.slice(skipped..)))
     }
@@ -34,7 +34,7 @@ impl Fields {
         if body.is_empty() {
             return Err(ApiError::invalid("missing", &["body"], "Field required", Value::Null));
         }
-        match surrogates::from_slice(body) {
+        match serde_json::from_slice(body).or_else(|error| surrogates::again(body, error)) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(other) => Err(ApiError::invalid(
                 "model_attributes_type",
@@ -86,7 +86,7 @@ impl Fields {
         }
     }
 
-    /// A text that must be there and is repeated to nobody.
+    /// A text that must be there. No error repeats it.
     pub(super) fn secret(&self, key: &str) -> Result<&str, ApiError> {
         match self.0.get(key) {
             Some(Value::String(text)) => Ok(text),

@@ -81,7 +81,7 @@ pub(super) async fn list(
     };
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0);
     let limit = limit.ok_or_else(|| ApiError::BadRequest("Invalid limit".to_owned()))?;
-    // Who asks for more gets a page that is full, and the place where the next one begins.
+    // A larger limit gives a full page, and the place where the next page begins.
     let limit = limit.min(MAX_LIMIT);
     if !query.can_match() {
         return Ok(Json(json!({"results": [], "next_page_id": null})));
@@ -164,7 +164,7 @@ pub(super) fn integer(key: &str, text: &str) -> Result<i64, ApiError> {
 
 /// How all conversations here were begun, in the word of OpenHands 0.62.
 const TRIGGER: &str = "gui";
-/// What stands for itself in one part of a path. [RFC 3986, section 2.3]
+/// Characters that need no escape in one part of a path. [RFC 3986, section 2.3]
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const DEFAULT_LIMIT: i64 = 20;
 /// Most conversations of one page.

@@ -139,7 +139,7 @@ impl Walk {
         };
         let events = self.conversation.page(page).await?.events;
         let Some(last) = events.last() else {
-            // Nothing is left, for the conversation was deleted meanwhile.
+            // The conversation was deleted meanwhile, so nothing is left.
             self.low = self.high;
             return Ok(None);
         };

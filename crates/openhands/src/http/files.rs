@@ -269,7 +269,7 @@ fn broken(error: &MultipartError, limits: &FileLimits) -> ApiError {
     }
 }
 
-/// A name that may be anything, for an answer.
+/// A file's name, cut to what an answer repeats of it.
 fn shortened(name: &str) -> String {
     name.chars().take(NAME_CHARS).collect()
 }

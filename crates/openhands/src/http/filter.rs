@@ -104,7 +104,7 @@ impl Filter {
     }
 }
 
-/// Whether a condition says something: a blank one is what a form sends for a field that nobody
+/// Whether a condition says something: a form sends a blank one for a field that nobody
 /// filled in.
 fn is_said(text: &str) -> bool {
     !text.trim().is_empty()

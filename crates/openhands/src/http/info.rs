@@ -59,7 +59,7 @@ fn resources(uptime: f64, data: &std::path::Path) -> Value {
     let mut pages = statm.split(' ').map(|number| number.parse::<u64>().unwrap_or(0) * page);
     let (vms, rss) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
     let total = number(&proc("meminfo"), "MemTotal:") * 1024;
-    // Behind the name, which may hold anything: fields 14 and 15 of the line are the ticks.
+    // Read after the name, which may hold anything: fields 14 and 15 of the line are the ticks.
     let stat = proc("self/stat");
     let ticks: u64 = stat.rsplit(')').next().map_or(0, |rest| {
         rest.split(' ').skip(12).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()

@@ -17,13 +17,13 @@
 //! | `GET /api/conversations/{id}/list-files`, `/select-file`, `/zip-directory` | files of its workspace |
 //! | `POST /api/conversations/{id}/upload-files` | more of them |
 //! | `GET /api/conversations/{id}/git/changes`, `/git/diff` | what changed there |
-//! | `GET`, `PUT /api/conversations/{id}/access` | whose it is, and whom it is shared with |
+//! | `GET`, `PUT /api/conversations/{id}/access` | its owner, and the users it is shared with |
 //! | `GET /api/options/…` | what a page asks for first |
 //! | `GET`, `POST /api/settings` | settings without their secrets, and changes of them |
 //! | `/api/secrets` | secrets by their names |
 //! | `GET /metrics` | counters for Prometheus |
 //! | `GET /server_info` | time and resources |
-//! | `GET /openapi.json` | all of these, for programs |
+//! | `GET /openapi.json` | a description of these routes, for programs |
 //!
 //! In come requests, from the listener of `app`; out go answers. It asks the hub for everything that
 //! concerns conversations and never the log, and knows nothing of Socket.IO. No route below `/api` may
@@ -95,7 +95,7 @@ struct Parts {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpConfig {
-    /// The folder whose disk `/server_info` tells about.
+    /// `/server_info` reports the disk that holds this folder.
     pub data_dir: PathBuf,
     /// The folder of a built page, served on every path that is nothing else. Without one,
     /// `/` is the page of `home`.

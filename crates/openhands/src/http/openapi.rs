@@ -60,7 +60,7 @@ mod tests {
         let mut served = router(hub, settings, keys, limits, metrics, config);
         let mut real = BTreeSet::new();
         for path in routes(&rest).paths() {
-            // A method nobody has: the refusal names those there are.
+            // No route has this method, so the refusal names the methods that exist.
             let method = Method::from_bytes(b"NONE").unwrap();
             let asked =
                 path.replace("{id}", "x").replace("{owner}/{name}", "x/x").replace("{name}", "x");

@@ -46,7 +46,7 @@ async fn answer(mut files: ServeDir<ServeFile>, request: Request) -> Result<Resp
     let headers = response.headers_mut();
     let html = HeaderValue::from_static("text/html");
     let is_page = headers.get(header::CONTENT_TYPE) == Some(&html);
-    // Built files carry a hash in their name; the index stands in for what is missing.
+    // Built files carry a hash in their name; the index is served for files that are missing.
     if path.starts_with("/assets/") && !is_page {
         let value = HeaderValue::from_static("public, max-age=2592000, immutable");
         headers.insert(header::CACHE_CONTROL, value);

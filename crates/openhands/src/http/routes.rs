@@ -16,13 +16,13 @@ impl Routes {
         Self { router: Router::new(), paths: Vec::new() }
     }
 
-    /// As [`Router::route`].
+    /// Adds a route, like [`Router::route`].
     pub(super) fn route(mut self, path: &str, methods: MethodRouter<Rest>) -> Self {
         self.paths.push(path.to_owned());
         Self { router: self.router.route(path, methods), ..self }
     }
 
-    /// As [`Router::nest`].
+    /// Adds routes below a path, like [`Router::nest`].
     pub(super) fn nest(mut self, prefix: &str, inner: Self) -> Self {
         let paths =
             inner.paths.iter().map(|path| format!("{prefix}{}", path.trim_end_matches('/')));
@@ -35,7 +35,7 @@ impl Routes {
         Self { router: change(self.router), ..self }
     }
 
-    /// As [`Router::merge`].
+    /// Adds the routes of another, like [`Router::merge`].
     pub(super) fn merge(mut self, other: Self) -> Self {
         self.paths.extend(other.paths);
         Self { router: self.router.merge(other.router), ..self }

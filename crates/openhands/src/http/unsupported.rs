@@ -51,7 +51,7 @@ pub(super) async fn exp_config(
     Ok(Json(false))
 }
 
-/// The original asks a model; here none is asked.
+/// The original asks a model; this server has none.
 pub(super) async fn remember_prompt(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,

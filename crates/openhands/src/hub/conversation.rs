@@ -1,4 +1,7 @@
-//! A loaded conversation, as the live layer and HTTP use it.
+//! A loaded conversation, as the live layer and HTTP use it: appends, pages, and cursors over its events.
+//!
+//! In come commands of `http` and `live`; out go events, to every [`Cursor`]. A cursor is how everybody
+//! reads: it asks the core for what follows its place, and the log for what the core has forgotten.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,16 +9,15 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 
+use super::HubConfig;
 use super::cache::CachedPages;
-use super::core::{Core, Following};
-use super::registry::Registration;
+use super::core::{Core, Following, Registration};
 use super::supervisor::Supervisor;
-use super::{Cursor, HubConfig};
 use crate::agent::Agent;
 use crate::domain::{
     Access, AgentState, ConversationId, Draft, Ephemeral, EventId, Position, Source,
 };
-use crate::log::{Direction, EventLog, LogError, Page, PageOf, Sort, StoredEvent};
+use crate::log::{Direction, EventLog, Head, LogError, Page, PageOf, Sort, StoredEvent};
 
 /// A conversation in memory. It stays loaded as long as somebody holds this or a [`Cursor`] of it.
 pub struct Conversation {
@@ -214,6 +216,105 @@ impl Conversation {
     }
 }
 
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversation").field("core", &self.core).finish_non_exhaustive()
+    }
+}
+
+/// A reader's place in a conversation. Replay and live are one loop:
+///
+/// ```text
+/// events after the place?    in the tail: take a page of it     not in it: read a page of the log
+/// none:                      wait until the head moves
+/// ```
+///
+/// So there is no gap and no duplicate, no moment at which replay turns into live, and a slow reader
+/// costs one page.
+pub struct Cursor {
+    conversation: Arc<Conversation>,
+    place: Position,
+    head: watch::Receiver<Head>,
+}
+
+/// What [`Cursor::next_page`] gives.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// The events after the last page: at least one, ids rising by one.
+    Events(Vec<Arc<StoredEvent>>),
+    /// The conversation was deleted; nothing follows.
+    Deleted,
+}
+
+impl Cursor {
+    pub(super) fn new(conversation: Arc<Conversation>, from: Position) -> Self {
+        let head = conversation.core.watch();
+        // Beyond the end there is nothing old; what comes live is new.
+        let place = from.min(conversation.core.head().position);
+        Self { conversation, place, head }
+    }
+
+    /// The next page. Waits at the head.
+    ///
+    /// # Errors
+    /// When the log cannot be read. The place stays; trying again is fine.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it has moved nothing.
+    pub async fn next_page(&mut self) -> Result<Next, LogError> {
+        loop {
+            // Marked as seen before looking: a move after the look wakes the wait below.
+            self.head.borrow_and_update();
+            match self.conversation.core.following(self.place) {
+                Following::Tail(events) => return Ok(self.moved_by(events)),
+                Following::Deleted => return Ok(Next::Deleted),
+                Following::Log => {
+                    let events = self.conversation.read_from(self.place).await?;
+                    if self.conversation.core.is_deleted() {
+                        return Ok(Next::Deleted);
+                    }
+                    let (expected, found) = (self.place.next(), events.first().map(|e| e.id));
+                    if found != Some(expected) {
+                        return Err(LogError::Gap { expected, found });
+                    }
+                    return Ok(self.moved_by(events));
+                }
+                Following::Nothing => {
+                    if self.head.changed().await.is_err() {
+                        return Ok(Next::Deleted);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The place after the last event given.
+    pub fn place(&self) -> Position {
+        self.place
+    }
+
+    /// The conversation it reads.
+    pub fn conversation(&self) -> &Arc<Conversation> {
+        &self.conversation
+    }
+
+    fn moved_by(&mut self, events: Vec<Arc<StoredEvent>>) -> Next {
+        if let Some(last) = events.last() {
+            self.place = Position::after(last.id);
+        }
+        Next::Events(events)
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("conversation", &self.conversation.id())
+            .field("place", &self.place)
+            .finish()
+    }
+}
+
 /// A wait for the stop of a conversation. [`Conversation::stopped`].
 #[derive(Clone, Debug)]
 pub struct Stopped(watch::Receiver<u64>);
@@ -251,11 +352,5 @@ impl AccessChanges {
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }
-    }
-}
-
-impl fmt::Debug for Conversation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conversation").field("core", &self.core).finish_non_exhaustive()
     }
 }

@@ -1,15 +1,18 @@
-//! What is known in memory about one conversation: its head, its tail, its listeners.
+//! What is known in memory about a conversation: its head, its tail, its listeners.
+//!
+//! In come the log's commits, by [`Cores`]; out go events and a wake-up, to every cursor. The tail never
+//! has a gap, and the head never goes back.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{broadcast, watch};
 
 use super::HubConfig;
 use crate::agent::SeatState;
 use crate::domain::{Access, ConversationId, Ephemeral, EventId, Position, Source};
-use crate::log::{Change, ConversationKey, Head, StoredEvent};
+use crate::log::{Change, Commit, ConversationKey, EventLog, Head, StoredEvent};
 
 /// One loaded conversation, shared by its handles, its supervisor and the log's feed.
 #[derive(Debug)]
@@ -233,6 +236,65 @@ impl Core {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The cores that the log's feed reaches, by key.
+#[derive(Debug, Default)]
+pub(super) struct Cores(Mutex<HashMap<ConversationKey, Arc<Core>>>);
+
+impl Cores {
+    /// Takes the log's feed from here on, as long as this lives; `deleted` is told of each
+    /// conversation that the log has deleted.
+    pub(super) fn follow(
+        self: &Arc<Self>,
+        log: &dyn EventLog,
+        deleted: impl Fn(&ConversationId) + Send + Sync + 'static,
+    ) {
+        let cores = Arc::downgrade(self);
+        log.follow(Box::new(move |commit| {
+            let Some(cores) = cores.upgrade() else { return };
+            cores.commit(commit);
+            if matches!(commit.change, Change::Deleted) {
+                deleted(&commit.conversation);
+            }
+        }));
+    }
+
+    /// Takes in one commit.
+    pub(super) fn commit(&self, commit: &Commit) {
+        let core = self.lock().get(&commit.key).cloned();
+        if let Some(core) = core {
+            core.apply(&commit.change);
+        }
+    }
+
+    /// Lets the feed reach `core` until the registration is dropped.
+    pub(super) fn register(self: &Arc<Self>, core: Arc<Core>) -> Registration {
+        self.lock().insert(core.key, core.clone());
+        Registration { cores: Arc::downgrade(self), core }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationKey, Arc<Core>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a core out of the feed's reach when dropped.
+#[derive(Debug)]
+pub(super) struct Registration {
+    cores: Weak<Cores>,
+    core: Arc<Core>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let Some(cores) = self.cores.upgrade() else { return };
+        let mut cores = cores.lock();
+        // The conversation may have been loaded again already.
+        if cores.get(&self.core.key).is_some_and(|core| Arc::ptr_eq(core, &self.core)) {
+            cores.remove(&self.core.key);
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 //! In come commands of `http` and `live`, and the log's feed of commits; out go pages of events, to
 //! every [`Cursor`]. The log is the truth: nothing is shown that it has not committed, and everything
 //! here can be read from it again. No lock is held across an await, and a slow reader costs nobody
-//! else. Start with [`Hub`] and `conversation.rs`; `cursor.rs` is how everybody reads, `core.rs` what the
+//! else. Start with [`Hub`] and `conversation.rs`, which also says how everybody reads; `core.rs` is what the
 //! feed changes, `supervisor.rs` how agents run.
 
 mod cache;
 mod config;
 mod conversation;
 mod core;
-mod cursor;
 mod registry;
 mod retention;
 mod supervisor;
@@ -34,8 +33,7 @@ use crate::domain::{Access, ConversationId, Ephemeral, UserName, Viewer};
 use crate::log::{EventLog, Sort};
 
 pub use config::{Create, HubConfig, HubError};
-pub use conversation::{AccessChanges, Conversation, Stopped};
-pub use cursor::{Cursor, Next};
+pub use conversation::{AccessChanges, Conversation, Cursor, Next, Stopped};
 // What the hub hands out: `http` and `live` ask the hub and never the log.
 pub use crate::log::{
     ConversationKey, Direction, Envelope, Listing, LogError, Metadata, Oldest, Page, PageOf,

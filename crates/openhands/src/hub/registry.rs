@@ -3,22 +3,23 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::core::Core;
+use super::core::{Core, Cores, Registration};
 use super::{Conversation, HubError};
 use crate::domain::ConversationId;
-use crate::log::{Change, Commit, ConversationKey, EventLog};
+use crate::log::EventLog;
 
 /// The loaded conversations: by id for callers, by key for the log's feed.
 ///
-/// The two locks are never held together, and no conversation is dropped under one of them.
+/// The lock of the slots and that of the cores are never held together, and no conversation is dropped
+/// under one of them.
 #[derive(Default)]
 pub(super) struct Registry {
     slots: Mutex<HashMap<ConversationId, Arc<Slot>>>,
-    cores: Mutex<HashMap<ConversationKey, Arc<Core>>>,
+    pub(super) cores: Arc<Cores>,
 }
 
 /// A conversation that is loaded or being loaded: the cell lets only one load at a time.
@@ -109,61 +110,33 @@ impl Registry {
     /// Takes the log's feed from here on, as long as the registry lives.
     pub(super) fn follow(self: &Arc<Self>, log: &dyn EventLog) {
         let registry = Arc::downgrade(self);
-        log.follow(Box::new(move |commit| {
+        self.cores.follow(log, move |id| {
             if let Some(registry) = registry.upgrade() {
-                registry.commit(commit);
+                registry.deleted(id);
             }
-        }));
-    }
-
-    pub(super) fn commit(&self, commit: &Commit) {
-        let core = self.cores().get(&commit.key).cloned();
-        if let Some(core) = core {
-            core.apply(&commit.change);
-        }
-        if matches!(commit.change, Change::Deleted) {
-            let slot = self.slots().get(&commit.conversation).cloned();
-            if let Some(slot) = slot {
-                self.forget(&commit.conversation, &slot);
-            }
-        }
+        });
     }
 
     /// Lets the feed reach `core` from now on.
-    pub(super) fn register(self: &Arc<Self>, core: Arc<Core>) -> Registration {
-        self.cores().insert(core.key, core.clone());
-        Registration { registry: Arc::downgrade(self), core }
+    pub(super) fn register(&self, core: Arc<Core>) -> Registration {
+        self.cores.register(core)
+    }
+
+    /// Forgets a conversation that the log has deleted.
+    fn deleted(&self, id: &ConversationId) {
+        let slot = self.slots().get(id).cloned();
+        if let Some(slot) = slot {
+            self.forget(id, &slot);
+        }
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<ConversationId, Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cores(&self) -> MutexGuard<'_, HashMap<ConversationKey, Arc<Core>>> {
-        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("len", &self.len()).finish()
-    }
-}
-
-/// Takes a core out of the feed's reach when dropped.
-#[derive(Debug)]
-pub(super) struct Registration {
-    registry: Weak<Registry>,
-    core: Arc<Core>,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let Some(registry) = self.registry.upgrade() else { return };
-        let mut cores = registry.cores();
-        // The conversation may have been loaded again already.
-        if cores.get(&self.core.key).is_some_and(|core| Arc::ptr_eq(core, &self.core)) {
-            cores.remove(&self.core.key);
-        }
     }
 }

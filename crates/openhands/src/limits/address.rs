@@ -1,14 +1,14 @@
-//! Whose address a request has.
+//! The address that a request counts for: its peer's, or the one that a proxy names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The other end of the connection a request came on; in its extensions.
+/// The address at the other end of a request's connection. It is in the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// What counts as one address: of IPv6 the first 64 bits, for whoever has one has them all.
+/// What counts as one address. Of IPv6 it is the first 64 bits: a client has all addresses below them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address(IpAddr);
 
@@ -39,7 +39,7 @@ impl Address {
 /// The last element of a list that may be spread over several header lines.
 fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let line = headers.get_all(name).iter().next_back()?;
-    // What is not text is an element that names nobody.
+    // An element that is not text names no address.
     Some(line.to_str().unwrap_or_default().rsplit(',').next()?.trim())
 }
 

@@ -1,4 +1,4 @@
-//! Rates, and buckets that hold what of them is left. Time is an argument.
+//! Rates, and buckets: how much of its rate a sender has left. Time is an argument.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many at once, then one for each while.
+/// A rate: a burst that is allowed at once, then one more after each interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     each: Duration,
@@ -15,7 +15,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// `count` in a time, and `burst` at once; `None`, which is no limit, for a count of 0.
+    /// `count` per interval, and `burst` at once. A count of 0 means no limit: `None`.
     pub(crate) fn new(count: u32, time: Duration, burst: u32) -> Option<Self> {
         let each = time.checked_div(count)?;
         Some(Self { each, burst: burst.max(1) })
@@ -33,7 +33,7 @@ impl Bucket {
     /// Takes one.
     ///
     /// # Errors
-    /// The time until there is one; nothing was taken.
+    /// The time until one is left again; nothing was taken.
     pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         let full_at = self.full_at.map_or(now, |at| at.max(now)) + rate.each;
         let owed = full_at.saturating_duration_since(now);
@@ -59,8 +59,8 @@ pub(crate) struct Buckets<K> {
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    /// Room for `max` senders. Full buckets are dropped when there is no more; if they are few,
-    /// all are: then everybody begins anew, which refuses nobody who should not be.
+    /// Room for `max` senders. When there is no more room, full buckets are dropped. If few are full,
+    /// all are dropped: every sender then begins with a full bucket, so nobody is refused wrongly.
     pub(crate) fn new(rate: Rate, max: usize) -> Self {
         Self { rate, max: max.max(1), table: Mutex::default() }
     }

@@ -43,6 +43,8 @@ pub struct LimitsConfig {
 #[derive(Debug)]
 pub struct Limits {
     config: LimitsConfig,
+    /// Whether [`Limits::action`] counts anything. Asked first: by default there is nothing to count.
+    pub(crate) counts_actions: bool,
     requests: Option<Buckets<Address>>,
     connects: Option<Buckets<Address>>,
     actions: Option<Rate>,
@@ -58,6 +60,7 @@ impl Limits {
         let of_addresses = |rate| Buckets::new(rate, MAX_ADDRESSES);
         Self {
             config,
+            counts_actions: config.actions_per_second > 0 || config.user_actions_per_second > 0,
             requests: second(config.requests_per_second).map(of_addresses),
             connects: connects.map(of_addresses),
             actions: second(config.actions_per_second),

@@ -7,67 +7,11 @@ use serde_json::json;
 use socketio::server::{ConnectError, Socket};
 
 use super::LiveContext;
-use crate::auth::{self, Caller};
-use crate::domain::{ConversationId, Position, Right, parse_cursor};
-use crate::hub::{Conversation, Create, HubError, Stopped};
+use super::client::{INVALID_KEY, JoinedClient, Schema};
+use crate::auth;
+use crate::domain::{ConversationId, Right, parse_cursor};
+use crate::hub::{Create, HubError};
 use crate::limits::{Client, Sent};
-
-/// What a client asked for when it connected.
-#[derive(Debug)]
-pub(super) struct JoinedClient {
-    pub(super) conversation: Arc<Conversation>,
-    /// The place after the last event it has.
-    pub(super) position: Position,
-    pub(super) schema: Schema,
-    /// A stop from the admission on ends it.
-    pub(super) stopped: Stopped,
-    pub(super) caller: Caller,
-    pub(super) sent: Sent,
-    pub(super) context: Arc<LiveContext>,
-}
-
-impl JoinedClient {
-    /// Whether the client may still do this, or what it is told: its key may be gone, the
-    /// conversation no longer shared.
-    pub(super) fn allow(&self, right: Right) -> Result<(), String> {
-        if !self.context.keys.knows(&self.caller) {
-            return Err(INVALID_KEY.to_owned());
-        }
-        let access = self.conversation.access();
-        if self.caller.may(right, &access) {
-            Ok(())
-        } else if self.caller.may(Right::Read, &access) {
-            Err("this conversation is shared with you for reading only".to_owned())
-        } else {
-            Err(self.caller.not_allowed(self.conversation.id()))
-        }
-    }
-
-    /// Ready when the client may no longer read, with what it is told.
-    pub(super) async fn barred(&self) -> String {
-        let (mut keys, mut access) =
-            (self.context.keys.changes(), self.conversation.access_changes());
-        loop {
-            access.current();
-            if let Err(why) = self.allow(Right::Read) {
-                return why;
-            }
-            tokio::select! {
-                () = keys.changed() => {}
-                () = access.changed() => {}
-            }
-        }
-    }
-}
-
-/// The form of the events a client gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schema {
-    /// As OpenHands 0.62 sends them, with the guide's `type` and `result` added.
-    Upstream,
-    /// Exactly the interface of the guide.
-    Guide,
-}
 
 /// Lets a client in, or says why not. Unknown providers are not refused: nothing here uses them.
 pub(super) async fn admit(context: &Arc<LiveContext>, socket: &Socket) -> Result<(), ConnectError> {
@@ -181,8 +125,6 @@ impl<'a> Query<'a> {
     }
 }
 
-/// OpenHands 0.62's word for a wrong key. It is silent when one is missing; that is refused alike.
-const INVALID_KEY: &str = "invalid_session_api_key";
 /// Characters of a client's text that a refusal repeats.
 const SHOWN: usize = 40;
 

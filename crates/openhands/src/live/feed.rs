@@ -10,10 +10,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::admit::{JoinedClient, Schema};
+use super::client::{JoinedClient, Schema};
 use super::frame::{fitting, frames, status, text};
 use crate::domain::{
-    ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, guide_cause, guide_event,
+    ActionKind, Ephemeral, EventId, Kind, ObservationKind, Position, Right, guide_cause,
+    guide_event,
 };
 use crate::hub::{Conversation, LogError, Next, StoredEvent};
 
@@ -82,7 +83,7 @@ async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sen
             socket.disconnect();
             return;
         }
-        why = client.barred() => {
+        why = barred(&client) => {
             client.context.metrics.refused("not_allowed");
             tracing::info!(socket = %socket.id(), why, "may no longer read: disconnected");
             // A client that reads too slowly for it sees the disconnect alone.
@@ -93,6 +94,22 @@ async fn feed(socket: Socket, client: Arc<JoinedClient>, caught_up: oneshot::Sen
     };
     if let Err(error) = ended {
         tracing::debug!(socket = %socket.id(), %error, "feed ended");
+    }
+}
+
+/// Ready when the client may no longer read, with what it is told.
+async fn barred(client: &JoinedClient) -> String {
+    let mut keys = client.context.keys.changes();
+    let mut access = client.conversation.access_changes();
+    loop {
+        access.current();
+        if let Err(why) = client.allow(Right::Read) {
+            return why;
+        }
+        tokio::select! {
+            Ok(()) = keys.changed() => {}
+            () = access.changed() => {}
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In come connects and events, from handlers of `socketio`; out go packets, to its sockets. It asks
 //! the hub for everything and never the log. Nothing is refused in silence, and a slow client delays
-//! nobody else. Start with [`mount`]; `admit.rs` lets clients in, `inbound.rs` takes their actions,
+//! nobody else. Start with [`mount`]; `admit.rs` lets clients in, `client.rs` takes their actions,
 //! `feed.rs` sends them events, `frame.rs` makes packets of events.
 //!
 //! ```text
@@ -12,9 +12,9 @@
 //! ```
 
 mod admit;
+mod client;
 mod feed;
 mod frame;
-mod inbound;
 mod oversize;
 
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-use admit::{JoinedClient, admit};
+use admit::admit;
+use client::{JoinedClient, unknown, user_action};
 pub(crate) use frame::MAX_FRAME;
 pub use frame::envelope;
-use inbound::{unknown, user_action};
 
 /// Knobs of the Socket.IO side.
 #[derive(Clone, Copy, Debug)]

@@ -4,25 +4,23 @@
 //! append gives events their ids, dense from 0, and returns when they are durable. Readers that lag
 //! read pages, readers at the head follow the feed. Nobody may see an event before it is durable, and
 //! nothing here knows how events are sent. Start with [`EventLog`]; `checked.rs` stands in front of
-//! every log, `row.rs` is what any database stores, `sqlite/` is the log that we have.
+//! every log, `stored.rs` is what any database stores, `sqlite/` is the log that we have.
 
 mod checked;
 mod error;
-mod row;
 pub mod sqlite;
+mod stored;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::domain::{
-    Access, ConversationId, Draft, EventId, Kind, Position, Source, UserName, Viewer,
-};
+use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
 
 pub use checked::{AppendLimits, Checked};
 pub use error::LogError;
+pub use stored::{ConversationKey, Envelope, Head, StoredEvent};
 
 /// Stores conversations and their events.
 ///
@@ -118,11 +116,6 @@ pub trait EventLog: fmt::Debug + Send + Sync {
 /// What [`EventLog::follow`] calls.
 pub type Feed = Box<dyn Fn(&Commit) + Send + Sync>;
 
-/// The log's own number for one life of a conversation: a conversation that was deleted and created
-/// again has the same id and another key, so nobody mixes the two up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConversationKey(pub u32);
-
 /// Something was committed, here or on another node.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -152,15 +145,6 @@ pub enum Change {
     Access(Access),
     /// The conversation was deleted.
     Deleted,
-}
-
-/// Where a conversation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Head {
-    /// The place after the last event.
-    pub position: Position,
-    /// The place after the last event that the agent has dealt with.
-    pub agent_cursor: Position,
 }
 
 /// What is known about a conversation.
@@ -207,41 +191,6 @@ pub struct Oldest {
     pub conversations: Vec<Metadata>,
     /// Bytes that all conversations take in the log.
     pub used: u64,
-}
-
-/// An event of the log: its JSON, and what one must know without parsing it.
-#[derive(Debug)]
-pub struct StoredEvent {
-    /// Its id.
-    pub id: EventId,
-    /// What it is.
-    pub kind: Kind,
-    /// Its source.
-    pub source: Source,
-    /// The event as JSON, id and timestamp included.
-    pub json: Bytes,
-    /// The same bytes inside the [`Envelope`] of the log, if they were read into one and are UTF-8.
-    pub enveloped: Option<Bytes>,
-    /// A form of the event that one reader made and all readers share. The log leaves it empty, and
-    /// does not know what it is.
-    pub form: OnceLock<Bytes>,
-}
-
-impl StoredEvent {
-    /// An event outside an envelope, of which nobody has made another form yet.
-    pub fn new(id: EventId, kind: Kind, source: Source, json: Bytes) -> Self {
-        Self { id, kind, source, json, enveloped: None, form: OnceLock::new() }
-    }
-}
-
-/// Bytes that a reader wants around each event of a page. The log reads events from the disk
-/// straight between them, so that the reader needs no copy of its own. By default nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Envelope {
-    /// Before the JSON.
-    pub before: Bytes,
-    /// After it.
-    pub after: Bytes,
 }
 
 /// Which page to read.

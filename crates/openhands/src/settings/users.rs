@@ -44,7 +44,7 @@ impl UserSettings {
         Ok(Self { folder, server, users: Mutex::default(), redaction })
     }
 
-    /// Those of a user; without one the server's.
+    /// The settings of a user; without a user, those of the server.
     ///
     /// # Errors
     /// As [`UserSettings::open`].
@@ -69,7 +69,7 @@ impl UserSettings {
             // What somebody holds is being changed: a second one of it would undo that.
             users.retain(|_, settings| Arc::strong_count(settings) > 1);
         }
-        // Another task that was as fast has read the same.
+        // Another task may have read the same file meanwhile.
         Ok(users.entry(user.clone()).or_insert_with(|| Arc::new(read)).clone())
     }
 

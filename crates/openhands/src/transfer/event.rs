@@ -188,7 +188,7 @@ fn success(name: &str, raw: &str, kind: Option<Kind>) -> Option<bool> {
     }
 }
 
-/// What stands in the log where the original has no event: ids have no gaps here, and clients that
+/// The event that the log gets where the original has none: ids have no gaps here, and clients that
 /// come back with a `latest_event_id` of the original must get what follows it.
 pub(super) fn placeholder(id: EventId, time: &str) -> Result<Original, Fault> {
     let null = format!(
@@ -258,7 +258,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 const GUIDE: &[&str] = &["type", "result"];
 /// Written in their own place.
 const OURS: &[&str] = &["id", "timestamp", "source", "type", "result"];
-/// The content of an event that stands for a missing one.
+/// The content of an event that replaces a missing one.
 const MISSING: &str = "not in the store this was imported from";
 /// Characters of a foreign text that a report repeats.
 const SHOWN: usize = 40;

@@ -152,7 +152,7 @@ pub(super) fn events(folder: &Path) -> Result<(Vec<EventId>, Vec<String>), Fault
     Ok((ids, strange))
 }
 
-/// A whole file.
+/// Reads a whole file.
 ///
 /// # Errors
 /// When it is not a file, larger than `max` bytes, or unreadable.

@@ -7,7 +7,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::Workspace;
 
-/// Names that are in no list, and whether a folder is meant; as in OpenHands 0.62.
+/// Names that no list shows, and whether the name is a folder's. As in OpenHands 0.62.
 pub(super) const NEVER_SHOWN: &[(&str, bool)] = &[
     (".git", true),
     (".DS_Store", false),
@@ -21,7 +21,7 @@ pub(super) const NEVER_SHOWN: &[(&str, bool)] = &[
 pub(super) struct Ignored(Gitignore);
 
 impl Ignored {
-    /// Without a file, or with one that is too large to be one: nothing.
+    /// Empty when there is no such file, or when it is too large.
     pub(super) fn of(workspace: &Workspace) -> Self {
         let mut builder = GitignoreBuilder::new("");
         let bytes = workspace.bytes(Path::new(FILE), FILE, MAX_BYTES).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct FileLimits {
     /// Most entries of a folder that is listed. Default 10 000. Over it the list is refused.
     pub list_entries: usize,
-    /// Most bytes of a file whose text is shown. Default 4 MiB. Over it the file is refused.
+    /// Most bytes of a file whose text is shown. Default 4 MiB. A larger file is refused.
     pub read_bytes: u64,
     /// Most files of one upload. Default 100. Further ones are skipped, and said so.
     pub upload_files: usize,

@@ -1,9 +1,9 @@
 //! A conversation's workspace: the folder its agent works in, as REST shows it.
 //!
-//! Whatever stands in the folder was put there by an agent or a user, links included, and may change
-//! while it is read. Every path is therefore walked from an open folder by the system itself
-//! (`openat2`, by cap-std), never put together and checked: nothing outside can be reached, not by
-//! `..`, not by a link, and not by exchanging one while it is looked at.
+//! An agent or a user put everything there, links included, and may change it while it is read. So the
+//! system itself walks every path from an open folder (`openat2`, by cap-std); no path is put together
+//! and checked. Nothing outside can be reached: not by `..`, not by a link, and not by exchanging a link
+//! during a read.
 //!
 //! All but [`Upload`] and [`git`] block: call them where blocking is allowed.
 
@@ -56,8 +56,8 @@ impl Workspace {
             .map_err(|error| FileError::io("workspace", error))
     }
 
-    /// The names in a folder, folders first and with a `/` at the end, each with the folder's path in
-    /// front. What no user looks for is left out, and what the workspace's `.gitignore` names.
+    /// The names in a folder, each with the folder's path in front. Folders come first and end with `/`.
+    /// Left out are files that no user looks for, and those that the workspace's `.gitignore` names.
     ///
     /// # Errors
     /// When there is no such folder, or it holds too much.

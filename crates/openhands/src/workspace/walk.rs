@@ -14,7 +14,7 @@ pub(super) struct WalkEntry {
     pub(super) bytes: u64,
 }
 
-/// All of them, a folder before what it holds, in the order of names. Links, pipes and devices are
+/// All files and folders in the order of names, each folder before its contents. Links, pipes and devices are
 /// left out.
 ///
 /// # Errors

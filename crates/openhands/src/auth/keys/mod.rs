@@ -32,7 +32,8 @@ pub struct Keys {
     seen: Mutex<Option<Stamp>>,
 }
 
-struct Known {
+/// The keys of one moment.
+pub(crate) struct Known {
     is_open: bool,
     entries: Vec<Entry>,
 }
@@ -93,9 +94,9 @@ impl Keys {
         }
     }
 
-    /// Changes of the keys from now on.
-    pub(crate) fn changes(&self) -> KeysChanged {
-        KeysChanged(self.known.subscribe())
+    /// Changes whenever the keys do.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Known>> {
+        self.known.subscribe()
     }
 
     /// Reads the file again if it is another than last time. Blocks on the disk. A file that cannot
@@ -150,32 +151,10 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A wait for other keys. [`Keys::changes`].
-#[derive(Clone)]
-pub(crate) struct KeysChanged(watch::Receiver<Arc<Known>>);
-
-impl KeysChanged {
-    /// Ready when the keys were changed since the last time.
-    ///
-    /// # Cancel safety
-    /// Holds nothing; may be dropped at any time.
-    pub(crate) async fn changed(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending().await
-        }
-    }
-}
-
-impl fmt::Debug for KeysChanged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeysChanged")
-    }
-}
-
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// A person: uses their own conversations, and those shared with them
     User,
     /// An operator: uses every conversation, and the metrics
@@ -186,7 +165,7 @@ pub enum Role {
 
 impl Role {
     /// Its name, as on the command line.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Admin => "admin",

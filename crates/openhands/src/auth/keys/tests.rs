@@ -90,7 +90,7 @@ fn a_file_without_keys_lets_nobody_in() {
 }
 
 /// Whether a change is told at once.
-fn is_told(changes: &mut KeysChanged) -> bool {
+fn is_told(changes: &mut watch::Receiver<Arc<Known>>) -> bool {
     use futures_util::FutureExt as _;
     changes.changed().now_or_never().is_some()
 }

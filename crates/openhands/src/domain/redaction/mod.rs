@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -15,7 +16,14 @@ use aho_corasick::{AhoCorasick, MatchKind};
 /// what makes an event an event: `source`, `timestamp`, `action`, `observation`, `type`, and the
 /// names of its fields and of their fields.
 #[derive(Clone, Default)]
-pub struct Redaction(Arc<Mutex<Table>>);
+pub struct Redaction(pub(super) Arc<Secrets>);
+
+#[derive(Default)]
+pub(super) struct Secrets {
+    /// Whether there is anything to hide. Drafts ask this first: many servers know no secret.
+    pub(super) any: AtomicBool,
+    table: Mutex<Table>,
+}
 
 #[derive(Default)]
 struct Table {
@@ -63,6 +71,7 @@ impl Redaction {
         let mut all = table.secrets.clone();
         all.insert(origin.to_owned(), secrets);
         let finder = Finder::new(all.values().flatten())?;
+        self.0.any.store(finder.is_some(), Ordering::SeqCst);
         *table = Table { secrets: all, finder: finder.map(Arc::new) };
         Ok(())
     }
@@ -82,7 +91,7 @@ impl Redaction {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -190,7 +190,7 @@ async fn commits_told_twice_or_by_their_head_only_leave_no_gap_and_no_duplicate(
     let conversation = hub.conversation(&id("a"), Create::Yes).await.unwrap();
     let key = conversation.core.key;
     let tell = |change| {
-        hub.registry.commit(&Commit { conversation: id("a"), key, change });
+        hub.registry.cores.commit(&Commit { conversation: id("a"), key, change });
     };
     let mut cursor = conversation.subscribe(Position::START);
     let events = conversation.append(vec![Draft::think("0"), Draft::think("1")]).await.unwrap();

@@ -9,7 +9,7 @@ use super::OpenError;
 use super::open::{named, readable};
 use crate::domain::{ConversationId, Source};
 use crate::log::ConversationKey;
-use crate::log::row::{MAX_ID, id_of, kind_from, row_of};
+use crate::log::stored::{MAX_ID, id_of, kind_from, row_of};
 
 /// How much [`check`] has looked at, and what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

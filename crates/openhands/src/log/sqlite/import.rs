@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::OpenError;
 use super::open;
 use crate::domain::{ConversationId, Kind, Position, Source, UserName};
-use crate::log::row::{MAX_ID, kind_text, row_of};
+use crate::log::stored::{MAX_ID, kind_text, row_of};
 use crate::log::{ConversationKey, LogError};
 
 /// A log that is filled while no server runs. Blocks on the disk.

@@ -2,14 +2,14 @@
 //!
 //! In come orders and queries by [`EventLog`]; out go events, answers and the feed. One thread writes: it
 //! takes what is queued, commits it as one, tells the feed and then answers the appenders. Another
-//! writes back what the write-ahead log holds. A few read-only connections serve pages meanwhile. No
+//! (`checkpoints.rs`) writes back what the write-ahead log holds. A few read-only connections serve pages meanwhile. No
 //! answer may come before its commit is on the disk, and no id may be used twice. Start with
 //! `writer.rs` for an append and `page.rs` for a page.
 
 mod backup;
-mod batch;
 mod buffer;
 mod check;
+mod checkpoints;
 mod import;
 mod open;
 mod page;
@@ -19,23 +19,26 @@ mod snapshot;
 mod writer;
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use tokio::sync::oneshot;
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     ConversationKey, Created, Envelope, EventLog, Feed, Head, Listing, LogError, Metadata, Oldest,
     Page, PageOf, Sort, StoredEvent,
 };
 use crate::domain::{Access, ConversationId, Draft, Position, UserName, Viewer};
-use batch::{Command, Order};
+use checkpoints::Checkpoints;
 use readers::Readers;
-use writer::Writer;
+use writer::{Command, Heads, Order, Thread};
 
 pub(crate) use backup::{BackupError, backup};
 pub(crate) use check::check;
@@ -43,7 +46,6 @@ pub(crate) use import::{ConversationImport, ImportedConversation, Importer};
 pub use open::OpenError;
 pub(crate) use open::files;
 pub use snapshot::Snapshot;
-pub use writer::{Queue, Stats};
 
 /// Knobs of [`SqliteLog`].
 #[derive(Clone)]
@@ -255,6 +257,125 @@ impl EventLog for SqliteLog {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         self.writer.close().boxed()
+    }
+}
+
+/// The way to the writer's thread.
+struct Writer {
+    commands: mpsc::Sender<Command>,
+    /// Room for bytes in the queue.
+    room: Arc<Semaphore>,
+    queue_bytes: u32,
+    feed: Arc<Mutex<Option<Feed>>>,
+    counts: Arc<Counts>,
+}
+
+/// What the writer has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Transactions committed: disk flushes.
+    pub commits: u64,
+    /// Orders carried out in them.
+    pub orders: u64,
+}
+
+/// What waits for the writer. Does not keep the log open.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    commands: mpsc::WeakSender<Command>,
+    room: Arc<Semaphore>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Appends and other orders that wait.
+    pub fn commands(&self) -> usize {
+        self.commands.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    /// Bytes of the drafts that wait or are being written.
+    pub fn bytes(&self) -> usize {
+        self.bytes.saturating_sub(self.room.available_permits())
+    }
+}
+
+/// The numbers of [`Stats`], as the writer counts them.
+#[derive(Debug, Default)]
+struct Counts {
+    commits: AtomicU64,
+    orders: AtomicU64,
+}
+
+impl Writer {
+    fn start(
+        db: Connection,
+        beside: Connection,
+        lock: File,
+        config: &SqliteConfig,
+    ) -> Result<Self, OpenError> {
+        let (commands, queue) = mpsc::channel(config.queue_commands.max(1));
+        let queue_bytes = u32::try_from(config.queue_bytes).unwrap_or(u32::MAX).max(1);
+        let room = Arc::new(Semaphore::new(queue_bytes as usize));
+        let feed = Arc::new(Mutex::new(None));
+        let counts = Arc::new(Counts::default());
+        let thread = Thread {
+            db,
+            checkpoints: Checkpoints::start(beside).map_err(OpenError::Thread)?,
+            queue,
+            heads: Heads::default(),
+            clock: config.clock.clone(),
+            batch_commands: config.batch_commands.max(1),
+            feed: feed.clone(),
+            counts: counts.clone(),
+            has_free_pages: true,
+            lock,
+        };
+        // It ends when the log is closed, or when the last sender is gone and the queue is empty.
+        std::thread::Builder::new()
+            .name("event-log".into())
+            .spawn(move || thread.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { commands, room, queue_bytes, feed, counts })
+    }
+
+    /// Waits until `bytes` fit in the queue. What is larger than the queue waits for all of it.
+    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, LogError> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.queue_bytes);
+        self.room.clone().acquire_many_owned(bytes).await.map_err(|_| LogError::Closed)
+    }
+
+    async fn send(&self, command: Command) -> Result<(), LogError> {
+        self.commands.send(command).await.map_err(|_| LogError::Closed)
+    }
+
+    fn follow(&self, feed: Feed) {
+        *self.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            commits: self.counts.commits.load(Ordering::Relaxed),
+            orders: self.counts.orders.load(Ordering::Relaxed),
+        }
+    }
+
+    fn queue(&self) -> Queue {
+        let (commands, room) = (self.commands.downgrade(), self.room.clone());
+        Queue { commands, room, bytes: self.queue_bytes as usize }
+    }
+
+    async fn close(&self) {
+        if let Ok(room) = self.room(0).await {
+            // A closed queue has nothing left to wait for.
+            let _ = self.send(Command { order: Order::Close, room }).await;
+        }
+        self.commands.closed().await;
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Rows};
 
 use super::buffer::PageBuffer;
 use super::readers::{Answer, head_of};
-use crate::log::row::{MAX_ID, Names, row_of};
+use crate::log::stored::{MAX_ID, Names, row_of};
 use crate::log::{ConversationKey, Direction, Envelope, Page, PageOf};
 
 pub(super) fn page(

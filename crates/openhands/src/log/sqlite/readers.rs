@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
 use crate::domain::{Audience, ConversationId, EventId, Kind, Position, Source, Viewer};
-use crate::log::row::{MAX_ID, Names, access, id_of, row_of};
+use crate::log::stored::{MAX_ID, Names, access, id_of, row_of};
 use crate::log::{ConversationKey, Head, Listing, LogError, Metadata, Oldest, Sort, StoredEvent};
 
 /// The connections that read.

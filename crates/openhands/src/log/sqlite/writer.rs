@@ -1,164 +1,47 @@
-//! The one thread that writes, and the one that writes back.
+//! The one thread that writes: it takes what is queued, and carries it out in one transaction.
 //!
 //! Group commit: the writer takes all orders that wait and commits them in one transaction, so that
 //! many appends share one flush of the disk. While it flushes, the next ones queue up. Then it tells the
-//! feed and only then the appenders: a client that has an answer can read the event.
-//!
-//! Another thread copies what the write-ahead log holds into the database. Inside a commit this would
-//! keep all appenders waiting for a second flush.
+//! feed and only then the appenders: a client that has an answer can read the event. Start with
+//! [`Thread::run`]; [`append`] is what an append does.
 
-use std::collections::VecDeque;
-use std::fmt;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, Transaction, TransactionBehavior, params,
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::batch::{Answer, Command, Done, Heads, Open, Order, carry_out};
-use super::{Clock, OpenError, SqliteConfig};
-use crate::log::{Change, Feed, LogError};
+use super::checkpoints::{BYTES, Checkpoints, ORDERS};
+use super::readers::{METADATA, metadata};
+use super::{Clock, Counts, Now};
+use crate::domain::{Access, ConversationId, Draft, EventId, Position, UserName};
+use crate::log::stored::{MAX_ID, MAX_KEY, kind_text, row_of};
+use crate::log::{Change, Commit, ConversationKey, Created, Feed, LogError, StoredEvent};
 
-/// The way to the writer's thread.
-pub(super) struct Writer {
-    commands: mpsc::Sender<Command>,
-    /// Room for bytes in the queue.
-    room: Arc<Semaphore>,
-    queue_bytes: u32,
-    feed: Arc<Mutex<Option<Feed>>>,
-    counts: Arc<Counts>,
-}
-
-/// What the writer has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stats {
-    /// Transactions committed: disk flushes.
-    pub commits: u64,
-    /// Orders carried out in them.
-    pub orders: u64,
-}
-
-/// What waits for the writer. Does not keep the log open.
-#[derive(Clone, Debug)]
-pub struct Queue {
-    commands: mpsc::WeakSender<Command>,
-    room: Arc<Semaphore>,
-    bytes: usize,
-}
-
-impl Queue {
-    /// Appends and other orders that wait.
-    pub fn commands(&self) -> usize {
-        self.commands.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity())
-    }
-
-    /// Bytes of the drafts that wait or are being written.
-    pub fn bytes(&self) -> usize {
-        self.bytes.saturating_sub(self.room.available_permits())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    commits: AtomicU64,
-    orders: AtomicU64,
-}
-
-impl Writer {
-    pub(super) fn start(
-        db: Connection,
-        beside: Connection,
-        lock: File,
-        config: &SqliteConfig,
-    ) -> Result<Self, OpenError> {
-        let (commands, queue) = mpsc::channel(config.queue_commands.max(1));
-        let queue_bytes = u32::try_from(config.queue_bytes).unwrap_or(u32::MAX).max(1);
-        let room = Arc::new(Semaphore::new(queue_bytes as usize));
-        let feed = Arc::new(Mutex::new(None));
-        let counts = Arc::new(Counts::default());
-        let thread = Thread {
-            db,
-            checkpoints: Checkpoints::start(beside).map_err(OpenError::Thread)?,
-            queue,
-            heads: Heads::default(),
-            clock: config.clock.clone(),
-            batch_commands: config.batch_commands.max(1),
-            feed: feed.clone(),
-            counts: counts.clone(),
-            has_free_pages: true,
-            lock,
-        };
-        // It ends when the log is closed, or when the last sender is gone and the queue is empty.
-        std::thread::Builder::new()
-            .name("event-log".into())
-            .spawn(move || thread.run())
-            .map_err(OpenError::Thread)?;
-        Ok(Self { commands, room, queue_bytes, feed, counts })
-    }
-
-    /// Waits until `bytes` fit in the queue. What is larger than the queue waits for all of it.
-    pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, LogError> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.queue_bytes);
-        self.room.clone().acquire_many_owned(bytes).await.map_err(|_| LogError::Closed)
-    }
-
-    pub(super) async fn send(&self, command: Command) -> Result<(), LogError> {
-        self.commands.send(command).await.map_err(|_| LogError::Closed)
-    }
-
-    pub(super) fn follow(&self, feed: Feed) {
-        *self.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        Stats {
-            commits: self.counts.commits.load(Ordering::Relaxed),
-            orders: self.counts.orders.load(Ordering::Relaxed),
-        }
-    }
-
-    pub(super) fn queue(&self) -> Queue {
-        let (commands, room) = (self.commands.downgrade(), self.room.clone());
-        Queue { commands, room, bytes: self.queue_bytes as usize }
-    }
-
-    pub(super) async fn close(&self) {
-        if let Ok(room) = self.room(0).await {
-            // A closed queue has nothing left to wait for.
-            let _ = self.send(Command { order: Order::Close, room }).await;
-        }
-        self.commands.closed().await;
-    }
-}
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("stats", &self.stats()).finish_non_exhaustive()
-    }
-}
-
-struct Thread {
-    db: Connection,
-    checkpoints: Checkpoints,
-    queue: mpsc::Receiver<Command>,
-    heads: Heads,
-    clock: Clock,
-    batch_commands: usize,
-    feed: Arc<Mutex<Option<Feed>>>,
-    counts: Arc<Counts>,
+/// What the thread has.
+pub(super) struct Thread {
+    pub(super) db: Connection,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) queue: mpsc::Receiver<Command>,
+    pub(super) heads: Heads,
+    pub(super) clock: Clock,
+    pub(super) batch_commands: usize,
+    pub(super) feed: Arc<Mutex<Option<Feed>>>,
+    pub(super) counts: Arc<Counts>,
     /// Whether pages may be given back: of what was deleted, or of a life before this one.
-    has_free_pages: bool,
+    pub(super) has_free_pages: bool,
     /// Held until nothing writes to the folder any more.
-    lock: File,
+    pub(super) lock: File,
 }
 
 impl Thread {
-    fn run(mut self) {
+    /// Runs until the log is closed, or the last sender is gone and the queue is empty.
+    pub(super) fn run(mut self) {
         while let Some(first) = self.next() {
             // All that queued up while the last commit was flushed goes into this one: the busier the
             // log, the larger the batch, and the fewer flushes an append costs.
@@ -196,35 +79,16 @@ impl Thread {
                 Ok(command) => return Some(command),
                 Err(mpsc::error::TryRecvError::Disconnected) => return None,
                 Err(mpsc::error::TryRecvError::Empty) => {
-                    self.has_free_pages = self.give_back().unwrap_or_else(|error| {
-                        // Nothing is lost by it: the pages are used again.
-                        tracing::warn!(%error, "free pages were not given back");
-                        false
-                    });
+                    self.has_free_pages =
+                        self.checkpoints.give_back(&self.db).unwrap_or_else(|error| {
+                            // Nothing is lost by it: the pages are used again.
+                            tracing::warn!(%error, "free pages were not given back");
+                            false
+                        });
                 }
             }
         }
         self.queue.blocking_recv()
-    }
-
-    /// Makes the file some pages smaller. Whether there are more; in files that older versions made,
-    /// none can be given back.
-    fn give_back(&mut self) -> Result<bool, rusqlite::Error> {
-        let free =
-            |db: &Connection| db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
-        let before = free(&self.db)?;
-        let mut vacuum = self.db.prepare_cached("PRAGMA incremental_vacuum(256)")?;
-        let mut rows = vacuum.query([])?;
-        while rows.next()?.is_some() {}
-        drop(rows);
-        drop(vacuum);
-        let after = free(&self.db)?;
-        let more = 0 < after && after < before;
-        if !more && after < before {
-            // The file shrinks when the log of it is written back.
-            self.checkpoints.wake();
-        }
-        Ok(more)
     }
 
     fn commit(&mut self, batch: Vec<Command>) {
@@ -237,8 +101,12 @@ impl Thread {
             Ok(()) => {
                 self.counts.commits.fetch_add(1, Ordering::Relaxed);
                 self.counts.orders.fetch_add(done.len() as u64, Ordering::Relaxed);
-                let bytes = rooms.iter().map(OwnedSemaphorePermit::num_permits).sum();
-                self.checkpoints.wrote(done.len(), bytes);
+                let back = &mut self.checkpoints;
+                back.orders += done.len();
+                back.bytes += rooms.iter().map(OwnedSemaphorePermit::num_permits).sum::<usize>();
+                if back.orders >= ORDERS || back.bytes >= BYTES {
+                    back.wake();
+                }
                 let commits = done.iter().filter_map(|one| one.commit.as_ref());
                 self.has_free_pages |=
                     commits.into_iter().any(|commit| matches!(commit.change, Change::Deleted));
@@ -293,81 +161,309 @@ impl Thread {
     }
 }
 
-/// A thread that writes back when enough was written.
+/// One queued order and the room it takes in the queue.
 #[derive(Debug)]
-pub(super) struct Checkpoints {
-    wake: SyncSender<()>,
-    thread: JoinHandle<()>,
-    /// Since it was last woken.
-    orders: usize,
-    bytes: usize,
+pub(super) struct Command {
+    pub(super) order: Order,
+    pub(super) room: OwnedSemaphorePermit,
 }
 
-impl Checkpoints {
-    /// `db` is a connection of its own.
-    pub(super) fn start(db: Connection) -> io::Result<Self> {
-        // One that waits stands for all that come while it waits.
-        let (wake, woken) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("event-log-back".into())
-            .spawn(move || write_back(&db, &woken))?;
-        Ok(Self { wake, thread, orders: 0, bytes: 0 })
+type Reply<T> = oneshot::Sender<Result<T, LogError>>;
+
+#[derive(Debug)]
+pub(super) enum Order {
+    Create {
+        id: ConversationId,
+        title: String,
+        owner: Option<UserName>,
+        first: Vec<Draft>,
+        reply: Reply<Created>,
+    },
+    SetTitle {
+        id: ConversationId,
+        title: String,
+        reply: Reply<bool>,
+    },
+    SetAccess {
+        id: ConversationId,
+        access: Access,
+        reply: Reply<bool>,
+    },
+    Delete {
+        id: ConversationId,
+        reply: Reply<bool>,
+    },
+    Append {
+        key: ConversationKey,
+        drafts: Vec<Draft>,
+        agent_cursor: Option<Position>,
+        reply: Reply<Vec<Arc<StoredEvent>>>,
+    },
+    Close,
+}
+
+impl Order {
+    /// Refuses the order without touching anything.
+    fn fail(self, error: LogError) {
+        // The waiting task may be gone; that is not an error, here or below.
+        match self {
+            Self::Create { reply, .. } => drop(reply.send(Err(error))),
+            Self::SetTitle { reply, .. }
+            | Self::SetAccess { reply, .. }
+            | Self::Delete { reply, .. } => drop(reply.send(Err(error))),
+            Self::Append { reply, .. } => drop(reply.send(Err(error))),
+            Self::Close => {}
+        }
+    }
+}
+
+/// An order that was carried out, to be answered once it is committed.
+struct Done {
+    commit: Option<Commit>,
+    answer: Answer,
+}
+
+/// Answers the waiting caller: with the result once the transaction is committed, else with the error.
+type Answer = Box<dyn FnOnce(Result<(), LogError>) + Send>;
+
+/// What an order came to: the answer, and what the feed must know. The outer error is SQLite's and
+/// ends the whole transaction.
+type Work<T> = Result<(Result<T, LogError>, Option<Commit>), rusqlite::Error>;
+
+fn owed<T: Send + 'static>(
+    reply: Reply<T>,
+    work: Work<T>,
+) -> Result<Done, (rusqlite::Error, Answer)> {
+    match work {
+        Ok((answer, commit)) => {
+            let answer: Answer = Box::new(move |committed| drop(reply.send(committed.and(answer))));
+            Ok(Done { commit, answer })
+        }
+        Err(error) => {
+            let failed = |committed: Result<(), LogError>| {
+                drop(reply.send(committed.and(Err(LogError::Closed))));
+            };
+            Err((error, Box::new(failed)))
+        }
+    }
+}
+
+/// Where conversations stand, as of the last commit or inside the open transaction.
+#[derive(Debug, Default)]
+pub(super) struct Heads(HashMap<ConversationKey, Row>);
+
+#[derive(Clone, Debug)]
+struct Row {
+    id: ConversationId,
+    next_id: u64,
+    agent_cursor: u64,
+    last_time: String,
+}
+
+impl Heads {
+    /// Forgets everything, so that it is read again. After a failed transaction what is in here may
+    /// never have happened.
+    fn forget(&mut self) {
+        self.0.clear();
     }
 
-    /// Tells what a commit wrote.
-    pub(super) fn wrote(&mut self, orders: usize, bytes: usize) {
-        self.orders += orders;
-        self.bytes += bytes;
-        if self.orders >= ORDERS || self.bytes >= BYTES {
-            self.wake();
+    /// Keeps the memory bounded; what is forgotten costs one query each.
+    fn trim(&mut self) {
+        if self.0.len() > MAX_HEADS {
+            self.forget();
         }
     }
 
-    /// Has all written back that was committed before.
-    pub(super) fn wake(&mut self) {
-        (self.orders, self.bytes) = (0, 0);
-        // Full: one waits already. Gone: the writer writes back by itself, at its own limit.
-        let _ = self.wake.try_send(());
-    }
-
-    /// Waits until it has ended and its connection is closed.
-    pub(super) fn end(self) {
-        drop(self.wake);
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that writes back the event log panicked");
-        }
-    }
-}
-
-fn write_back(db: &Connection, woken: &Receiver<()>) {
-    let mut whole = true;
-    loop {
-        // A reader of an old moment, or a commit on the way, leaves a rest: it is tried again.
-        let next = match whole {
-            true => woken.recv().map_err(RecvTimeoutError::from),
-            false => woken.recv_timeout(AGAIN),
+    fn load(
+        &mut self,
+        db: &Transaction<'_>,
+        key: ConversationKey,
+    ) -> Result<Option<&mut Row>, rusqlite::Error> {
+        let vacant = match self.0.entry(key) {
+            Entry::Occupied(known) => return Ok(Some(known.into_mut())),
+            Entry::Vacant(vacant) => vacant,
         };
-        if next == Err(RecvTimeoutError::Disconnected) {
-            return;
-        }
-        // Passive: it waits for nobody and nobody for it.
-        let done =
-            db.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut checkpoint| {
-                checkpoint.query_row([], |row| {
-                    let [busy, log, back] = [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?];
-                    Ok(busy == 0 && log == back)
-                })
-            });
-        whole = done.unwrap_or_else(|error| {
-            // Nothing is lost by it: the write-ahead log holds all of it.
-            tracing::warn!(%error, "the event log was not written back");
-            true
+        let mut query = db.prepare_cached(
+            "SELECT id, next_id, agent_cursor, last_time FROM conversations WHERE key = ?1",
+        )?;
+        let row = query.query_row([key.0], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         });
+        let Some((id, next_id, agent_cursor, last_time)) = row.optional()? else {
+            return Ok(None);
+        };
+        // Only checked ids are ever inserted.
+        let Ok(id) = ConversationId::new(&id) else { return Ok(None) };
+        let (next_id, agent_cursor) = (unsigned(next_id), unsigned(agent_cursor));
+        Ok(Some(vacant.insert(Row { id, next_id, agent_cursor, last_time })))
     }
 }
 
-/// Time between two tries to write back all.
-const AGAIN: Duration = Duration::from_millis(100);
-/// About 10 MiB of write-ahead log, with events of 1 KiB.
-const ORDERS: usize = 2048;
-const BYTES: usize = 8 * 1024 * 1024;
+/// An open transaction, and the statements of an append: they are found once for all appends in it.
+struct Open<'a> {
+    db: &'a Transaction<'a>,
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+}
+
+impl<'a> Open<'a> {
+    fn new(db: &'a Transaction<'a>) -> Result<Self, rusqlite::Error> {
+        let insert = db
+            .prepare_cached("INSERT INTO events (row, kind, source, json) VALUES (?1, ?2, ?3, ?4)");
+        let update = db.prepare_cached(
+            "UPDATE conversations SET next_id = ?2, agent_cursor = ?3, last_time = ?4, \
+             updated_at = ?5 WHERE key = ?1",
+        );
+        Ok(Self { db, insert: insert?, update: update? })
+    }
+}
+
+/// Carries out one order inside `open`. On an error the whole transaction must be given up; the
+/// answer is then still owed.
+fn carry_out(
+    open: &mut Open<'_>,
+    heads: &mut Heads,
+    now: &Now,
+    order: Order,
+) -> Result<Done, (rusqlite::Error, Answer)> {
+    match order {
+        Order::Create { id, title, owner, first, reply } => {
+            owed(reply, create(open, heads, now, &id, &title, owner.as_ref(), first))
+        }
+        Order::SetTitle { id, title, reply } => owed(reply, set_title(open.db, now, &id, &title)),
+        Order::SetAccess { id, access, reply } => owed(reply, set_access(open.db, id, access)),
+        Order::Delete { id, reply } => owed(reply, delete(open.db, heads, id)),
+        Order::Append { key, drafts, agent_cursor, reply } => {
+            owed(reply, append(open, heads, now, key, drafts, agent_cursor))
+        }
+        Order::Close => Ok(Done { commit: None, answer: Box::new(drop) }),
+    }
+}
+
+fn create(
+    open: &mut Open<'_>,
+    heads: &mut Heads,
+    now: &Now,
+    id: &ConversationId,
+    title: &str,
+    owner: Option<&UserName>,
+    first: Vec<Draft>,
+) -> Work<Created> {
+    let db = open.db;
+    let find = || {
+        let mut query = db.prepare_cached(&format!("{METADATA} WHERE id = ?1"))?;
+        query.query_row([id.as_str()], metadata).optional()
+    };
+    if let Some(found) = find()? {
+        let created = found.map(|metadata| Created { metadata, is_new: false });
+        return Ok((created, None));
+    }
+    db.prepare_cached(
+        "INSERT INTO conversations (id, title, owner, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?4)",
+    )?
+    .execute(params![id.as_str(), title, owner.map(UserName::as_str), now.utc])?;
+    let key = match u32::try_from(db.last_insert_rowid()) {
+        // The row number has 31 bits for the key.
+        Ok(key) if key <= MAX_KEY => ConversationKey(key),
+        _ => return Err(rusqlite::Error::StatementChangedRows(0)),
+    };
+    let (_, commit) = append(open, heads, now, key, first, None)?;
+    let created = match find()? {
+        Some(found) => found.map(|metadata| Created { metadata, is_new: true }),
+        None => Err(LogError::NoConversation),
+    };
+    Ok((created, commit))
+}
+
+fn set_title(db: &Transaction<'_>, now: &Now, id: &ConversationId, title: &str) -> Work<bool> {
+    let rows = db
+        .prepare_cached("UPDATE conversations SET title = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![id.as_str(), title, now.utc])?;
+    Ok((Ok(rows > 0), None))
+}
+
+fn set_access(db: &Transaction<'_>, id: ConversationId, access: Access) -> Work<bool> {
+    let key = db
+        .prepare_cached("UPDATE conversations SET owner = ?2 WHERE id = ?1 RETURNING key")?
+        .query_row(params![id.as_str(), access.owner.as_ref().map(UserName::as_str)], |row| {
+            row.get::<_, u32>(0)
+        })
+        .optional()?;
+    let Some(key) = key.map(ConversationKey) else { return Ok((Ok(false), None)) };
+    db.prepare_cached("DELETE FROM shares WHERE key = ?1")?.execute([key.0])?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO shares (key, user, may) VALUES (?1, ?2, ?3)")?;
+    for share in &access.shares {
+        insert.execute(params![key.0, share.with.as_str(), share.right.as_str()])?;
+    }
+    let commit = Commit { conversation: id, key, change: Change::Access(access) };
+    Ok((Ok(true), Some(commit)))
+}
+
+fn delete(db: &Transaction<'_>, heads: &mut Heads, id: ConversationId) -> Work<bool> {
+    let key = db
+        .prepare_cached("DELETE FROM conversations WHERE id = ?1 RETURNING key")?
+        .query_row([id.as_str()], |row| row.get::<_, u32>(0))
+        .optional()?;
+    let Some(key) = key.map(ConversationKey) else { return Ok((Ok(false), None)) };
+    db.prepare_cached("DELETE FROM events WHERE row BETWEEN ?1 AND ?2")?
+        .execute([row_of(key, 0), row_of(key, MAX_ID)])?;
+    heads.0.remove(&key);
+    let commit = Commit { conversation: id, key, change: Change::Deleted };
+    Ok((Ok(true), Some(commit)))
+}
+
+fn append(
+    open: &mut Open<'_>,
+    heads: &mut Heads,
+    now: &Now,
+    key: ConversationKey,
+    drafts: Vec<Draft>,
+    agent_cursor: Option<Position>,
+) -> Work<Vec<Arc<StoredEvent>>> {
+    let Some(head) = heads.load(open.db, key)? else {
+        return Ok((Err(LogError::NoConversation), None));
+    };
+    let count = drafts.len() as u64;
+    if head.next_id + count > MAX_ID {
+        let full = LogError::ConversationFull { len: head.next_id, max: MAX_ID };
+        return Ok((Err(full), None));
+    }
+    // The clock may step back; a conversation's times never do.
+    if now.local > head.last_time {
+        head.last_time.clone_from(&now.local);
+    }
+    let mut events = Vec::with_capacity(drafts.len());
+    for (id, draft) in (head.next_id..).zip(drafts) {
+        let (kind, source) = (draft.kind(), draft.source());
+        let json = draft.into_json(EventId(id), &head.last_time);
+        open.insert.execute(params![row_of(key, id), kind_text(kind), source.as_str(), &*json])?;
+        events.push(Arc::new(StoredEvent::new(EventId(id), kind, source, json)));
+    }
+    head.next_id += count;
+    if let Some(cursor) = agent_cursor {
+        head.agent_cursor = cursor.0.clamp(head.agent_cursor, head.next_id);
+    }
+    open.update.execute(params![
+        key.0,
+        signed(head.next_id),
+        signed(head.agent_cursor),
+        head.last_time,
+        now.utc
+    ])?;
+    let agent_cursor = Position(head.agent_cursor);
+    let change = Change::Appended { events: events.clone(), agent_cursor };
+    let commit = Commit { conversation: head.id.clone(), key, change };
+    Ok((Ok(events), Some(commit)))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+const MAX_HEADS: usize = 4096;

@@ -50,7 +50,7 @@ pub(super) async fn original(
     let path = path.to_string_lossy();
     let mut command = shadow.git();
     command.args(["ls-tree", "-z", "--full-tree", &base, "--"]);
-    // As it stands, without the meaning of stars and colons.
+    // Taken literally: stars and colons have no meaning here.
     command.env("GIT_LITERAL_PATHSPECS", "1").arg(&*path);
     let listed = run(command, limits).await?;
     let Some(entry) = fields(&listed).next() else { return Ok(Vec::new()) };

@@ -1,11 +1,65 @@
-//! The codec of a row: what a log stores of an event or a conversation in addition to the JSON.
+//! What is stored: an event as readers get it, and what a row holds of it in addition to the JSON.
 //!
-//! It knows no database. A log in another one stores the same texts and numbers.
+//! In come events on their way to a database and rows on their way back. It knows no database: a log in
+//! another one stores the same texts and numbers. Start with [`StoredEvent`] and [`row_of`].
 
-use super::{ConversationKey, LogError};
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use super::LogError;
 use crate::domain::{
-    Access, ActionKind, EventId, Kind, ObservationKind, Right, Share, Source, UserName,
+    Access, ActionKind, EventId, Kind, ObservationKind, Position, Right, Share, Source, UserName,
 };
+
+/// An event of the log: its JSON, and what one must know without parsing it.
+#[derive(Debug)]
+pub struct StoredEvent {
+    /// Its id.
+    pub id: EventId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its source.
+    pub source: Source,
+    /// The event as JSON, id and timestamp included.
+    pub json: Bytes,
+    /// The same bytes inside the [`Envelope`] of the log, if they were read into one and are UTF-8.
+    pub enveloped: Option<Bytes>,
+    /// A form of the event that one reader made and all readers share. The log leaves it empty, and
+    /// does not know what it is.
+    pub form: OnceLock<Bytes>,
+}
+
+impl StoredEvent {
+    /// An event outside an envelope, of which nobody has made another form yet.
+    pub fn new(id: EventId, kind: Kind, source: Source, json: Bytes) -> Self {
+        Self { id, kind, source, json, enveloped: None, form: OnceLock::new() }
+    }
+}
+
+/// Bytes that a reader wants around each event of a page. The log reads events from the disk
+/// straight between them, so that the reader needs no copy of its own. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Before the JSON.
+    pub before: Bytes,
+    /// After it.
+    pub after: Bytes,
+}
+
+/// The log's own number for one life of a conversation: a conversation that was deleted and created
+/// again has the same id and another key, so nobody mixes the two up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationKey(pub u32);
+
+/// Where a conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The place after the last event.
+    pub position: Position,
+    /// The place after the last event that the agent has dealt with.
+    pub agent_cursor: Position,
+}
 
 /// Where an event stands: the conversation's key in the upper 32 bits, the id in the lower ones.
 /// Callers keep the id within [`MAX_ID`].

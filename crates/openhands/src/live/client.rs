@@ -1,11 +1,60 @@
-//! What clients send. Everything is answered: taken when it is durable, or refused with the reason.
+//! A client that has joined: what it may do, and what it sends.
+//!
+//! In come the client from `admit.rs` and its events from the sockets; out go drafts to its conversation.
+//! Every event is answered: taken when it is durable, or refused with the reason.
+
+use std::sync::Arc;
 
 use socketio::proto::Args;
 use socketio::server::{AckSender, Socket};
 
-use super::admit::JoinedClient;
+use super::LiveContext;
 use super::frame::status;
-use crate::domain::{Ephemeral, Right};
+use crate::auth::Caller;
+use crate::domain::{Ephemeral, Position, Right};
+use crate::hub::{Conversation, Stopped};
+use crate::limits::Sent;
+
+/// What a client asked for when it connected.
+#[derive(Debug)]
+pub(super) struct JoinedClient {
+    pub(super) conversation: Arc<Conversation>,
+    /// The place after the last event it has.
+    pub(super) position: Position,
+    pub(super) schema: Schema,
+    /// A stop from the admission on ends it.
+    pub(super) stopped: Stopped,
+    pub(super) caller: Caller,
+    pub(super) sent: Sent,
+    pub(super) context: Arc<LiveContext>,
+}
+
+impl JoinedClient {
+    /// Whether the client may still do this, or what it is told: its key may be gone, the
+    /// conversation no longer shared.
+    pub(super) fn allow(&self, right: Right) -> Result<(), String> {
+        if !self.context.keys.knows(&self.caller) {
+            return Err(INVALID_KEY.to_owned());
+        }
+        let access = self.conversation.access();
+        if self.caller.may(right, &access) {
+            Ok(())
+        } else if self.caller.may(Right::Read, &access) {
+            Err("this conversation is shared with you for reading only".to_owned())
+        } else {
+            Err(self.caller.not_allowed(self.conversation.id()))
+        }
+    }
+}
+
+/// The form of the events a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// As OpenHands 0.62 sends them, with the guide's `type` and `result` added.
+    Upstream,
+    /// Exactly the interface of the guide.
+    Guide,
+}
 
 /// `oh_user_action`, `oh_action`. The ack is `[]` when the action is stored, `[{"error":…}]` when
 /// it was refused; a refusal is also told by an `oh_event` message, for clients that do not ask.
@@ -42,8 +91,11 @@ impl<T: Into<String>> From<T> for Refused {
 async fn append(socket: &Socket, args: &Args) -> Result<(), Refused> {
     // A socket that is in has a client: it was put there before.
     let client = socket.get::<JoinedClient>().ok_or("the socket has joined no conversation")?;
-    let counted = client.context.limits.action(&client.sent, &client.caller);
-    counted.map_err(|error| Refused { reason: error.reason(), why: error.to_string() })?;
+    let limits = &client.context.limits;
+    if limits.counts_actions {
+        let counted = limits.action(&client.sent, &client.caller);
+        counted.map_err(|error| Refused { reason: error.reason(), why: error.to_string() })?;
+    }
     if !args.attachments().is_empty() {
         let count = args.attachments().len();
         return Err(format!(
@@ -78,5 +130,7 @@ fn refuse(socket: &Socket, ack: AckSender, reason: &'static str, why: &str) {
     }
 }
 
+/// OpenHands 0.62's word for a wrong key. It is silent when one is missing; that is refused alike.
+pub(super) const INVALID_KEY: &str = "invalid_session_api_key";
 /// Characters of a client's text that a refusal repeats.
 const SHOWN: usize = 40;
