@@ -229,8 +229,8 @@ handler!(A B C D E);
 handler!(A B C D E G);
 
 /// Answers one event. Sends at most one ack, and none if the peer did not ask for one. If it is
-/// dropped unused, no ack is sent and the peer runs into its own timeout. If a panic drops it, it
-/// answers `[{"error":"internal error"}]`.
+/// dropped unused, no ack is sent and the peer runs into its own timeout. If a panic drops it, the
+/// event counts as not handled.
 #[derive(Debug)]
 pub struct AckSender<S: EventSocket> {
     socket: S,

@@ -68,11 +68,15 @@
 //!
 //! # What clients see when something goes wrong
 //!
-//! | what | the ack, if one was asked for |
+//! An event that was not handled gets no ack, as by the reference: clients take any ack for success.
+//! [`Server::on_error`], [`Server::counts`] and the log tell of it. With [`Config::ack_refusals`] the
+//! client is told too, if it asked for an ack:
+//!
+//! | what | the ack with `ack_refusals` |
 //! |---|---|
-//! | no handler for the event | `{"error":"no handler for event \"x\""}`; the reference is silent |
+//! | no handler for the event | `{"error":"no handler for event \"x\""}` |
 //! | the arguments do not match the handler's | `{"error":…}` with what is wrong |
-//! | the handler returns an error | `{"error":…}` with its text |
+//! | a middleware refuses the event, or the handler returns an error | `{"error":…}` with its text |
 //! | the handler panics, or its [`State`] was never set | `{"error":"internal error"}` |
 //! | the [`AckSender`] is dropped unused | none: the client waits for its own timeout |
 
