@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use socketio::proto::Args;
-use socketio::server::{Ack, ConnectError, Data, Server, Socket};
+use socketio::server::{Ack, Config, ConnectError, Data, Server, Socket};
 use tests::{Host, Script, bytes};
 
 fn server() -> Server {
-    let server = Server::default();
+    let mut config = Config::default();
+    config.ack_refusals = true;
+    let server = Server::new(config);
     server
         .of("/")
         .expect("a name")
