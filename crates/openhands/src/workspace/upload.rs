@@ -117,7 +117,7 @@ async fn blocking<T: Send + 'static>(
 /// The path below the workspace for a file that a browser names so, with `/` between its parts;
 /// `None` when it can be none. Browsers name the files of a folder by their path in it.
 ///
-/// A path of another machine loses its root: `/home/a` becomes `home/a`, and `C:\a` becomes `a`.
+/// A path of another machine loses its root: `/etc/a` becomes `etc/a`, and `C:\a` becomes `a`.
 /// `/workspace/a` is `a`, as for the other routes. `..` takes the part before it away, at most up to
 /// the workspace.
 pub(crate) fn upload_path(given: &str) -> Option<String> {
